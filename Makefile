@@ -10,7 +10,7 @@ checksum   = $(shell { $(1); } | cksum | cut -d ' ' -f 1)
 VENV_STAMP := .venv/.made-$(call checksum,pwd)
 RUN_STAMP  := .venv/.run-$(call checksum,cat pyproject.toml requirements/run.txt)
 DEV_STAMP  := .venv/.dev-$(call checksum,cat pyproject.toml requirements/dev.txt)
-INSTALL    := .venv/bin/python -m pip --disable-pip-version-check --quiet install
+INSTALL    := .venv/bin/python -m pip --disable-pip-version-check -qq install
 
 .PHONY: help run test check bench chaos dev lock format clean
 
