@@ -1,0 +1,180 @@
+"""The gate: every request passes it once, and a handler behind it knows its caller.
+
+It keeps what it has learnt of a key for a few seconds, so that a warm request costs no round trip and a revoked key
+stops on every worker soon after.
+"""
+
+import hmac
+import time
+
+from officepro.access import queries
+from officepro.access.caller import Caller
+from officepro.access.limits import Limit, Limiter, Standing
+from officepro.access.queries import KeyState
+from officepro.access.tokens import LIFETIME, InvalidToken, Tokens
+from officepro.foundation import clock
+from officepro.foundation.database import Database
+from officepro.foundation.errors import Forbidden, TooManyRequests, Unauthorized
+from officepro.foundation.secrets import are_equal, fingerprint, key_id_of
+
+KEY_STATE_SECONDS = 3.0  # a revoked key stops within 5 s: this, and the time of a request
+REMEMBERED_KEYS = 10_000
+FAILURES_PER_MINUTE = Limit("authentication failures", 10)
+
+
+class InvalidApiKey(Unauthorized):
+    """The API key is not valid for this practice."""
+
+    code = "invalid_api_key"
+
+
+class InvalidAdminSecret(Unauthorized):
+    """Send the admin secret in the X-Admin-Secret header."""
+
+    code = "invalid_admin_secret"
+
+    headers = {"WWW-Authenticate": "AdminSecret"}  # noqa: RUF012
+
+
+class TooManyFailures(TooManyRequests):
+    """Too many failed attempts from this address; wait as long as Retry-After says."""
+
+    code = "too_many_failures"
+
+
+class RateLimited(TooManyRequests):
+    """This key has used up its requests for the moment; wait as long as Retry-After says."""
+
+    code = "rate_limited"
+
+
+class MissingScope(Forbidden):
+    """This key lacks the scope that this address needs."""
+
+    code = "missing_scope"
+
+
+class AnotherPractice(Forbidden):
+    """This token belongs to another practice; exchange the key at that practice's own /auth/token."""
+
+    code = "another_practice"
+
+
+class Gate:
+    def __init__(
+        self,
+        database: Database,
+        tokens: Tokens,
+        limiter: Limiter,
+        *,
+        admin_secret: str,
+        requests_per_minute: int,
+    ) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._limiter = limiter
+        self._admin_secret = admin_secret.encode()
+        self._requests = Limit("requests of a key", requests_per_minute) if requests_per_minute else None
+        self._states: dict[tuple[int, int], tuple[float, KeyState]] = {}
+        self._used: dict[int, float] = {}
+
+    async def exchange(self, api_key: str, practicepass: str, address: str) -> str:
+        """An access token for an API key. Whatever is wrong with key or practice, the refusal is one and the same."""
+        self._refuse_after_failures(address)
+        found = None
+        async with self._database.system() as db:
+            found = await queries.key_and_practice(db, key_id_of(api_key) or 0, practicepass)
+        state, stored, practice_id = found or (None, bytes(32), None)
+        is_right = are_equal(fingerprint(api_key), stored)
+        if state is None or not is_right or not state.usable or practice_id is None or state.practice_id not in (None, practice_id):
+            self._limiter.spend(FAILURES_PER_MINUTE, address)
+            raise InvalidApiKey
+        now = clock.now()
+        caller = Caller(
+            key_id=state.key_id,
+            partner_id=state.partner_id,
+            practice_id=practice_id,
+            practicepass=practicepass,
+            scopes=state.scopes,
+            expires_at=int((now + LIFETIME).timestamp()),
+        )
+        self._used[state.key_id] = time.time()
+        return self._tokens.issue(caller, now)
+
+    async def admit(self, authorization: str | None, address: str) -> tuple[Caller, Standing | None]:
+        """The caller of a bearer token whose key still stands, one request taken from its limit."""
+        if authorization is None:
+            raise Unauthorized
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthorized
+        try:
+            caller = self._tokens.verify(token.strip(), time.time())
+            state = await self._state(caller.key_id, caller.practice_id)
+        except InvalidToken:
+            self._refuse_after_failures(address)
+            self._limiter.spend(FAILURES_PER_MINUTE, address)
+            raise
+        if not caller.scopes <= state.scopes:
+            caller = Caller(
+                caller.key_id,
+                caller.partner_id,
+                caller.practice_id,
+                caller.practicepass,
+                caller.scopes & state.scopes,
+                caller.expires_at,
+            )
+        self._used[caller.key_id] = time.time()
+        if self._requests is None:
+            return caller, None
+        standing = self._limiter.spend(self._requests, f"{caller.key_id} {caller.practice_id}")
+        if not standing.allowed:
+            raise RateLimited(retry_after_seconds=standing.retry_after_seconds)
+        return caller, standing
+
+    def admit_admin(self, secret: str | None, address: str) -> None:
+        self._refuse_after_failures(address)
+        if secret is None:
+            raise InvalidAdminSecret
+        if not hmac.compare_digest(secret.encode(), self._admin_secret):
+            self._limiter.spend(FAILURES_PER_MINUTE, address)
+            raise InvalidAdminSecret
+
+    async def flush_use(self) -> None:
+        """Write down when the keys were last used; called every few seconds."""
+        used, self._used = self._used, {}
+        if used:
+            async with self._database.system() as db:
+                await queries.note_use(db, {key: clock.from_seconds(at) for key, at in used.items()})
+
+    def _refuse_after_failures(self, address: str) -> None:
+        standing = self._limiter.look(FAILURES_PER_MINUTE, address)
+        if not standing.allowed:
+            raise TooManyFailures(retry_after_seconds=standing.retry_after_seconds)
+
+    async def _state(self, key_id: int, practice_id: int) -> KeyState:
+        """Raises InvalidToken when the key, its partner or the practice no longer stands."""
+        known = self._states.get((key_id, practice_id))
+        if known is not None and time.monotonic() - known[0] < KEY_STATE_SECONDS:
+            state = known[1]
+        else:
+            state = await self._learn(key_id, practice_id)
+        if not state.usable:
+            raise InvalidToken
+        return state
+
+    async def _learn(self, key_id: int, practice_id: int) -> KeyState:
+        async with self._database.system() as db:
+            state = await queries.key_state(db, key_id, practice_id)
+        if state is None:
+            raise InvalidToken
+        if len(self._states) >= REMEMBERED_KEYS:
+            self._states.clear()
+        self._states[key_id, practice_id] = (time.monotonic(), state)
+        return state
+
+
+def require(scopes: frozenset[str], scope: str) -> None:
+    if scope not in scopes:
+        raise MissingScope(f"This key lacks the scope {scope}. Ask the practice to grant it.", scope=scope)
+

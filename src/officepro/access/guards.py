@@ -1,0 +1,80 @@
+"""What stands before a handler: who may come in. Every route has one of these; a house test walks them all.
+
+    requires("Tags")   a partner's token of this practice whose key has the scope
+    any_partner        a partner's token, whatever its scopes
+    requires_admin     the admin secret
+    is_open("why")     nobody is asked, and why that is right
+"""
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from officepro.access.caller import Caller
+from officepro.access.gate import AnotherPractice, Gate, require
+
+AnyConnection = ASGIConnection[object, object, object, object]
+
+
+class Requires:
+    """A partner's token; in a practice's own addresses that practice's; and the scope, where one is named."""
+
+    def __init__(self, scope: str | None) -> None:
+        self.scope = scope
+
+    async def __call__(self, connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+        scope = connection.scope
+        gate: Gate = scope["litestar_app"].state.gate
+        authorization = _header(scope["headers"], b"authorization")
+        caller, standing = await gate.admit(authorization, address_of(scope))
+        scope["caller"] = caller  # type: ignore[typeddict-unknown-key]
+        scope["standing"] = standing  # type: ignore[typeddict-unknown-key]
+        practicepass = scope["path_params"].get("practicepass")
+        if practicepass is not None and practicepass != caller.practicepass:
+            raise AnotherPractice
+        if self.scope is not None:
+            require(caller.scopes, self.scope)
+
+
+class RequiresAdmin:
+    """The admin secret in X-Admin-Secret."""
+
+    async def __call__(self, connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+        scope = connection.scope
+        gate: Gate = scope["litestar_app"].state.gate
+        gate.admit_admin(_header(scope["headers"], b"x-admin-secret"), address_of(scope))
+
+
+class IsOpen:
+    """Nobody is asked."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    async def __call__(self, connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+        return None
+
+
+Guard = Requires | RequiresAdmin | IsOpen
+requires = Requires
+any_partner = Requires(None)
+requires_admin = RequiresAdmin()
+is_open = IsOpen
+
+
+def provide_caller(scope: dict) -> Caller:  # type: ignore[type-arg]
+    """The dependency `caller` of a handler behind `requires` or `any_partner`."""
+    caller: Caller = scope["caller"]
+    return caller
+
+
+def address_of(scope: object) -> str:
+    """The caller's address, as the door settled it (behind trusted proxies: the address they vouch for)."""
+    address: str = scope["address"]  # type: ignore[index]
+    return address
+
+
+def _header(headers: object, wanted: bytes) -> str | None:
+    for name, value in headers:  # type: ignore[attr-defined]
+        if name == wanted:
+            return str(value, "latin-1")
+    return None

@@ -1,0 +1,99 @@
+"""Keys and who holds them, in the database. Read and written under the system role."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from officepro.foundation.database import Connection, Row
+
+
+class KeyState(msgspec.Struct, frozen=True):
+    """What a key is good for right now."""
+
+    key_id: int
+    partner_id: int
+    practice_id: int | None  # None: every practice
+    scopes: frozenset[str]
+    usable: bool  # neither revoked nor expired, and its partner is active
+
+
+_STATE = """
+    k.api_key_id, k.partner_id, k.practice_id, k.scopes,
+    k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND partner.active
+"""
+
+
+async def key_state(db: Connection, key_id: int, practice_id: int) -> KeyState | None:
+    """The key's state in a practice; a practice that is closed makes it unusable there."""
+    row = await db.fetchrow(
+        f"""
+        SELECT {_STATE} AND EXISTS (SELECT FROM practice WHERE practice.practice_id = $2 AND practice.active) AS usable
+        FROM api_key k JOIN partner USING (partner_id) WHERE k.api_key_id = $1
+        """,
+        key_id,
+        practice_id,
+    )
+    return None if row is None else _state(row)
+
+
+async def key_and_practice(db: Connection, key_id: int, practicepass: str) -> tuple[KeyState, bytes, int | None] | None:
+    """For the exchange of a key for a token: its state, its fingerprint, and the practice that it asks for."""
+    row = await db.fetchrow(
+        f"""
+        SELECT {_STATE} AS usable, k.secret_sha256,
+               (SELECT practice.practice_id FROM practice WHERE practicepass = $2 AND practice.active) AS asked_for
+        FROM api_key k JOIN partner USING (partner_id) WHERE k.api_key_id = $1
+        """,
+        key_id,
+        practicepass,
+    )
+    return None if row is None else (_state(row), row["secret_sha256"], row["asked_for"])
+
+
+async def note_use(db: Connection, last_used: Mapping[int, datetime]) -> None:
+    await db.execute(
+        """
+        UPDATE api_key SET last_used_at = used.at FROM unnest($1::bigint[], $2::timestamptz[]) AS used (id, at)
+        WHERE api_key_id = used.id AND (last_used_at IS NULL OR last_used_at < used.at)
+        """,
+        list(last_used),
+        list(last_used.values()),
+    )
+
+
+async def create_key(
+    db: Connection,
+    *,
+    partner_id: int,
+    practice_id: int | None,
+    name: str,
+    scopes: Sequence[str],
+    expires_at: datetime | None,
+) -> int:
+    """Makes the key without its secret, which needs the id; `set_secret` follows in the same transaction."""
+    return await db.fetchval(
+        """
+        INSERT INTO api_key (partner_id, practice_id, name, scopes, expires_at, secret_sha256)
+        VALUES ($1, $2, $3, $4, $5, sha256(gen_random_uuid()::text::bytea)) RETURNING api_key_id
+        """,
+        partner_id,
+        practice_id,
+        name,
+        sorted(scopes),
+        expires_at,
+    )
+
+
+async def set_secret(db: Connection, key_id: int, fingerprint: bytes) -> None:
+    await db.execute("UPDATE api_key SET secret_sha256 = $2 WHERE api_key_id = $1", key_id, fingerprint)
+
+
+def _state(row: Row) -> KeyState:
+    return KeyState(
+        key_id=row["api_key_id"],
+        partner_id=row["partner_id"],
+        practice_id=row["practice_id"],
+        scopes=frozenset(row["scopes"]),
+        usable=row["usable"],
+    )

@@ -1,0 +1,26 @@
+"""Exchanging an API key for an access token. (seeds: Authentication)"""
+
+from litestar import Request, Router, post
+
+from officepro.access.gate import Gate
+from officepro.access.guards import address_of, is_open
+from officepro.access.shapes import AccessToken, ExchangeKey
+from officepro.access.tokens import EXPIRES_IN
+
+
+@post(
+    "/token",
+    summary="Exchange your API key for an access token",
+    status_code=200,
+    guards=[is_open("this is where a caller says who it is")],
+)
+async def exchange_key(
+    practicepass: str, data: ExchangeKey, gate: Gate, request: Request[None, None, None]
+) -> AccessToken:
+    """The token is bound to the practice, the key and its scopes. A wrong key, a revoked key, a key of another practice
+    and an unknown practice are refused in the same words."""
+    token = await gate.exchange(data.api_key, practicepass, address_of(request.scope))
+    return AccessToken(token, "Bearer", EXPIRES_IN)
+
+
+router = Router("/v1/{practicepass:str}/auth", route_handlers=[exchange_key], tags=["Authentication"])

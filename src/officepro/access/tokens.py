@@ -1,0 +1,82 @@
+"""Access tokens: JWT, HS256, bound to key, practice and scopes. (RFC 7519, RFC 8725)"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import jwt
+
+from officepro.access.caller import Caller
+from officepro.foundation.errors import Unauthorized
+
+LIFETIME = timedelta(hours=24)
+EXPIRES_IN = "24h"  # how the seeds tell the same lifetime
+ALGORITHM = "HS256"
+ISSUER = "officepro"
+AUDIENCE = "officepro/partner-api"
+REMEMBERED_TOKENS = 10_000
+MAXIMUM_TOKEN_CHARACTERS = 4096
+
+
+class InvalidToken(Unauthorized):
+    """The access token is not valid, or no longer; get a new one from POST /v1/{PPass}/auth/token."""
+
+    code = "invalid_token"
+
+
+class Tokens:
+    """Signs with the first key and verifies with any, so that keys can be rotated; remembers what it has verified."""
+
+    def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
+        self._signing_kid, self._signing_key = keys[0]
+        self._keys = dict(keys)
+        self._verified: dict[str, Caller] = {}
+
+    def issue(self, caller: Caller, now: datetime) -> str:
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": str(caller.key_id),
+            "partner": caller.partner_id,
+            "practice": caller.practice_id,
+            "ppass": caller.practicepass,
+            "scopes": sorted(caller.scopes),
+            "iat": int(now.timestamp()),
+            "exp": caller.expires_at,
+        }
+        return jwt.encode(claims, self._signing_key, ALGORITHM, headers={"kid": self._signing_kid})
+
+    def verify(self, token: str, now_seconds: float) -> Caller:
+        """Raises InvalidToken. A token that was verified before costs a dictionary look-up."""
+        caller = self._verified.get(token)
+        if caller is None:
+            caller = self._decode(token)
+            if len(self._verified) >= REMEMBERED_TOKENS:
+                self._verified.clear()
+            self._verified[token] = caller
+        if caller.expires_at <= now_seconds:
+            raise InvalidToken
+        return caller
+
+    def _decode(self, token: str) -> Caller:
+        if len(token) > MAXIMUM_TOKEN_CHARACTERS:
+            raise InvalidToken
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+            claims = jwt.decode(
+                token,
+                self._keys[kid] if isinstance(kid, str) else b"",
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                issuer=ISSUER,
+                options={"require": ["exp", "iat", "sub", "aud", "iss"], "verify_exp": False},
+            )
+            return Caller(
+                key_id=int(claims["sub"]),
+                partner_id=int(claims["partner"]),
+                practice_id=int(claims["practice"]),
+                practicepass=str(claims["ppass"]),
+                scopes=frozenset(map(str, claims["scopes"])),
+                expires_at=int(claims["exp"]),
+            )
+        except (jwt.InvalidTokenError, jwt.InvalidKeyError, KeyError, ValueError, TypeError):
+            raise InvalidToken from None

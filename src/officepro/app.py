@@ -1,0 +1,120 @@
+"""Assembles the application: one route table, one way of failing, one lifespan, and the door around it all."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from litestar import Litestar, Request
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp
+
+from officepro import routes
+from officepro.access.gate import Gate
+from officepro.access.guards import provide_caller
+from officepro.access.limits import Limiter
+from officepro.access.tokens import Tokens
+from officepro.door import Door
+from officepro.failures import DOCUMENTATION_URL, answer_problem
+from officepro.foundation.database import Database, Mode
+from officepro.foundation.errors import Invalid, OfficeProError
+from officepro.foundation.input import StrictJson, names_are_known
+from officepro.foundation.logs import configure_logging
+from officepro.foundation.wire import PARSED, decode_hook, encode_hook
+from officepro.settings import Settings
+
+MAXIMUM_BODY_BYTES = 1024 * 1024
+USE_FLUSH_SECONDS = 2.0
+
+logger = logging.getLogger("officepro")
+
+
+def create_app(settings: Settings | None = None) -> ASGIApp:
+    """The whole application, ready to be served; without settings those of the environment hold."""
+    settings = settings or Settings.from_environment(os.environ)
+    configure_logging(settings.log_level)
+    return Door(
+        create_inner_app(settings), trusted_proxies=settings.trusted_proxies, documentation_url=DOCUMENTATION_URL
+    )
+
+
+def create_inner_app(settings: Settings) -> Litestar:
+    return Litestar(
+        route_handlers=routes.ROUTERS,
+        lifespan=[_lifespan],
+        state=State({"settings": settings}),
+        dependencies={
+            "caller": Provide(provide_caller, sync_to_thread=False),
+            "database": Provide(_provide_database, sync_to_thread=False),
+            "gate": Provide(_provide_gate, sync_to_thread=False),
+        },
+        dto=StrictJson,
+        return_dto=None,
+        before_request=_refuse_unknown_parameters,
+        exception_handlers={
+            OfficeProError: answer_problem,
+            HTTPException: answer_problem,
+            Exception: answer_problem,
+        },
+        type_decoders=[(lambda wanted: wanted in PARSED, decode_hook)],
+        type_encoders={kind: encode_hook for kind in PARSED},
+        request_max_body_size=MAXIMUM_BODY_BYTES,
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    app.state.database = database = await Database.connect(
+        settings.database_url, mode=Mode(settings.database_mode), pool_size=settings.database_pool_size
+    )
+    limiter = Limiter(settings.data_dir / "limits.bin")
+    app.state.gate = gate = Gate(
+        database,
+        Tokens([(key.kid, key.secret) for key in settings.token_keys]),
+        limiter,
+        admin_secret=settings.admin_secret,
+        requests_per_minute=settings.rate_limit_per_minute,
+    )
+    flushing = asyncio.create_task(_flush_use(gate))
+    try:
+        yield
+    finally:
+        flushing.cancel()
+        with suppress(asyncio.CancelledError, OfficeProError):
+            await flushing
+        with suppress(OfficeProError):
+            await gate.flush_use()
+        await database.close()
+        limiter.close()
+
+
+async def _flush_use(gate: Gate) -> None:
+    while True:
+        await asyncio.sleep(USE_FLUSH_SECONDS)
+        try:
+            await gate.flush_use()
+        except OfficeProError as error:
+            logger.warning("key use not written", extra={"cause": error.code})
+
+
+async def _refuse_unknown_parameters(request: Request[None, None, State]) -> None:
+    if request.scope["query_string"] and not names_are_known(request, request.route_handler):
+        if request.route_handler.parsed_data_field is not None:
+            await request.body()
+        raise Invalid([])
+
+
+def _provide_database(state: State) -> Database:
+    database: Database = state.database
+    return database
+
+
+def _provide_gate(state: State) -> Gate:
+    gate: Gate = state.gate
+    return gate

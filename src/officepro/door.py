@@ -1,0 +1,146 @@
+"""The door: what every request passes before anything else, and every answer after everything else.
+
+It gives the request its id, settles the caller's address, turns requests away when too many are inside, and puts the
+headers on that every answer has. Plain ASGI, because it is on the path of everything.
+"""
+
+import ipaddress
+import re
+import secrets
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from officepro.access.limits import Standing
+from officepro.foundation.errors import OfficeProError, problem
+from officepro.foundation.wire import encode
+
+MAXIMUM_IN_FLIGHT = 256  # per worker; more would only wait for the database, and are told to come back instead
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_UNCOUNTED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class TooManyInside(OfficeProError):
+    """More requests are under way than the service can carry; try again in a moment."""
+
+    status = 503
+    code = "overloaded"
+
+
+class Done(msgspec.Struct, frozen=True):
+    """One request, when its answer has left."""
+
+    scope: Scope
+    status: int
+    duration_seconds: float
+
+
+class Door:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        trusted_proxies: Sequence[Network] = (),
+        documentation_url: str = "/docs/errors",
+        when_done: Callable[[Done], None] | None = None,
+    ) -> None:
+        self._app = app
+        self._trusted_proxies = trusted_proxies
+        self._documentation_url = documentation_url
+        self._when_done = when_done
+        self._inside = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = self._request_id(scope["headers"])
+        scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
+        scope["address"] = self._address(scope)  # type: ignore[typeddict-unknown-key]
+        if self._inside >= MAXIMUM_IN_FLIGHT and scope["path"] not in _UNCOUNTED_PATHS:
+            await self._turn_away(request_id, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *_headers(scope, request_id)]
+            await send(message)
+
+        self._inside += 1
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            self._inside -= 1
+            if self._when_done is not None:
+                self._when_done(Done(scope, status, time.perf_counter() - started))
+
+    @staticmethod
+    def _request_id(headers: Sequence[tuple[bytes, bytes]]) -> str:
+        for name, value in headers:
+            if name == b"x-request-id":
+                given = value.decode("latin-1")
+                if _REQUEST_ID.fullmatch(given):
+                    return given
+        return secrets.token_hex(12)
+
+    def _address(self, scope: Scope) -> str:
+        """The peer's address; behind a trusted proxy the last address of X-Forwarded-For that is not one itself."""
+        client = scope.get("client")
+        address = client[0] if client else ""
+        if not self._trusted_proxies or not self._is_trusted(address):
+            return address
+        forwarded = [
+            hop.strip()
+            for name, value in scope["headers"]
+            if name == b"x-forwarded-for"
+            for hop in value.decode("latin-1").split(",")
+        ]
+        for hop in reversed(forwarded):
+            if not _is_address(hop):
+                break
+            address = hop
+            if not self._is_trusted(hop):
+                break
+        return address
+
+    def _is_trusted(self, address: str) -> bool:
+        return _is_address(address) and any(ipaddress.ip_address(address) in network for network in self._trusted_proxies)
+
+    async def _turn_away(self, request_id: str, send: Send) -> None:
+        body = encode(problem(TooManyInside(), self._documentation_url, request_id))
+        headers = [
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"retry-after", b"1"),
+            (b"x-request-id", request_id.encode()),
+        ]
+        await send({"type": "http.response.start", "status": 503, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _headers(scope: Scope, request_id: str) -> list[tuple[bytes, bytes]]:
+    headers = [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+    if scope["path"].startswith("/v1/"):
+        headers.append((b"cache-control", b"no-store"))
+    standing: Standing | None = scope.get("standing")  # type: ignore[assignment]
+    if standing is not None:
+        headers.append((b"ratelimit-limit", b"%d" % standing.limit))
+        headers.append((b"ratelimit-remaining", b"%d" % standing.remaining))
+        headers.append((b"ratelimit-reset", b"%d" % standing.reset_seconds))
+    return headers
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,12 @@
+"""The log of a practice: what happened, in commit order, numbered without gaps.
+
+    from officepro import events
+    await events.record(db, practice_id, "patient.tagged", 1001, {"PatientID": 1001, "TagID": 7})
+
+is the last statement of the writer's own transaction; a writer that does its work in one statement takes the same
+two steps into it with `events.appending`.
+"""
+
+from officepro.events.log import EVENTS, appending, record
+
+__all__ = ["EVENTS", "appending", "record"]

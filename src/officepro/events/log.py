@@ -1,0 +1,56 @@
+"""Appending to the log.
+
+Each practice has a counter row. Moving it locks it until the commit, so numbers are given in commit order, without
+gaps, and a rollback leaves no hole: a reader that polls `log_id > last` misses nothing. (ARCHITECTURE.md: The log)
+"""
+
+from typing import Any
+
+import msgspec
+
+from officepro.foundation.database import Connection
+from officepro.foundation.wire import encode_hook
+
+# Each event of ours, and the webhook scope that it belongs to.
+EVENTS = {
+    "patient.created": "Patients",
+    "patient.updated": "Patients",
+    "patient.tagged": "Patients",
+    "patient.untagged": "Patients",
+    "visit.booked": "Encounters",
+    "visit.rescheduled": "Encounters",
+    "visit.cancelled": "Encounters",
+}
+
+_encoder = msgspec.json.Encoder(enc_hook=encode_hook)
+
+
+def appending(event: str, source: str, entity_id: str, data: str) -> str:
+    """Two common table expressions, `head` and `logged`, that append one event for the one row of `source`.
+
+    `$1` is the practice; `entity_id` and `data` (jsonb) are SQL over `source`. Where `source` itself reads from
+    `head`, the practice's counter is locked before anything is written, and writers of one practice take turns.
+    """
+    return f"""
+        head AS (UPDATE log_head SET last = last + 1 WHERE practice_id = $1 RETURNING last),
+        logged AS (
+            INSERT INTO log (practice_id, log_id, scope, event, entity_id, data)
+            SELECT $1, head.last, '{EVENTS[event]}', '{event}', {entity_id}, {data} FROM head, {source}
+            RETURNING log_id
+        )"""
+
+
+_RECORD = """
+    WITH head AS (UPDATE log_head SET last = last + 1 WHERE practice_id = $1 RETURNING last)
+    INSERT INTO log (practice_id, log_id, scope, event, entity_id, data)
+    SELECT $1, head.last, $2, $3, $4, $5::text::jsonb FROM head RETURNING log_id
+"""
+
+
+async def record(db: Connection, practice_id: int, event: str, entity_id: int, data: dict[str, Any]) -> int:
+    """Append one event as the last statement before the commit; answers its number.
+
+    `data` is thin: ids and the kind of change, never clinical content.
+    """
+    text = _encoder.encode(data).decode()
+    return await db.fetchval(_RECORD, practice_id, EVENTS[event], event, entity_id, text)

@@ -1,0 +1,125 @@
+"""From what went wrong to the problem document that the caller reads. (RFC 9457)"""
+
+import logging
+from typing import Any
+
+from litestar import Request, Response
+from litestar.enums import MediaType
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from litestar.handlers import HTTPRouteHandler
+
+from officepro.foundation import input as reading
+from officepro.foundation.errors import (
+    Invalid,
+    MalformedJson,
+    MethodNotAllowed,
+    NotFound,
+    OfficeProError,
+    TooLarge,
+    problem,
+)
+from officepro.foundation.wire import encode
+
+logger = logging.getLogger("officepro")
+DOCUMENTATION_URL = "/docs/errors"
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class UnknownAddress(NotFound):
+    """There is nothing at this address; the documentation lists every address."""
+
+    code = "unknown_address"
+
+
+def answer_problem(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Every failure of every route ends here."""
+    told = _told(request, error)
+    if told.status >= 500:
+        _log_failure(request, told, error)
+    request_id = request.scope.get("request_id", "")
+    return Response(
+        encode(problem(told, DOCUMENTATION_URL, str(request_id))),
+        status_code=told.status,
+        media_type=MediaType.JSON,
+        headers={**told.headers, "content-type": "application/problem+json"},
+    )
+
+
+def _told(request: AnyRequest, error: Exception) -> OfficeProError:
+    match error:
+        case Invalid() if not isinstance(error, MalformedJson):
+            return _with_every_fault(request, error)
+        case OfficeProError():
+            return error
+        case ValidationException():
+            return _with_every_fault(request, Invalid([]))
+        case MethodNotAllowedException():
+            return MethodNotAllowed(allow=", ".join(_methods(request)))
+        case NotFoundException():
+            return UnknownAddress()
+        case HTTPException(status_code=413):
+            return TooLarge(f"The body is larger than this address takes ({_limit(request)} bytes).")
+        case HTTPException() if error.status_code < 500:
+            return Invalid([], f"The request could not be read: {error.detail}")
+        case _:
+            return OfficeProError()
+
+
+def _with_every_fault(request: AnyRequest, error: Invalid) -> Invalid:
+    """What the first fault's finder could not know: the faults in the rest of the request."""
+    handler = request.scope.get("route_handler")
+    if not isinstance(handler, HTTPRouteHandler):
+        return error
+    body = request._connection_state.body
+    faults = reading.all_faults(request, handler, body if isinstance(body, bytes) else None)
+    return Invalid(faults) if faults else error
+
+
+def _methods(request: AnyRequest) -> list[str]:
+    """The methods that the address does take."""
+    path = request.scope["path"].rstrip("/") or "/"
+    found: set[str] = set()
+    for route in request.app.routes:
+        if _matches(route.path_components, path):
+            found.update(route.methods)
+    return sorted(found)
+
+
+def _matches(components: list[Any], path: str) -> bool:
+    parts = [part for part in path.split("/") if part]
+    return len(parts) == len(components) and all(
+        not isinstance(component, str) or component == part for component, part in zip(components, parts, strict=True)
+    )
+
+
+def _limit(request: AnyRequest) -> int:
+    handler = request.scope["route_handler"]
+    limit = handler.resolve_request_max_body_size() if isinstance(handler, HTTPRouteHandler) else None
+    return limit or 0
+
+
+def _log_failure(request: AnyRequest, told: OfficeProError, error: Exception) -> None:
+    """Where it happened and of what kind; never its text, which may carry what a caller sent."""
+    cause = error.__cause__ or error
+    if told.status == 503:
+        logger.warning(told.code, extra={"request_id": request.scope.get("request_id"), "cause": type(cause).__name__})
+        return
+    frames = []
+    traceback = cause.__traceback__
+    while traceback is not None:
+        frames.append(f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}")
+        traceback = traceback.tb_next
+    logger.error(
+        "internal_error",
+        extra={
+            "request_id": request.scope.get("request_id"),
+            "kind": type(cause).__name__,
+            "where": frames[-8:],
+        },
+    )

@@ -1,0 +1,302 @@
+"""Reads what callers send: strictly, and naming every fault rather than the first.
+
+The good path costs one decode. Only when something is wrong is the request gone through again, field by field, to
+list all that is wrong with it, each with its place: `body.VisitTime`, `query.startDate`, `path.id`.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Generic, TypeVar, get_args, get_origin
+
+import msgspec
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.dto import AbstractDTO
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import ParameterKwarg
+from litestar.typing import FieldDefinition
+
+from officepro.foundation.errors import Fault, Invalid, MalformedJson, UnsupportedMedia
+from officepro.foundation.wire import decode_hook
+
+MAXIMUM_DEPTH = 32
+MAXIMUM_FAULTS = 1000  # a bulk of ten thousand bad rows names the first thousand faults
+
+Shape = TypeVar("Shape")
+AnyRequest = Request[Any, Any, Any]
+
+
+class StrictJson(AbstractDTO[Shape], Generic[Shape]):
+    """The body of every request: JSON of exactly the handler's shape."""
+
+    _shapes: dict[str, Any] = {}  # noqa: RUF012  (by handler id; filled while the application is assembled)
+
+    @classmethod
+    def create_for_field_definition(
+        cls, field_definition: FieldDefinition, handler_id: str, backend_cls: Any = None
+    ) -> None:
+        cls._shapes[handler_id] = field_definition.annotation
+
+    @classmethod
+    def generate_field_definitions(cls, model_type: type[Any]) -> Iterator[Any]:
+        return iter(())
+
+    @classmethod
+    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
+        return False
+
+    def decode_builtins(self, value: dict[str, Any]) -> Any:
+        raise UnsupportedMedia
+
+    def decode_bytes(self, value: bytes) -> Any:
+        connection = self.asgi_connection
+        require_json(connection)
+        return read_body(value, self._shapes[connection.route_handler.handler_id])
+
+
+def require_json(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    media_type = connection.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not (media_type.startswith("application/") and media_type.endswith("+json")):
+        raise UnsupportedMedia
+
+
+@lru_cache(maxsize=512)
+def _decoder(shape: Any) -> "msgspec.json.Decoder[Any]":
+    return msgspec.json.Decoder(shape, dec_hook=decode_hook)
+
+
+def read_body(raw: bytes, shape: Any) -> Any:
+    """Raises MalformedJson, or Invalid with every fault."""
+    try:
+        return _decoder(shape).decode(raw)
+    except (msgspec.ValidationError, RecursionError, ValueError):
+        raise Invalid(body_faults(raw, shape)) from None
+
+
+def body_faults(raw: bytes, shape: Any) -> list[Fault]:
+    if not raw:
+        return [Fault("body", "is required: send a JSON document")]
+    try:
+        value = msgspec.json.decode(raw)
+    except RecursionError:
+        return [Fault("body", f"is nested deeper than {MAXIMUM_DEPTH} levels")]
+    except UnicodeDecodeError:
+        raise MalformedJson([Fault("body", "is not valid UTF-8")]) from None
+    except msgspec.DecodeError as error:
+        raise MalformedJson([Fault("body", f"is not valid JSON: {error}")]) from None
+    if is_too_deep(value):
+        return [Fault("body", f"is nested deeper than {MAXIMUM_DEPTH} levels")]
+    faults = []
+    for fault in _faults_of(value, shape, "body"):
+        faults.append(fault)
+        if len(faults) == MAXIMUM_FAULTS:
+            break
+    return faults
+
+
+def is_too_deep(value: object, levels: int = MAXIMUM_DEPTH) -> bool:
+    if not isinstance(value, (dict, list)):
+        return False
+    return levels == 0 or any(
+        is_too_deep(item, levels - 1) for item in (value.values() if isinstance(value, dict) else value)
+    )
+
+
+def _faults_of(value: object, shape: Any, location: str) -> Iterator[Fault]:
+    """Every fault of `value`, walking into records and lists of records so that one bad field hides no other."""
+    if msgspec_struct := _struct_of(shape):
+        if not isinstance(value, dict):
+            yield Fault(location, "must be an object")
+            return
+        yield from _faults_of_record(value, msgspec_struct, location)
+        return
+    if (item_shape := _list_item_of(shape)) is not None and isinstance(value, list):
+        before = 0
+        for index, item in enumerate(value):
+            for fault in _faults_of(item, item_shape, f"{location}[{index}]"):
+                before += 1
+                yield fault
+        if before:
+            return
+    yield from _fault_of_value(value, shape, location, strict=True)
+
+
+def _faults_of_record(value: dict[str, Any], struct: type[msgspec.Struct], location: str) -> Iterator[Fault]:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    for name in value:
+        if name not in fields and struct.__struct_config__.forbid_unknown_fields:
+            yield Fault(f"{location}.{name}", "is not a field of this request" + _did_you_mean(name, fields))
+    before = 0
+    for name, field in fields.items():
+        if name in value:
+            for fault in _faults_of(value[name], field.type, f"{location}.{name}"):
+                before += 1
+                yield fault
+        elif field.required:
+            before += 1
+            yield Fault(f"{location}.{name}", "is required")
+    if not before:  # rules that span fields, from the shape's own __post_init__
+        known = {name: item for name, item in value.items() if name in fields}
+        yield from _fault_of_value(known, struct, location, strict=True)
+
+
+def _struct_of(shape: Any) -> type[msgspec.Struct] | None:
+    candidates = [shape, *get_args(shape)] if get_origin(shape) is not list else [shape]
+    structs = [one for one in candidates if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+    return structs[0] if len(structs) == 1 else None
+
+
+def _list_item_of(shape: Any) -> Any:
+    for one in (shape, *get_args(shape)):
+        if get_origin(one) is list:
+            return get_args(one)[0]
+    return None
+
+
+def _fault_of_value(value: object, shape: Any, location: str, *, strict: bool) -> Iterator[Fault]:
+    try:
+        msgspec.convert(value, shape, strict=strict, dec_hook=decode_hook, str_keys=True)
+    except msgspec.ValidationError as error:
+        yield _fault(str(error), location)
+    except RecursionError:
+        yield Fault(location, f"is nested deeper than {MAXIMUM_DEPTH} levels")
+
+
+_PLACE = re.compile(r" - at `\$(?:\.?(.*?))`$")
+_PLAIN_WORDS = (
+    (re.compile(r"^Expected `int` >= (-?\d+)$"), r"must be a whole number of at least \1"),
+    (re.compile(r"^Expected `int` <= (-?\d+)$"), r"must be a whole number of at most \1"),
+    (re.compile(r"^Integer value out of range$"), "is too large a number"),
+    (re.compile(r"^Expected `str` of length <= (\d+)$"), r"must be at most \1 characters long"),
+    (re.compile(r"^Expected `str` of length >= (\d+)$"), r"must be at least \1 characters long"),
+    (re.compile(r"^Expected `array` of length <= (\d+)$"), r"must have at most \1 items"),
+    (re.compile(r"^Expected `array` of length >= (\d+)$"), r"must have at least \1 items"),
+    (re.compile(r"^Expected `str` matching regex '\^\[\^\\\\?x00\]\*\$'$"), "must not contain the NUL character"),
+    (re.compile(r"^Expected `str` matching regex .*\\\\?s.*$"), "must not be blank, and must not contain NUL"),
+    (re.compile(r"^Expected `str` matching regex '(.*)'$"), r"must have the form \1"),
+    (re.compile(r"^Expected `int(?: \| null)?`, got `(\w+)`$"), r"must be a whole number, not \1"),
+    (re.compile(r"^Expected `bool(?: \| null)?`, got `(\w+)`$"), r"must be true or false, not \1"),
+    (re.compile(r"^Expected `str(?: \| null)?`, got `(\w+)`$"), r"must be text, not \1"),
+    (re.compile(r"^Expected `array(?: \| null)?`, got `(\w+)`$"), r"must be a list, not \1"),
+    (re.compile(r"^Expected `object(?: \| null)?`, got `(\w+)`$"), r"must be an object, not \1"),
+    (re.compile(r"^Invalid enum value '?(.*?)'?$"), r"\1 is not one of the values allowed here"),
+)
+
+
+def _fault(message: str, location: str) -> Fault:
+    if place := _PLACE.search(message):
+        message = message[: place.start()]
+        inner = place.group(1) or ""
+        location += inner if inner.startswith("[") or not inner else f".{inner}"
+    for pattern, words in _PLAIN_WORDS:
+        if pattern.match(message):
+            message = pattern.sub(words, message)
+            break
+    return Fault(location, message.replace("\x00", "␀"))
+
+
+def _did_you_mean(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1) or [
+        one for one in known if one.lower() == name.lower()
+    ]
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+class QueryParameter(msgspec.Struct, frozen=True):
+    """One query parameter of a handler."""
+
+    name: str  # on the wire
+    argument: str  # in the handler
+    annotation: Any  # what msgspec converts to, constraints included
+    required: bool
+    repeatable: bool
+    default: Any
+    description: str | None
+
+
+@lru_cache(maxsize=1024)
+def query_parameters(handler: HTTPRouteHandler) -> dict[str, QueryParameter]:
+    """The query parameters that a handler declares, by their names on the wire."""
+    model = handler.signature_model
+    path = {name for name in _path_arguments(handler)}
+    skipped = {"data", "request", "body", "state", "scope", "socket", "headers", *handler.resolve_dependencies()}
+    found = {}
+    for argument, field in handler.parsed_fn_signature.parameters.items():
+        if argument in path or argument in skipped:
+            continue
+        kwarg = field.kwarg_definition
+        if isinstance(kwarg, ParameterKwarg) and (kwarg.header or kwarg.cookie):
+            continue
+        name = (isinstance(kwarg, ParameterKwarg) and kwarg.query) or argument
+        found[name] = QueryParameter(
+            name=name,
+            argument=argument,
+            annotation=model.__annotations__[argument],
+            required=field.is_required,
+            repeatable=field.is_non_string_sequence or any(one.is_non_string_sequence for one in field.inner_types),
+            default=field.default,
+            description=kwarg.description if isinstance(kwarg, ParameterKwarg) else None,
+        )
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _path_arguments(handler: HTTPRouteHandler) -> frozenset[str]:
+    return frozenset(
+        part.strip("{}").partition(":")[0]
+        for path in handler.paths
+        for layer in ("".join(str(owner.path) for owner in handler.ownership_layers if hasattr(owner, "path")), path)
+        for part in layer.replace("}", "}/").split("/")
+        if part.startswith("{")
+    )
+
+
+def names_are_known(request: AnyRequest, handler: HTTPRouteHandler) -> bool:
+    """Whether the query string holds only parameters that the handler declares, each once unless repeatable."""
+    known = query_parameters(handler)
+    seen = set()
+    for name, _ in request.query_params.multi_items():
+        parameter = known.get(name)
+        if parameter is None or (name in seen and not parameter.repeatable):
+            return False
+        seen.add(name)
+    return True
+
+
+def all_faults(request: AnyRequest, handler: HTTPRouteHandler, raw_body: bytes | None) -> list[Fault]:
+    """Every fault of path, query and body."""
+    faults = list(_path_faults(request, handler))
+    faults += _query_faults(request, handler)
+    if raw_body is not None and handler.parsed_data_field is not None:
+        faults += body_faults(raw_body, handler.parsed_data_field.annotation)
+    return faults
+
+
+def _path_faults(request: AnyRequest, handler: HTTPRouteHandler) -> Iterator[Fault]:
+    annotations = handler.signature_model.__annotations__
+    for argument, value in request.path_params.items():
+        if argument in annotations:
+            yield from _fault_of_value(value, annotations[argument], f"path.{wire_name(argument)}", strict=False)
+
+
+def _query_faults(request: AnyRequest, handler: HTTPRouteHandler) -> Iterator[Fault]:
+    known = query_parameters(handler)
+    given = request.query_params.dict()
+    for name, values in given.items():
+        if name not in known:
+            yield Fault(f"query.{name}", "is not a parameter of this request" + _did_you_mean(name, known))
+        elif len(values) > 1 and not known[name].repeatable:
+            yield Fault(f"query.{name}", "is given more than once")
+    for name, parameter in known.items():
+        if name in given:
+            value: Any = given[name] if parameter.repeatable else given[name][-1]
+            yield from _fault_of_value(value, parameter.annotation, f"query.{name}", strict=False)
+        elif parameter.required:
+            yield Fault(f"query.{name}", "is required")
+
+
+def wire_name(argument: str) -> str:
+    """How a path parameter is called in the documentation and in faults: as in the seeds."""
+    return {"practicepass": "PPass", "tag_id": "tagId"}.get(argument, "id")

@@ -1,0 +1,30 @@
+"""Pages of a list: `page` from 1, `limit` 1 to 100."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from litestar.params import Parameter
+
+from officepro.foundation.answers import Paged, Record
+
+DEFAULT_LIMIT = 25
+MAXIMUM_LIMIT = 100
+MAXIMUM_PAGE = 1_000_000
+MAXIMUM_TOTAL = 10_000  # counting stops here, so that a list of a million costs no more than one of ten thousand
+
+PageNumber = Annotated[int, Parameter(ge=1, le=MAXIMUM_PAGE, description="The page, from 1.")]
+PageLimit = Annotated[int, Parameter(ge=1, le=MAXIMUM_LIMIT, description="Records on a page, 1 to 100.")]
+
+
+class Page(msgspec.Struct, frozen=True):
+    number: int = 1
+    limit: int = DEFAULT_LIMIT
+
+    @property
+    def offset(self) -> int:
+        return (self.number - 1) * self.limit
+
+
+def paged(records: Sequence[Record], page: Page, total: int) -> Paged[Record]:
+    return Paged(records, len(records), page.number, page.limit, total)

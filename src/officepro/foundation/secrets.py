@@ -1,0 +1,44 @@
+"""API keys and other secrets: made, recognised, compared in constant time, never stored as they are."""
+
+import hashlib
+import hmac
+import re
+import secrets
+import zlib
+
+RANDOM_CHARACTERS = 32  # of 62 kinds: 190 bits
+CHECKSUM_CHARACTERS = 6
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_API_KEY = re.compile(r"opk_([1-9][0-9]{0,17})_([0-9A-Za-z]{32})_([0-9A-Za-z]{6})")
+
+
+def make_api_key(api_key_id: int) -> str:
+    """`opk_<key id>_<random>_<checksum>`: recognisable to secret scanners, and a typo is seen without a look-up."""
+    body = f"opk_{api_key_id}_" + "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_CHARACTERS))
+    return f"{body}_{_checksum(body)}"
+
+
+def key_id_of(api_key: str) -> int | None:
+    """The key's id; None when it cannot be one of ours."""
+    found = _API_KEY.fullmatch(api_key)
+    if found is None or _checksum(api_key[: -CHECKSUM_CHARACTERS - 1]) != found.group(3):
+        return None
+    return int(found.group(1))
+
+
+def fingerprint(secret: str) -> bytes:
+    """What is stored of a secret: SHA-256, which suffices because the secret is random."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def are_equal(one: bytes, other: bytes) -> bool:
+    return hmac.compare_digest(one, other)
+
+
+def _checksum(text: str) -> str:
+    number = zlib.crc32(text.encode())
+    digits = []
+    for _ in range(CHECKSUM_CHARACTERS):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits))

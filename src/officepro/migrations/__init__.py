@@ -1,0 +1,1 @@
+"""The schema: Alembic revisions, each written as SQL."""

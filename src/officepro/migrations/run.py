@@ -1,0 +1,104 @@
+"""Brings a database to the newest revision, and tells whether it is there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import make_url
+
+from officepro.foundation.errors import OfficeProError
+
+OLDEST_SERVER_VERSION = 160000
+MIGRATION_LOCK = 0x6F666669  # 'offi': one migration at a time on one database
+LOCK_TIMEOUT_SECONDS = 10  # how long a revision waits for a table that is in use, before it gives up unharmed
+
+
+class MigrationRefused(OfficeProError):
+    """The database cannot be migrated as it stands."""
+
+    code = "migration_refused"
+
+
+def newest_revision() -> str:
+    revision = ScriptDirectory.from_config(_configuration()).get_current_head()
+    assert revision is not None
+    return revision
+
+
+def migrate(owner_url: str, application_login: str | None = None) -> str:
+    """Upgrade to the newest revision, which is returned; safe to run twice, and by two at once.
+
+    The login that the API and the worker use is made if it is missing (without a password), and is given the two
+    roles that they work under.
+    """
+    with _connected(owner_url) as connection:
+        version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
+        if version < OLDEST_SERVER_VERSION:
+            raise MigrationRefused(
+                f"PostgreSQL {version // 10000} is too old: officepro needs PostgreSQL 16 or newer."
+            )
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
+        connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
+        connection.commit()
+        _upgrade(connection)
+        if application_login is not None:
+            _admit(connection, application_login)
+        current = MigrationContext.configure(connection).get_current_revision()
+        assert current is not None
+        return current
+
+
+def _upgrade(connection: sqlalchemy.Connection) -> None:
+    configuration = _configuration()
+    known = {revision.revision for revision in ScriptDirectory.from_config(configuration).walk_revisions()}
+    current = MigrationContext.configure(connection).get_current_revision()
+    connection.commit()
+    if current is not None and current not in known:
+        raise MigrationRefused(
+            f"The database is at revision {current}, which this version of officepro does not know: "
+            "it was migrated by a newer version. Nothing was changed."
+        )
+    configuration.attributes["connection"] = connection
+    try:
+        command.upgrade(configuration, "head")
+    except sqlalchemy.exc.DBAPIError as error:
+        reason = str(error.orig).splitlines()[0]
+        raise MigrationRefused(f"The migration stopped and was rolled back: {reason}") from error
+
+
+def _admit(connection: sqlalchemy.Connection, login: str) -> None:
+    if not connection.exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = %s", (login,)).scalar():
+        connection.exec_driver_sql(f"CREATE ROLE {_quoted(login)} LOGIN NOINHERIT NOSUPERUSER NOBYPASSRLS")
+    connection.exec_driver_sql(f"GRANT officepro_app, officepro_system TO {_quoted(login)}")
+    connection.commit()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _configuration() -> Config:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    configuration.set_main_option("path_separator", "os")
+    return configuration
+
+
+@contextmanager
+def _connected(owner_url: str) -> Iterator[sqlalchemy.Connection]:
+    url = make_url(owner_url).set(drivername="postgresql+psycopg")
+    arguments: dict[str, Any] = {"connect_timeout": 10, "application_name": "officepro migrate"}
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool, connect_args=arguments)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except sqlalchemy.exc.OperationalError as error:
+        raise MigrationRefused(f"The database does not answer: {str(error.orig).splitlines()[0]}") from error
+    finally:
+        engine.dispose()

@@ -1,0 +1,11 @@
+"""ONE table of every address that the API answers, in the order of the seeds."""
+
+from litestar.router import Router
+
+from officepro.access.routes import router as authentication
+from officepro.tags.routes import router as tags
+
+ROUTERS: list[Router] = [
+    authentication,
+    tags,
+]

@@ -1,0 +1,1 @@
+"""Tags: the practice's labels, and which prospects wear them."""
