@@ -1,0 +1,1 @@
+"""Telling partners what happened: signed, retried, in order of the log, and never at another's expense."""
