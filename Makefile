@@ -18,7 +18,7 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUN_STAMP)  ## start it all: database, demo practice, API, worker, portal; Ctrl-C stops it
-	@exec .venv/bin/officepro run --stop-with-parent
+	@exec .venv/bin/officepro run --stop-with-parent $$PPID
 
 test: $(DEV_STAMP)  ## every test except the chaos drills
 	@.venv/bin/python -m pytest -n $(JOBS) -m 'not chaos'

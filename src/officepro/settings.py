@@ -233,9 +233,14 @@ class Settings:
         return not self.database_url
 
     @property
+    def local_host(self) -> str:
+        """Where this machine reaches it itself; "any address" can be listened on, but not called."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+
+    @property
     def base_url(self) -> str:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 -- listened on, not called
-        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        host = f"[{self.local_host}]" if ":" in self.local_host else self.local_host
+        return self.public_url or f"http://{host}:{self.port}"
 
 
 def declarations() -> list[Declaration]:

@@ -27,6 +27,10 @@ def kept_secrets(data_dir: Path) -> dict[str, str]:
     return kept | missing
 
 
+def keep_secret(data_dir: Path, name: str, text: str) -> None:
+    write_privately(data_dir / FILE, json.dumps(kept_secrets(data_dir) | {name: text}, indent=2))
+
+
 def write_privately(path: Path, text: str) -> None:
     """Whole or not at all, and never readable by others."""
     making = path.with_name(f"{path.name}.{os.getpid()}")

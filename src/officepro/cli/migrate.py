@@ -1,0 +1,15 @@
+"""`officepro migrate`: the database's schema, to the newest revision."""
+
+import typer
+
+from officepro.cli.house import CommandError, open_house
+from officepro.migrations import run
+
+
+def migrate() -> None:
+    """Bring the database to the newest revision; safe to run twice."""
+    with open_house() as house:
+        if not house.owner_url:
+            raise CommandError("Set OFFICEPRO_OWNER_DATABASE_URL to the login that owns the schema.")
+        revision = run.migrate(house.owner_url, house.application_login)
+        typer.echo(f"The database is at revision {revision}.")
