@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager, suppress
 
 from litestar import Litestar, Request
 from litestar.datastructures import State
-from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from officepro import routes
+from officepro.access.asked import PROVIDED
 from officepro.access.gate import Gate
-from officepro.access.guards import provide_caller
 from officepro.access.limits import Limiter
 from officepro.access.tokens import Tokens
 from officepro.door import Door
@@ -46,11 +45,7 @@ def create_inner_app(settings: Settings) -> Litestar:
         route_handlers=routes.ROUTERS,
         lifespan=[_lifespan],
         state=State({"settings": settings}),
-        dependencies={
-            "caller": Provide(provide_caller, sync_to_thread=False),
-            "database": Provide(_provide_database, sync_to_thread=False),
-            "gate": Provide(_provide_gate, sync_to_thread=False),
-        },
+        dependencies=PROVIDED,
         dto=StrictJson,
         return_dto=None,
         before_request=_refuse_unknown_parameters,
@@ -60,7 +55,7 @@ def create_inner_app(settings: Settings) -> Litestar:
             Exception: answer_problem,
         },
         type_decoders=[(lambda wanted: wanted in PARSED, decode_hook)],
-        type_encoders={kind: encode_hook for kind in PARSED},
+        type_encoders=dict.fromkeys(PARSED, encode_hook),
         request_max_body_size=MAXIMUM_BODY_BYTES,
         openapi_config=None,
         logging_config=None,
@@ -108,13 +103,3 @@ async def _refuse_unknown_parameters(request: Request[None, None, State]) -> Non
         if request.route_handler.parsed_data_field is not None:
             await request.body()
         raise Invalid([])
-
-
-def _provide_database(state: State) -> Database:
-    database: Database = state.database
-    return database
-
-
-def _provide_gate(state: State) -> Gate:
-    gate: Gate = state.gate
-    return gate

@@ -8,9 +8,10 @@ import ipaddress
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from officepro.access.limits import Standing
@@ -55,7 +56,7 @@ class Door:
         self._inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         request_id = self._request_id(scope["headers"])
@@ -83,7 +84,7 @@ class Door:
                 self._when_done(Done(scope, status, time.perf_counter() - started))
 
     @staticmethod
-    def _request_id(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
         for name, value in headers:
             if name == b"x-request-id":
                 given = value.decode("latin-1")
@@ -112,7 +113,9 @@ class Door:
         return address
 
     def _is_trusted(self, address: str) -> bool:
-        return _is_address(address) and any(ipaddress.ip_address(address) in network for network in self._trusted_proxies)
+        return _is_address(address) and any(
+            ipaddress.ip_address(address) in network for network in self._trusted_proxies
+        )
 
     async def _turn_away(self, request_id: str, send: Send) -> None:
         body = encode(problem(TooManyInside(), self._documentation_url, request_id))

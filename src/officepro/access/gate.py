@@ -86,7 +86,13 @@ class Gate:
             found = await queries.key_and_practice(db, key_id_of(api_key) or 0, practicepass)
         state, stored, practice_id = found or (None, bytes(32), None)
         is_right = are_equal(fingerprint(api_key), stored)
-        if state is None or not is_right or not state.usable or practice_id is None or state.practice_id not in (None, practice_id):
+        if (
+            state is None
+            or not is_right
+            or not state.usable
+            or practice_id is None
+            or state.practice_id not in (None, practice_id)
+        ):
             self._limiter.spend(FAILURES_PER_MINUTE, address)
             raise InvalidApiKey
         now = clock.now()
@@ -177,4 +183,3 @@ class Gate:
 def require(scopes: frozenset[str], scope: str) -> None:
     if scope not in scopes:
         raise MissingScope(f"This key lacks the scope {scope}. Ask the practice to grant it.", scope=scope)
-

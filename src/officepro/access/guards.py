@@ -1,18 +1,19 @@
 """What stands before a handler: who may come in. Every route has one of these; a house test walks them all.
 
-    requires("Tags")   a partner's token of this practice whose key has the scope
-    any_partner        a partner's token, whatever its scopes
-    requires_admin     the admin secret
-    is_open("why")     nobody is asked, and why that is right
+requires("Tags")   a partner's token of this practice whose key has the scope
+any_partner        a partner's token, whatever its scopes
+requires_admin     the admin secret
+is_open("why")     nobody is asked, and why that is right
 """
+
+from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from officepro.access.caller import Caller
 from officepro.access.gate import AnotherPractice, Gate, require
 
-AnyConnection = ASGIConnection[object, object, object, object]
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 
 class Requires:
@@ -21,7 +22,7 @@ class Requires:
     def __init__(self, scope: str | None) -> None:
         self.scope = scope
 
-    async def __call__(self, connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
         scope = connection.scope
         gate: Gate = scope["litestar_app"].state.gate
         authorization = _header(scope["headers"], b"authorization")
@@ -38,7 +39,7 @@ class Requires:
 class RequiresAdmin:
     """The admin secret in X-Admin-Secret."""
 
-    async def __call__(self, connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
         scope = connection.scope
         gate: Gate = scope["litestar_app"].state.gate
         gate.admit_admin(_header(scope["headers"], b"x-admin-secret"), address_of(scope))
@@ -50,7 +51,7 @@ class IsOpen:
     def __init__(self, why: str) -> None:
         self.why = why
 
-    async def __call__(self, connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
         return None
 
 
@@ -59,12 +60,6 @@ requires = Requires
 any_partner = Requires(None)
 requires_admin = RequiresAdmin()
 is_open = IsOpen
-
-
-def provide_caller(scope: dict) -> Caller:  # type: ignore[type-arg]
-    """The dependency `caller` of a handler behind `requires` or `any_partner`."""
-    caller: Caller = scope["caller"]
-    return caller
 
 
 def address_of(scope: object) -> str:

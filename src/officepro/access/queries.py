@@ -72,7 +72,7 @@ async def create_key(
     expires_at: datetime | None,
 ) -> int:
     """Makes the key without its secret, which needs the id; `set_secret` follows in the same transaction."""
-    return await db.fetchval(
+    key_id: int = await db.fetchval(
         """
         INSERT INTO api_key (partner_id, practice_id, name, scopes, expires_at, secret_sha256)
         VALUES ($1, $2, $3, $4, $5, sha256(gen_random_uuid()::text::bytea)) RETURNING api_key_id
@@ -83,6 +83,7 @@ async def create_key(
         sorted(scopes),
         expires_at,
     )
+    return key_id
 
 
 async def set_secret(db: Connection, key_id: int, fingerprint: bytes) -> None:

@@ -1,11 +1,14 @@
 """Exchanging an API key for an access token. (seeds: Authentication)"""
 
-from litestar import Request, Router, post
+from litestar import Router, post
+from litestar.params import JSONBody
 
-from officepro.access.gate import Gate
+from officepro.access.asked import TheGate
 from officepro.access.guards import address_of, is_open
 from officepro.access.shapes import AccessToken, ExchangeKey
 from officepro.access.tokens import EXPIRES_IN
+from officepro.foundation.input import AnyRequest
+from officepro.foundation.parameters import PathText
 
 
 @post(
@@ -15,7 +18,7 @@ from officepro.access.tokens import EXPIRES_IN
     guards=[is_open("this is where a caller says who it is")],
 )
 async def exchange_key(
-    practicepass: str, data: ExchangeKey, gate: Gate, request: Request[None, None, None]
+    practicepass: PathText, data: JSONBody[ExchangeKey], gate: TheGate, request: AnyRequest
 ) -> AccessToken:
     """The token is bound to the practice, the key and its scopes. A wrong key, a revoked key, a key of another practice
     and an unknown practice are refused in the same words."""

@@ -53,4 +53,5 @@ async def record(db: Connection, practice_id: int, event: str, entity_id: int, d
     `data` is thin: ids and the kind of change, never clinical content.
     """
     text = _encoder.encode(data).decode()
-    return await db.fetchval(_RECORD, practice_id, EVENTS[event], event, entity_id, text)
+    log_id: int = await db.fetchval(_RECORD, practice_id, EVENTS[event], event, entity_id, text)
+    return log_id

@@ -30,7 +30,7 @@ class Paged(msgspec.Struct, Generic[Record], rename="camel"):
     page: int
     limit: int
     total: int
-    next_cursor: str | None | UnsetType = UNSET
+    next_cursor: str | UnsetType | None = UNSET
 
 
 class Written(msgspec.Struct, Generic[Record]):

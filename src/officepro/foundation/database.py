@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
+from typing import cast
 
 import asyncpg
 
@@ -112,7 +113,7 @@ class Database:
                 yield connection
             return
         with _failures_explained():
-            async with self._application.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+            async with _borrowed(self._application) as connection:
                 await connection.bind(practice_id)
                 yield connection
 
@@ -131,7 +132,7 @@ class Database:
                 yield connection
             return
         with _failures_explained():
-            async with self._system.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+            async with _borrowed(self._system) as connection:
                 yield connection
 
     @asynccontextmanager
@@ -140,13 +141,11 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(
-        self, pool: "asyncpg.Pool[Row]", role: str, begin: str
-    ) -> AsyncIterator[Connection]:
+    async def _transaction(self, pool: "asyncpg.Pool[Row]", role: str, begin: str) -> AsyncIterator[Connection]:
         if self._mode is Mode.POOLED:
             begin = f"{begin}; SET LOCAL ROLE {role}"
         with _failures_explained():
-            async with pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+            async with _borrowed(pool) as connection:
                 await connection.execute(begin)
                 try:
                     yield connection
@@ -168,7 +167,8 @@ class Database:
         async with self.system() as db:
             if await db.fetchval("SELECT to_regclass('alembic_version') IS NULL"):
                 return None
-            return await db.fetchval("SELECT version_num FROM alembic_version")
+            version: str = await db.fetchval("SELECT version_num FROM alembic_version")
+            return version
 
     async def refuse_wrong_role(self) -> None:
         """The application's login may be neither superuser nor BYPASSRLS nor a member of the tables' owner."""
@@ -194,6 +194,15 @@ class Database:
                     f"The login of OFFICEPRO_DATABASE_URL {meaning}, so row-level security would not hold it to one "
                     "practice. Use a plain login there, and the owner's in OFFICEPRO_OWNER_DATABASE_URL."
                 )
+
+
+@asynccontextmanager
+async def _borrowed(pool: "asyncpg.Pool[Row]") -> AsyncIterator[Connection]:
+    connection = cast(Connection, await pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS))
+    try:
+        yield connection
+    finally:
+        await pool.release(cast("asyncpg.pool.PoolConnectionProxy[Row]", connection))
 
 
 async def _pool(url: str, role: str, mode: Mode, size: int) -> "asyncpg.Pool[Row]":
@@ -253,4 +262,3 @@ def _failures_explained() -> Iterator[None]:
         OSError,
     ) as failure:
         raise DatabaseUnavailable from failure
-

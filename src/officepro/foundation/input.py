@@ -6,14 +6,15 @@ list all that is wrong with it, each with its place: `body.VisitTime`, `query.st
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 from litestar import Request
 from litestar.connection import ASGIConnection
-from litestar.dto import AbstractDTO
+from litestar.dto import AbstractDTO, DTOFieldDefinition
+from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import ParameterKwarg
 from litestar.typing import FieldDefinition
@@ -40,8 +41,8 @@ class StrictJson(AbstractDTO[Shape], Generic[Shape]):
         cls._shapes[handler_id] = field_definition.annotation
 
     @classmethod
-    def generate_field_definitions(cls, model_type: type[Any]) -> Iterator[Any]:
-        return iter(())
+    def generate_field_definitions(cls, model_type: type[Any]) -> Generator[DTOFieldDefinition, None, None]:
+        yield from ()
 
     @classmethod
     def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
@@ -58,7 +59,9 @@ class StrictJson(AbstractDTO[Shape], Generic[Shape]):
 
 def require_json(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
     media_type = connection.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not (media_type.startswith("application/") and media_type.endswith("+json")):
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
         raise UnsupportedMedia
 
 
@@ -198,9 +201,7 @@ def _fault(message: str, location: str) -> Fault:
 
 
 def _did_you_mean(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1) or [
-        one for one in known if one.lower() == name.lower()
-    ]
+    close = difflib.get_close_matches(name, list(known), n=1) or [one for one in known if one.lower() == name.lower()]
     return f"; did you mean {close[0]}?" if close else ""
 
 
@@ -220,16 +221,15 @@ class QueryParameter(msgspec.Struct, frozen=True):
 def query_parameters(handler: HTTPRouteHandler) -> dict[str, QueryParameter]:
     """The query parameters that a handler declares, by their names on the wire."""
     model = handler.signature_model
-    path = {name for name in _path_arguments(handler)}
-    skipped = {"data", "request", "body", "state", "scope", "socket", "headers", *handler.resolve_dependencies()}
+    skipped = {"data", "request", "body", "state", "scope", "headers", *handler.resolve_dependencies()}
     found = {}
     for argument, field in handler.parsed_fn_signature.parameters.items():
-        if argument in path or argument in skipped:
+        if argument in skipped:
             continue
         kwarg = field.kwarg_definition
-        if isinstance(kwarg, ParameterKwarg) and (kwarg.header or kwarg.cookie):
+        if isinstance(kwarg, ParameterKwarg) and kwarg.param_type != ParamType.QUERY:
             continue
-        name = (isinstance(kwarg, ParameterKwarg) and kwarg.query) or argument
+        name = (isinstance(kwarg, ParameterKwarg) and kwarg.name) or argument
         found[name] = QueryParameter(
             name=name,
             argument=argument,
@@ -240,17 +240,6 @@ def query_parameters(handler: HTTPRouteHandler) -> dict[str, QueryParameter]:
             description=kwarg.description if isinstance(kwarg, ParameterKwarg) else None,
         )
     return found
-
-
-@lru_cache(maxsize=1024)
-def _path_arguments(handler: HTTPRouteHandler) -> frozenset[str]:
-    return frozenset(
-        part.strip("{}").partition(":")[0]
-        for path in handler.paths
-        for layer in ("".join(str(owner.path) for owner in handler.ownership_layers if hasattr(owner, "path")), path)
-        for part in layer.replace("}", "}/").split("/")
-        if part.startswith("{")
-    )
 
 
 def names_are_known(request: AnyRequest, handler: HTTPRouteHandler) -> bool:

@@ -1,10 +1,8 @@
 """Pages of a list: `page` from 1, `limit` 1 to 100."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import msgspec
-from litestar.params import Parameter
 
 from officepro.foundation.answers import Paged, Record
 
@@ -12,9 +10,6 @@ DEFAULT_LIMIT = 25
 MAXIMUM_LIMIT = 100
 MAXIMUM_PAGE = 1_000_000
 MAXIMUM_TOTAL = 10_000  # counting stops here, so that a list of a million costs no more than one of ten thousand
-
-PageNumber = Annotated[int, Parameter(ge=1, le=MAXIMUM_PAGE, description="The page, from 1.")]
-PageLimit = Annotated[int, Parameter(ge=1, le=MAXIMUM_LIMIT, description="Records on a page, 1 to 100.")]
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -40,9 +40,7 @@ def migrate(owner_url: str, application_login: str | None = None) -> str:
     with _connected(owner_url) as connection:
         version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
         if version < OLDEST_SERVER_VERSION:
-            raise MigrationRefused(
-                f"PostgreSQL {version // 10000} is too old: officepro needs PostgreSQL 16 or newer."
-            )
+            raise MigrationRefused(f"PostgreSQL {version // 10000} is too old: officepro needs PostgreSQL 16 or newer.")
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
         connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
         connection.commit()

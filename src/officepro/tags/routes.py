@@ -1,27 +1,31 @@
 """Tags: what there is, and who wears what. (seeds: Tags)"""
 
 from litestar import Router, delete, get, post
+from litestar.params import JSONBody
 
 from officepro import events
+from officepro.access.asked import TheCaller, TheDatabase
 from officepro.access.caller import Caller
 from officepro.access.guards import requires
 from officepro.access.scopes import TAGS
 from officepro.foundation.answers import Listed, Written, listed
 from officepro.foundation.database import Database
-from officepro.foundation.wire import RecordId
+from officepro.foundation.parameters import PathId
 from officepro.tags import queries
 from officepro.tags.shapes import Assigned, AssignTag, Removed, Tag
 
 
 @get("/", summary="List tags")
-async def list_tags(caller: Caller, database: Database) -> Listed[Tag]:
+async def list_tags(caller: TheCaller, database: TheDatabase) -> Listed[Tag]:
     """All of the practice's tags, by name."""
     async with database.practice(caller.practice_id) as db:
         return listed([Tag(*row) for row in await queries.all_tags(db, caller.practice_id)])
 
 
 @post("/prospects/{patient_id:str}", summary="Put a tag on a prospect", status_code=200)
-async def assign_tag(patient_id: RecordId, data: AssignTag, caller: Caller, database: Database) -> Written[Assigned]:
+async def assign_tag(
+    patient_id: PathId, data: JSONBody[AssignTag], caller: TheCaller, database: TheDatabase
+) -> Written[Assigned]:
     """Putting on a tag that the prospect wears already is not an error, and makes no event."""
     async with database.practice_transaction(caller.practice_id) as db:
         if await queries.assign(db, caller.practice_id, patient_id, data.tag_id):
@@ -31,13 +35,13 @@ async def assign_tag(patient_id: RecordId, data: AssignTag, caller: Caller, data
 
 
 @delete("/prospects/{patient_id:str}/{tag_id:str}", summary="Take a tag off a prospect", status_code=200)
-async def remove_tag(patient_id: RecordId, tag_id: RecordId, caller: Caller, database: Database) -> Written[Removed]:
+async def remove_tag(patient_id: PathId, tag_id: PathId, caller: TheCaller, database: TheDatabase) -> Written[Removed]:
     """`Removed` is 0 when the prospect did not wear the tag."""
     return Written("Tag removed successfully", await _remove(database, caller, patient_id, tag_id))
 
 
 @delete("/prospects/{patient_id:str}", summary="Take all tags off a prospect", status_code=200)
-async def remove_all_tags(patient_id: RecordId, caller: Caller, database: Database) -> Written[Removed]:
+async def remove_all_tags(patient_id: PathId, caller: TheCaller, database: TheDatabase) -> Written[Removed]:
     """`Removed` says how many came off."""
     return Written("All tags removed successfully", await _remove(database, caller, patient_id))
 

@@ -63,7 +63,8 @@ BEGIN
         ends := starts + ('1 ' || unit)::interval;
         partition := parent || to_char(starts, CASE unit WHEN 'day' THEN '_YYYYMMDD' ELSE '_YYYYMM' END);
         IF to_regclass(partition) IS NULL THEN
-            EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)', partition, parent, starts, ends);
+            EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
+                           partition, parent, starts, ends);
             IF (SELECT relforcerowsecurity FROM pg_class WHERE oid = parent::regclass) THEN
                 EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', partition);
                 EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', partition);
@@ -87,7 +88,8 @@ BEGIN
     END IF;
     FOR partition IN
         SELECT child.relname AS name,
-               substring(pg_get_expr(child.relpartbound, child.oid) FROM $re$TO \\('([^']+)'\\)$re$)::timestamptz AS ends
+               substring(pg_get_expr(child.relpartbound, child.oid)
+                         FROM $re$TO \\('([^']+)'\\)$re$)::timestamptz AS ends
         FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
         WHERE inhparent = parent::regclass AND pg_get_expr(child.relpartbound, child.oid) <> 'DEFAULT'
     LOOP
@@ -348,7 +350,8 @@ CREATE TABLE visit (
     room_id bigint,
     needs_room boolean NOT NULL,
     visit_type text NOT NULL,
-    status text NOT NULL CONSTRAINT visit_status CHECK (status IN ('held', 'booked', 'cancelled', 'completed', 'noshow')),
+    status text NOT NULL
+        CONSTRAINT visit_status CHECK (status IN ('held', 'booked', 'cancelled', 'completed', 'noshow')),
     starts_at timestamptz NOT NULL,
     ends_at timestamptz NOT NULL,
     provider_starts_at timestamptz NOT NULL,

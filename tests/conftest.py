@@ -1,0 +1,164 @@
+"""One real PostgreSQL for all test processes, a migrated template in it, and a clone of it for each process.
+
+Every test that asks for `demo_office` or `berlin_office` gets practices of its own, so tests leave nothing behind
+that another could trip over.
+"""
+
+import asyncio
+import base64
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+from litestar import Litestar
+
+from officepro import app as application
+from officepro.door import Door
+from officepro.foundation import embedded
+from officepro.foundation.database import Database
+from officepro.foundation.embedded import EmbeddedServer
+from officepro.migrations.run import migrate
+from officepro.settings import Settings
+from tests.world import House, Office, make_office
+
+TEMPLATE = "officepro_template"
+ADMIN_SECRET = "an admin secret of more than 32 bytes"
+KEYS = "test:" + base64.urlsafe_b64encode(b"a signing key of more than 32 bytes!").decode()
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """One folder for all processes of this run."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder if worker_id == "master" else folder.parent
+
+
+@pytest.fixture(scope="session")
+def worker_id(request: pytest.FixtureRequest) -> str:
+    return str(getattr(request.config, "workerinput", {"workerid": "master"})["workerid"])
+
+
+@pytest.fixture(scope="session")
+def server(shared_folder: Path) -> Iterator[EmbeddedServer]:
+    """The PostgreSQL of this run: the first process starts it and migrates the template, the last one stops it."""
+    users = shared_folder / "users"
+    with open(shared_folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        running = embedded.start(shared_folder / "data")
+        if not users.exists():
+            running.create_database(TEMPLATE)
+            migrate(running.url(TEMPLATE), "officepro")
+        users.write_text(str(int(users.read_text() or 0) + 1 if users.exists() else 1))
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        try:
+            yield running
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            left = int(users.read_text()) - 1
+            users.write_text(str(left))
+            if left == 0:
+                running.stop()
+
+
+@pytest.fixture(scope="session")
+def database_name(server: EmbeddedServer, worker_id: str) -> str:
+    """A clone of the template, this process's own."""
+    return clone(server, f"officepro_{worker_id}")
+
+
+def clone(server: EmbeddedServer, name: str) -> str:
+    async def create() -> None:
+        connection = await asyncpg.connect(server.url("postgres"))
+        try:
+            await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+        finally:
+            await connection.close()
+
+    with open(server.directory.parent / "cloning", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        asyncio.run(create())
+    return name
+
+
+@pytest.fixture(scope="session")
+def settings(server: EmbeddedServer, database_name: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings.from_environment(
+        {
+            "OFFICEPRO_DATABASE_URL": server.url(database_name, user="officepro"),
+            "OFFICEPRO_DATA_DIR": str(tmp_path_factory.mktemp("data")),
+            "OFFICEPRO_ADMIN_SECRET": ADMIN_SECRET,
+            "OFFICEPRO_TOKEN_KEYS": KEYS,
+            "OFFICEPRO_ENCRYPTION_KEYS": KEYS,
+            "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "0",
+            "OFFICEPRO_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+async def owner(server: EmbeddedServer, database_name: str) -> AsyncIterator[asyncpg.Connection]:
+    """The superuser, who sees past every wall: for setting up a world and for looking behind the API's back."""
+    connection = await asyncpg.connect(server.url(database_name))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+async def inner_app(settings: Settings) -> AsyncIterator[Litestar]:
+    app = application.create_inner_app(settings)
+    async with alive(app):
+        yield app
+
+
+@asynccontextmanager
+async def alive(app: Litestar) -> AsyncIterator[None]:
+    """The application's lifespan, entered and left in one task of its own, as a server does it."""
+    started, finished = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with app.lifespan():
+            started.set()
+            await finished.wait()
+
+    life = asyncio.create_task(live())
+    await asyncio.wait([life, asyncio.create_task(started.wait())], return_when=asyncio.FIRST_COMPLETED)
+    if life.done():
+        life.result()
+    try:
+        yield
+    finally:
+        finished.set()
+        await life
+
+
+@pytest.fixture(scope="session")
+async def house(inner_app: Litestar, owner: asyncpg.Connection, settings: Settings) -> AsyncIterator[House]:
+    """The application as its callers meet it, in this process."""
+    async with House.open(Door(inner_app), owner, settings) as house:
+        yield house
+
+
+@pytest.fixture(scope="session")
+def database(inner_app: Litestar) -> Database:
+    """The application's own way to the database, with its walls."""
+    found: Database = inner_app.state.database
+    return found
+
+
+@pytest.fixture
+async def demo_office(house: House) -> Office:
+    """A practice in New York."""
+    return await make_office(house, "DemoOffice", "America/New_York")
+
+
+@pytest.fixture
+async def berlin_office(house: House) -> Office:
+    """Another practice, in Berlin, which must never show in the first one's answers."""
+    return await make_office(house, "BerlinOffice", "Europe/Berlin")
+
+
+os.environ.pop("OFFICEPRO_DATABASE_URL", None)
