@@ -144,6 +144,7 @@ async def make_key(
 
 _FURNITURE = """
 INSERT INTO log_head (practice_id) VALUES (:practice);
+INSERT INTO practice_setup (practice_id) VALUES (:practice);
 INSERT INTO provider (practice_id, provider_id, name, title, specialty) VALUES
     (:practice, 1, 'Jane Smith', 'PA-C', 'Aesthetics'), (:practice, 2, 'John Brown', 'MD', 'Dermatology');
 INSERT INTO working_hours (practice_id, provider_id, weekday, starts_minute, ends_minute)
