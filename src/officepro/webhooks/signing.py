@@ -7,6 +7,7 @@ Pure: the standard library alone, and `now` is passed in.
 
 import base64
 import binascii
+import functools
 import hmac
 import secrets
 from collections.abc import Sequence
@@ -71,6 +72,7 @@ def verify(
     return any(matches)
 
 
+@functools.lru_cache(maxsize=1024)
 def _key_of(secret: str) -> bytes:
     if not secret.startswith(PREFIX):
         raise ValueError(f"a webhook secret starts with {PREFIX}")
