@@ -15,9 +15,10 @@ from officepro import routes
 from officepro.access.asked import PROVIDED
 from officepro.access.gate import Gate
 from officepro.access.limits import Limiter
+from officepro.access.once import Replay
 from officepro.access.tokens import Tokens
 from officepro.door import Door
-from officepro.failures import DOCUMENTATION_URL, answer_problem
+from officepro.failures import DOCUMENTATION_URL, answer_problem, answer_replay
 from officepro.foundation.database import Database, Mode
 from officepro.foundation.errors import Invalid, OfficeProError
 from officepro.foundation.input import StrictJson, names_are_known
@@ -50,6 +51,7 @@ def create_inner_app(settings: Settings) -> Litestar:
         return_dto=None,
         before_request=_refuse_unknown_parameters,
         exception_handlers={
+            Replay: answer_replay,
             OfficeProError: answer_problem,
             HTTPException: answer_problem,
             Exception: answer_problem,

@@ -13,6 +13,7 @@ from litestar.exceptions import (
 )
 from litestar.handlers import HTTPRouteHandler
 
+from officepro.access.once import Replay
 from officepro.foundation import input as reading
 from officepro.foundation.errors import (
     Invalid,
@@ -48,6 +49,16 @@ def answer_problem(request: AnyRequest, error: Exception) -> Response[bytes]:
         status_code=told.status,
         media_type=MediaType.JSON,
         headers={**told.headers, "content-type": "application/problem+json"},
+    )
+
+
+def answer_replay(request: AnyRequest, replay: Replay) -> Response[bytes]:
+    """A repeated POST: what its first run answered."""
+    return Response(
+        replay.body,
+        status_code=replay.status,
+        media_type=MediaType.JSON,
+        headers={"idempotent-replay": "true"},
     )
 
 

@@ -3,9 +3,11 @@
 from litestar.router import Router
 
 from officepro.access.routes import router as authentication
+from officepro.prospects.routes import router as prospects
 from officepro.tags.routes import router as tags
 
 ROUTERS: list[Router] = [
     authentication,
+    prospects,
     tags,
 ]

@@ -2,17 +2,20 @@
 
 from typing import Any
 
+from litestar import Request
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.types import Scope
 
 from officepro.access.caller import Caller
 from officepro.access.gate import Gate
+from officepro.access.once import Once
 from officepro.foundation.database import Database
 from officepro.settings import Settings
 
 TheCaller = NamedDependency[Caller]  # who calls; only behind `requires` or `any_partner`
 TheDatabase = NamedDependency[Database]
+TheOnce = NamedDependency[Once]  # in every POST: the work, done once
 TheGate = NamedDependency[Gate]
 TheSettings = NamedDependency[Settings]
 
@@ -23,6 +26,10 @@ def _caller(scope: Scope) -> Any:
 
 def _database(state: State) -> Any:
     return state.database
+
+
+def _once(request: Request[Any, Any, Any]) -> Any:
+    return Once(request.app.state.database, request, request.scope.get("caller"))  # type: ignore[arg-type]
 
 
 def _gate(state: State) -> Any:
@@ -36,6 +43,7 @@ def _settings(state: State) -> Any:
 PROVIDED = {
     "caller": Provide(_caller, sync_to_thread=False),
     "database": Provide(_database, sync_to_thread=False),
+    "once": Provide(_once, sync_to_thread=False),
     "gate": Provide(_gate, sync_to_thread=False),
     "settings": Provide(_settings, sync_to_thread=False),
 }

@@ -4,9 +4,9 @@
     await events.record(db, practice_id, "patient.tagged", 1001, {"PatientID": 1001, "TagID": 7})
 
 is the last statement of the writer's own transaction; a writer that does its work in one statement takes the same
-two steps into it with `events.appending`.
+two steps into it with `events.HEAD` and `events.logged`.
 """
 
-from officepro.events.log import EVENTS, appending, record
+from officepro.events.log import EVENTS, HEAD, logged, record
 
-__all__ = ["EVENTS", "appending", "record"]
+__all__ = ["EVENTS", "HEAD", "logged", "record"]

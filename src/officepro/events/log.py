@@ -25,14 +25,14 @@ EVENTS = {
 _encoder = msgspec.json.Encoder(enc_hook=encode_hook)
 
 
-def appending(event: str, source: str, entity_id: str, data: str) -> str:
-    """Two common table expressions, `head` and `logged`, that append one event for the one row of `source`.
+# The two steps as common table expressions, for a writer that does its work in one statement; `$1` is the practice.
+# Where the work itself reads from `head`, the practice's counter is locked first and its writers take turns.
+HEAD = "head AS (UPDATE log_head SET last = last + 1 WHERE practice_id = $1 RETURNING last)"
 
-    `$1` is the practice; `entity_id` and `data` (jsonb) are SQL over `source`. Where `source` itself reads from
-    `head`, the practice's counter is locked before anything is written, and writers of one practice take turns.
-    """
+
+def logged(event: str, source: str, entity_id: str, data: str) -> str:
+    """Appends one event for the one row of `source`; `entity_id` and `data` (jsonb) are SQL over it."""
     return f"""
-        head AS (UPDATE log_head SET last = last + 1 WHERE practice_id = $1 RETURNING last),
         logged AS (
             INSERT INTO log (practice_id, log_id, scope, event, entity_id, data)
             SELECT $1, head.last, '{EVENTS[event]}', '{event}', {entity_id}, {data} FROM head, {source}
@@ -40,8 +40,8 @@ def appending(event: str, source: str, entity_id: str, data: str) -> str:
         )"""
 
 
-_RECORD = """
-    WITH head AS (UPDATE log_head SET last = last + 1 WHERE practice_id = $1 RETURNING last)
+_RECORD = f"""
+    WITH {HEAD}
     INSERT INTO log (practice_id, log_id, scope, event, entity_id, data)
     SELECT $1, head.last, $2, $3, $4, $5::text::jsonb FROM head RETURNING log_id
 """

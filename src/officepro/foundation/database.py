@@ -176,8 +176,8 @@ class Database:
             faults = await db.fetchrow(
                 """
                 SELECT rolsuper, rolbypassrls, current_setting('server_version_num')::int AS version,
-                       EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
-                               AND pg_has_role(session_user, relowner, 'MEMBER')) AS owner
+                       EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace
+                               AND relkind IN ('r', 'p') AND pg_has_role(session_user, relowner, 'MEMBER')) AS owner
                 FROM pg_roles WHERE rolname = session_user
                 """
             )

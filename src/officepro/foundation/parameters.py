@@ -5,7 +5,7 @@ A parameter's bounds stand in Litestar's own PathParameter and QueryParameter (a
 
 from typing import Annotated
 
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from officepro.foundation.paging import MAXIMUM_LIMIT, MAXIMUM_PAGE
 from officepro.foundation.wire import MAXIMUM_ID, MINUTES_OF_DAY, NO_NUL, LocalDate, LocalTime
@@ -15,7 +15,12 @@ PathText = Annotated[str, PathParameter(min_length=1, max_length=200, pattern=NO
 
 PageNumber = Annotated[int, QueryParameter(ge=1, le=MAXIMUM_PAGE, description="The page, from 1.")]
 PageLimit = Annotated[int, QueryParameter(ge=1, le=MAXIMUM_LIMIT, description="Records on a page.")]
-Search = Annotated[str, QueryParameter(max_length=200, pattern=NO_NUL, description="What to look for.")]
+Search = Annotated[str | None, QueryParameter(max_length=200, pattern=NO_NUL, description="What to look for.")]
+
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(name="If-Match", max_length=100, description="Only if the record's ETag is still this one."),
+]
 
 Day = Annotated[LocalDate, QueryParameter(name="date", description="A day in the practice's own time zone.")]
 StartDate = Annotated[LocalDate, QueryParameter(name="startDate", description="The first day, inclusive.")]
@@ -23,6 +28,6 @@ EndDate = Annotated[LocalDate, QueryParameter(name="endDate", description="The l
 TimeOfDay = Annotated[LocalTime, QueryParameter(name="time", description="A time in the practice's own time zone.")]
 Duration = Annotated[int, QueryParameter(name="duration", ge=1, le=MINUTES_OF_DAY, description="Minutes.")]
 VisitTypeName = Annotated[
-    str,
+    str | None,
     QueryParameter(name="visitType", min_length=1, max_length=100, pattern=NO_NUL, description="A visit type's name."),
 ]

@@ -1,0 +1,25 @@
+"""What a POST with an Idempotency-Key answered, kept for a day, so that a repeat gets the same answer."""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    op.execute("""
+        CREATE TABLE idempotency (
+            practice_id bigint NOT NULL,  -- 0: the request belongs to no practice
+            api_key_id bigint NOT NULL,  -- 0: the admin
+            route text NOT NULL,
+            idempotency_key text NOT NULL
+                CONSTRAINT idempotency_key_length CHECK (length(idempotency_key) BETWEEN 1 AND 255),
+            request_sha256 bytea NOT NULL,
+            status smallint NOT NULL,
+            body bytea NOT NULL,
+            created_at timestamptz NOT NULL DEFAULT now(),
+            CONSTRAINT idempotency_once PRIMARY KEY (practice_id, api_key_id, route, idempotency_key)
+        );
+        CREATE INDEX idempotency_by_age ON idempotency (practice_id, created_at);
+        SELECT raise_wall('idempotency', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT, UPDATE, DELETE');
+    """)

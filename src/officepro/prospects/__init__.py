@@ -1,0 +1,1 @@
+"""Prospects: the people of a practice, from the first inquiry on."""

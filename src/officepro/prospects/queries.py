@@ -1,0 +1,263 @@
+"""Prospects in the database: written with what they are found by, read by page, by search, one by one."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from officepro import events
+from officepro.foundation.database import MEANING, Connection, Row
+from officepro.foundation.errors import Impossible, NotFound
+from officepro.foundation.paging import MAXIMUM_TOTAL, Page
+
+MAXIMUM_MATCHES = 20_000  # of a search: the first so many in the order of what matched
+
+# In the order of the shape `Prospect`.
+COLUMNS = (
+    "first_name", "mi", "last_name", "full_name", "nick_name", "gender", "dob", "life_stage", "pronouns",
+    "sexual_identity", "primary_language", "type", "phone", "cell_phone", "sms_phone", "email", "address", "unit",
+    "city", "state", "zip", "country", "provider_id", "prospect", "sh_name", "sh_address", "sh_unit", "sh_city",
+    "sh_state", "sh_zip", "sh_country", "notes",
+)  # fmt: skip
+FOUND_BY = frozenset(
+    {"first_name", "mi", "last_name", "full_name", "nick_name", "email", "phone", "cell_phone", "sms_phone"}
+)
+
+
+class UnknownProspect(NotFound):
+    """There is no such prospect in this practice."""
+
+    code = "unknown_prospect"
+
+
+class UnknownProvider(Impossible):
+    """There is no such provider in this practice; GET /availability/providers lists them."""
+
+    code = "unknown_provider"
+
+
+MEANING["patient_provider"] = UnknownProvider
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which prospects are wanted."""
+
+    beginnings: Sequence[str] | None = None  # what each must be found by; None: no search
+    only_prospects: bool = False
+    tag_id: int | None = None
+    updated_since: datetime | None = None
+    after: tuple[datetime | None, int] | None = None  # the last one of the page before, in the list's order
+
+
+def _selected(alias: str) -> str:
+    """The columns of the shape `Prospect` but the tags; a full name that nobody wrote is made of its parts."""
+    made = f"coalesce({alias}.full_name, nullif(concat_ws(' ', {alias}.first_name, {alias}.mi, {alias}.last_name), ''))"
+    columns = [f"{made} AS full_name" if name == "full_name" else f"{alias}.{name}" for name in COLUMNS]
+    return ", ".join([f"{alias}.patient_id", *columns, f"{alias}.created_at", f"{alias}.updated_at"])
+
+
+_THIN = "jsonb_build_object('PatientID', created.patient_id)"
+_TAGS = """
+    ARRAY(SELECT t.tag_id FROM patient_tag pt JOIN tag t USING (practice_id, tag_id)
+          WHERE pt.practice_id = $1 AND pt.patient_id = p.patient_id ORDER BY t.tag, t.tag_id) AS tag_ids,
+    ARRAY(SELECT t.tag FROM patient_tag pt JOIN tag t USING (practice_id, tag_id)
+          WHERE pt.practice_id = $1 AND pt.patient_id = p.patient_id ORDER BY t.tag, t.tag_id) AS tags
+"""
+
+_ONE = f"""
+    SELECT {_selected("p")}, {_TAGS}, p.version,
+           (SELECT picture FROM patient_picture WHERE practice_id = $1 AND patient_id = $2) AS picture
+    FROM patient p WHERE p.practice_id = $1 AND p.patient_id = $2
+"""
+
+
+async def one(db: Connection, practice_id: int, patient_id: int) -> Row:
+    """Raises UnknownProspect."""
+    row = await db.fetchrow(_ONE, practice_id, patient_id)
+    if row is None:
+        raise UnknownProspect
+    return row
+
+
+async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> tuple[list[Row], int]:
+    """A page of prospects and how many there are in all (counted up to MAXIMUM_TOTAL), in one round trip.
+
+    A search is ordered by what matched, a list by number, and one with `updated_since` by the time of the change.
+    """
+    arguments: list[Any] = [practice_id]
+    matching, order = _matching(wanted, arguments)
+    arguments += [page.limit, page.offset]
+    limit, offset = f"${len(arguments) - 1}", f"${len(arguments)}"
+    rows = await db.fetch(
+        f"""
+        WITH matching AS MATERIALIZED ({matching} LIMIT {MAXIMUM_TOTAL + 1}),
+             page AS (SELECT * FROM matching ORDER BY place LIMIT {limit} OFFSET {offset})
+        SELECT {_selected("p")}, {_TAGS}, (SELECT count(*) FROM matching) AS total
+        FROM page JOIN patient p ON p.practice_id = $1 AND p.patient_id = page.patient_id ORDER BY page.place
+        """
+        if order is None
+        else f"""
+        WITH page AS (SELECT patient_id, row_number() OVER (ORDER BY {order}) AS place
+                      FROM ({matching} ORDER BY {order} LIMIT {limit} OFFSET {offset}) AS wanted)
+        SELECT {_selected("p")}, {_TAGS},
+               (SELECT count(*) FROM ({matching} LIMIT {MAXIMUM_TOTAL + 1}) AS counted) AS total
+        FROM page JOIN patient p ON p.practice_id = $1 AND p.patient_id = page.patient_id ORDER BY page.place
+        """,
+        *arguments,
+    )
+    if rows:
+        return rows, min(rows[0]["total"], MAXIMUM_TOTAL)
+    return [], await _total(db, matching, arguments[:-2])
+
+
+async def _total(db: Connection, matching: str, arguments: list[Any]) -> int:
+    """For a page past the end, which has no row to carry the total."""
+    total: int = await db.fetchval(f"SELECT count(*) FROM ({matching} LIMIT {MAXIMUM_TOTAL}) AS counted", *arguments)
+    return total
+
+
+def _matching(wanted: Filter, arguments: list[Any]) -> tuple[str, str | None]:
+    """SQL for the ids that match, and their order; None when the order is the column `place` itself."""
+    conditions = _conditions(wanted, arguments)
+    if wanted.beginnings is None:
+        order = "patient_id" if wanted.updated_since is None else "updated_at, patient_id"
+        where = " AND ".join(["p.practice_id = $1", *conditions])
+        return f"SELECT p.patient_id, p.updated_at FROM patient p WHERE {where}", order
+    if not wanted.beginnings:
+        return "SELECT 0::bigint AS patient_id, 0::bigint AS place WHERE $1::bigint IS NULL", None
+    first, *others = (_range_of(beginning, arguments) for beginning in wanted.beginnings)
+    for low, high in others:
+        conditions.append(
+            f"""EXISTS (SELECT FROM patient_token other WHERE other.practice_id = $1
+                AND other.patient_id = p.patient_id AND other.token >= {low} AND other.token < {high})"""
+        )
+    found = f"""
+        SELECT patient_id, min(number) AS place FROM (
+            SELECT token.patient_id, row_number() OVER (ORDER BY token.token, token.patient_id) AS number
+            FROM patient_token token
+            WHERE token.practice_id = $1 AND token.token >= {first[0]} AND token.token < {first[1]}
+            ORDER BY token.token, token.patient_id LIMIT {MAXIMUM_MATCHES}
+        ) AS matched GROUP BY patient_id
+    """
+    if not conditions:
+        return f"SELECT patient_id, place FROM ({found}) AS found ORDER BY place", None
+    where = " AND ".join(["p.practice_id = $1", *conditions])
+    return (
+        f"SELECT found.patient_id, found.place FROM ({found}) AS found "
+        f"JOIN patient p ON p.patient_id = found.patient_id WHERE {where} ORDER BY place",
+        None,
+    )
+
+
+def _conditions(wanted: Filter, arguments: list[Any]) -> list[str]:
+    conditions = []
+    if wanted.only_prospects:
+        conditions.append("p.prospect = 1")
+    if wanted.tag_id is not None:
+        arguments.append(wanted.tag_id)
+        conditions.append(
+            f"""EXISTS (SELECT FROM patient_tag worn WHERE worn.practice_id = $1
+                AND worn.patient_id = p.patient_id AND worn.tag_id = ${len(arguments)})"""
+        )
+    if wanted.updated_since is not None:
+        arguments.append(wanted.updated_since)
+        conditions.append(f"p.updated_at >= ${len(arguments)}")
+    if wanted.after is not None:
+        updated_at, patient_id = wanted.after
+        arguments.append(patient_id)
+        if updated_at is None:
+            conditions.append(f"p.patient_id > ${len(arguments)}")
+        else:
+            arguments.append(updated_at)
+            conditions.append(f"(p.updated_at, p.patient_id) > (${len(arguments)}, ${len(arguments) - 1})")
+    return conditions
+
+
+def _range_of(beginning: str, arguments: list[Any]) -> tuple[str, str]:
+    """The range of tokens that begin so, in the byte order of the index."""
+    arguments += [beginning, beginning + "\U0010ffff"]
+    return f"${len(arguments) - 1}", f"${len(arguments)}"
+
+
+_CREATE = f"""
+    WITH {events.HEAD},
+    created AS (
+        INSERT INTO patient (practice_id, {", ".join(COLUMNS)})
+        SELECT $1, {", ".join(f"${number}" for number in range(4, 4 + len(COLUMNS)))} FROM head
+        RETURNING *
+    ),
+    found_by AS (
+        INSERT INTO patient_token (practice_id, token, patient_id)
+        SELECT $1, token, created.patient_id FROM created, unnest($2::text[]) AS token
+    ),
+    pictured AS (
+        INSERT INTO patient_picture (practice_id, patient_id, picture)
+        SELECT $1, created.patient_id, $3::bytea FROM created WHERE $3::bytea IS NOT NULL
+    ),
+    {events.logged("patient.created", "created", "created.patient_id", _THIN)}
+    SELECT {_selected("p")}, '{{}}'::bigint[] AS tag_ids, '{{}}'::text[] AS tags, p.version, $3::bytea AS picture
+    FROM created p
+"""
+
+
+async def create(
+    db: Connection, practice_id: int, columns: dict[str, Any], tokens: list[str], picture: bytes | None
+) -> Row:
+    """Person, what they are found by, picture and event: one statement, so one round trip."""
+    values = [columns.get(name, 1 if name == "prospect" else None) for name in COLUMNS]
+    row = await db.fetchrow(_CREATE, practice_id, tokens, picture, *values)
+    assert row is not None
+    return row
+
+
+async def update(
+    db: Connection, practice_id: int, patient_id: int, columns: dict[str, Any], version: int | None
+) -> Row | None:
+    """The row as it stands after the change; None when there is none of this number (and of this version)."""
+    arguments: list[Any] = [practice_id, patient_id, version]
+    changes = []
+    for name in COLUMNS:
+        if name in columns:
+            arguments.append(columns[name])
+            changes.append(f"{name} = ${len(arguments)}")
+    return await db.fetchrow(
+        f"""
+        UPDATE patient p SET {", ".join([*changes, "version = version + 1", "updated_at = now()"])}
+        WHERE practice_id = $1 AND patient_id = $2 AND version = coalesce($3, version)
+        RETURNING p.*
+        """,
+        *arguments,
+    )
+
+
+async def set_tokens(db: Connection, practice_id: int, patient_id: int, tokens: list[str]) -> None:
+    await db.execute(
+        """
+        WITH gone AS (
+            DELETE FROM patient_token WHERE practice_id = $1 AND patient_id = $2 AND NOT token = ANY ($3::text[])
+        )
+        INSERT INTO patient_token (practice_id, token, patient_id)
+        SELECT $1, token, $2 FROM unnest($3::text[]) AS token ON CONFLICT DO NOTHING
+        """,
+        practice_id,
+        patient_id,
+        tokens,
+    )
+
+
+async def set_picture(db: Connection, practice_id: int, patient_id: int, picture: bytes | None) -> None:
+    if picture is None:
+        await db.execute(
+            "DELETE FROM patient_picture WHERE practice_id = $1 AND patient_id = $2", practice_id, patient_id
+        )
+        return
+    await db.execute(
+        """
+        INSERT INTO patient_picture (practice_id, patient_id, picture) VALUES ($1, $2, $3)
+        ON CONFLICT (practice_id, patient_id) DO UPDATE SET picture = excluded.picture
+        """,
+        practice_id,
+        patient_id,
+        picture,
+    )

@@ -1,0 +1,194 @@
+"""Prospects: searched, read, created, updated. (seeds: Prospects)"""
+
+import base64
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
+
+from litestar import Response, Router, get, post, put
+from litestar.params import JSONBody, QueryParameter
+from msgspec import UNSET
+
+from officepro import events
+from officepro.access.asked import TheCaller, TheDatabase, TheOnce
+from officepro.access.guards import requires
+from officepro.access.scopes import PROSPECTS
+from officepro.foundation import clock
+from officepro.foundation.answers import One, Paged, Written
+from officepro.foundation.database import Connection, Row
+from officepro.foundation.errors import Invalid
+from officepro.foundation.etags import StaleVersion, etag, version_of
+from officepro.foundation.paging import DEFAULT_LIMIT, MAXIMUM_TOTAL, Page, paged
+from officepro.foundation.parameters import IfMatch, PageLimit, PageNumber, PathId, Search
+from officepro.foundation.wire import MAXIMUM_ID, Moment
+from officepro.prospects import queries
+from officepro.prospects.queries import FOUND_BY, Filter
+from officepro.prospects.shapes import Prospect, ProspectFields, ProspectTag
+from officepro.prospects.tokens import searched, tokens_of
+
+MAXIMUM_BODY_BYTES = 2 * 1024 * 1024  # a picture of 1 MiB in base64, and the other fields
+FIELDS_OF_A_LIST = len(queries.COLUMNS) + 3  # the number of the patient before them, two times behind
+_IDENTIFYING = ("first_name", "last_name", "full_name", "nick_name", "email", "phone", "cell_phone", "sms_phone")
+
+OnlyProspects = Annotated[bool, QueryParameter(name="prospect", description="true: only those with Prospect = 1.")]
+WornTag = Annotated[
+    int | None, QueryParameter(name="tagId", ge=1, le=MAXIMUM_ID, description="Only those who wear this tag.")
+]
+UpdatedSince = Annotated[
+    Moment | None,
+    QueryParameter(name="updatedSince", description="Only those created or changed since, in that order."),
+]
+Cursor = Annotated[
+    str | None,
+    QueryParameter(name="cursor", min_length=1, max_length=100, description="`nextCursor` of the page before."),
+]
+
+
+@get("/", summary="List and search prospects")
+async def list_prospects(
+    caller: TheCaller,
+    database: TheDatabase,
+    search: Search = None,
+    page: PageNumber = 1,
+    limit: PageLimit = DEFAULT_LIMIT,
+    prospect: OnlyProspects = False,
+    tag_id: WornTag = None,
+    updated_since: UpdatedSince = None,
+    cursor: Cursor = None,
+) -> Paged[Prospect]:
+    """`search` finds by the beginning of any word of the names, of the e-mail, and of the digits of any phone; several
+    words must all be found. `total` counts up to 10,000. A list without `search` gives `nextCursor` as long as there
+    is more; `cursor` goes on from there, however deep, and also past the 10,000 that pages reach."""
+    wanted = Filter(
+        beginnings=searched(search) if search else None,
+        only_prospects=prospect,
+        tag_id=tag_id,
+        updated_since=updated_since,
+        after=_after(cursor, search, page, limit),
+    )
+    async with database.practice(caller.practice_id) as db:
+        rows, total = await queries.some(db, caller.practice_id, wanted, Page(page, limit))
+    answer = paged([_prospect(row) for row in rows], Page(page, limit), total)
+    if not search:
+        answer.next_cursor = _cursor(rows[-1], updated_since) if len(rows) == limit else None
+    return answer
+
+
+@get("/{patient_id:str}", summary="Get one prospect")
+async def get_prospect(patient_id: PathId, caller: TheCaller, database: TheDatabase) -> Response[One[Prospect]]:
+    """With every field, the tags and the picture."""
+    async with database.practice(caller.practice_id) as db:
+        row = await queries.one(db, caller.practice_id, patient_id)
+    return Response(One(_with_picture(row)), headers=etag(row["version"]))
+
+
+@post("/", summary="Create a new prospect")
+async def create_prospect(
+    data: JSONBody[ProspectFields], caller: TheCaller, once: TheOnce
+) -> Response[Written[Prospect]]:
+    """At least one field must say who it is: a name, an e-mail or a phone. `Prospect` is 1 unless told otherwise."""
+    columns = data.columns()
+    if not any(columns.get(name) for name in _IDENTIFYING):
+        raise Invalid.at(
+            "body",
+            "must say who it is: at least one of FirstName, LastName, FullName, NickName, EMail, Phone, CellPhone, "
+            "SMSPhone",
+        )
+    _refuse_future_birth(columns)
+    picture = None if data.picture is UNSET else data.picture
+    async with once.single_statement() as db:
+        row = await queries.create(db, caller.practice_id, columns, _tokens(columns), picture)
+        answer = Written("Prospect created successfully", _with_picture(row))
+        await once.settled(db, answer)
+    return Response(answer, headers=etag(row["version"]))
+
+
+@put("/{patient_id:str}", summary="Update an existing prospect")
+async def update_prospect(
+    patient_id: PathId,
+    data: JSONBody[ProspectFields],
+    caller: TheCaller,
+    database: TheDatabase,
+    if_match: IfMatch = None,
+) -> Response[Written[Prospect]]:
+    """Changes the fields that are sent and leaves the rest; null empties a field."""
+    columns = data.columns()
+    _refuse_future_birth(columns)
+    async with database.practice_transaction(caller.practice_id) as db:
+        if columns or data.picture is not UNSET:
+            await _change(db, caller.practice_id, patient_id, data, columns, version_of(if_match))
+        row = await queries.one(db, caller.practice_id, patient_id)
+        if columns or data.picture is not UNSET:
+            await events.record(db, caller.practice_id, "patient.updated", patient_id, {"PatientID": patient_id})
+    return Response(Written("Prospect updated successfully", _with_picture(row)), headers=etag(row["version"]))
+
+
+async def _change(
+    db: Connection,
+    practice_id: int,
+    patient_id: int,
+    data: ProspectFields,
+    columns: dict[str, Any],
+    version: int | None,
+) -> None:
+    changed = await queries.update(db, practice_id, patient_id, columns, version)
+    if changed is None:
+        raise StaleVersion((await queries.one(db, practice_id, patient_id))["version"])
+    if FOUND_BY & columns.keys():
+        await queries.set_tokens(db, practice_id, patient_id, _tokens(changed))
+    if data.picture is not UNSET:
+        await queries.set_picture(db, practice_id, patient_id, data.picture)
+
+
+def _tokens(columns: Mapping[str, Any] | Row) -> list[str]:
+    return tokens_of(
+        [columns.get(name) for name in ("first_name", "mi", "last_name", "full_name", "nick_name")],
+        columns.get("email"),
+        [columns.get(name) for name in ("phone", "cell_phone", "sms_phone")],
+    )
+
+
+def _refuse_future_birth(columns: dict[str, Any]) -> None:
+    born: date | None = columns.get("dob")
+    if born is not None and born > clock.now().date() + timedelta(days=1):  # it may be tomorrow there already
+        raise Invalid.at("body.DOB", "must not lie in the future")
+
+
+def _after(cursor: str | None, search: str | None, page: int, limit: int) -> tuple[datetime | None, int] | None:
+    if cursor is None:
+        if page * limit > MAXIMUM_TOTAL:
+            raise Invalid.at("query.page", f"reaches {MAXIMUM_TOTAL} records at most; go on with `cursor`")
+        return None
+    if search or page != 1:
+        raise Invalid.at("query.cursor", "goes with neither `search` nor `page`")
+    try:
+        changed, _, patient_id = base64.urlsafe_b64decode(cursor + "===").decode("ascii").partition(" ")
+        return Moment.parse(changed) if changed else None, int(patient_id)
+    except ValueError:
+        raise Invalid.at("query.cursor", "is none of ours; send `nextCursor` of the page before as it was") from None
+
+
+def _cursor(last: Row, updated_since: datetime | None) -> str:
+    changed = "" if updated_since is None else last["updated_at"].isoformat()
+    return base64.urlsafe_b64encode(f"{changed} {last['patient_id']}".encode()).decode().rstrip("=")
+
+
+def _prospect(row: Row) -> Prospect:
+    worn = [ProspectTag(*tag) for tag in zip(row["tag_ids"], row["tags"], strict=True)]
+    fields: list[Any] = [*list(row.values())[:FIELDS_OF_A_LIST], worn]
+    return Prospect(*fields)
+
+
+def _with_picture(row: Row) -> Prospect:
+    prospect = _prospect(row)
+    prospect.picture = base64.b64encode(row["picture"]).decode() if row["picture"] else None
+    return prospect
+
+
+router = Router(
+    "/v1/{practicepass:str}/prospects",
+    guards=[requires(PROSPECTS)],
+    route_handlers=[list_prospects, get_prospect, create_prospect, update_prospect],
+    request_max_body_size=MAXIMUM_BODY_BYTES,
+    tags=["Prospects"],
+)

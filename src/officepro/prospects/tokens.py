@@ -1,0 +1,67 @@
+"""PURE: what a person is found by, and what a search asks for. (API.md: prospects, `search`)
+
+A person is found by the beginning of any word of the names, of the e-mail, and of the digits of any phone (whole,
+without a country's prefix, the last seven, the last four). Both sides are folded alike: case and accents don't count.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+MAXIMUM_TOKENS = 64  # of one person
+MAXIMUM_TOKEN_CHARACTERS = 100
+MAXIMUM_SEARCH_WORDS = 8
+PHONE_ENDINGS = (10, 7, 4)
+
+_WORD = re.compile(r"[^\W_]+")
+_PHONE_LIKE = re.compile(r"[\d\s()+./#-]+")
+_NOT_DIGIT = re.compile(r"\D+", re.ASCII)
+
+
+def tokens_of(names: Iterable[str | None], email: str | None, phones: Iterable[str | None]) -> list[str]:
+    """Sorted, without repetition, bounded in number and length."""
+    found: set[str] = set()
+    for name in names:
+        for chunk in folded(name or "").split():
+            found.update(_words(chunk))
+    if email:
+        address = folded(email)
+        found.add(address)
+        found.update(_words(address.partition("@")[0]))
+    for phone in phones:
+        found.update(_phone_tokens(phone or ""))
+    return sorted(token[:MAXIMUM_TOKEN_CHARACTERS] for token in found if token)[:MAXIMUM_TOKENS]
+
+
+def searched(text: str) -> list[str]:
+    """The beginnings that a person must all have; empty when the text holds nothing that anyone could be found by."""
+    text = folded(text).strip()
+    if _PHONE_LIKE.fullmatch(text):
+        digits = _digits(text)
+        return [digits] if digits else []
+    chunks = text.split()[:MAXIMUM_SEARCH_WORDS]
+    wanted = [chunk if "@" in chunk else "".join(_WORD.findall(chunk)) for chunk in chunks]
+    return sorted(
+        {token[:MAXIMUM_TOKEN_CHARACTERS] for token in wanted if token}, key=lambda token: (-len(token), token)
+    )
+
+
+def folded(text: str) -> str:
+    """Lower case, without accents: `Müller` and `MULLER` are one; `ß` is `ss`."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
+
+
+def _words(chunk: str) -> set[str]:
+    """`o'neil` is found as `o`, as `neil` and as `oneil`."""
+    words = _WORD.findall(chunk)
+    return {*words, "".join(words)}
+
+
+def _phone_tokens(phone: str) -> set[str]:
+    digits = _digits(phone)
+    return {digits, *(digits[-length:] for length in PHONE_ENDINGS if len(digits) >= length)}
+
+
+def _digits(text: str) -> str:
+    return _NOT_DIGIT.sub("", text)
