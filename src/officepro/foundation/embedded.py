@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import os
 import pwd
+import re
 import shutil
 import stat
 import subprocess
@@ -94,12 +95,18 @@ class EmbeddedServer:
     def url(self, database: str, user: str = SUPERUSER) -> str:
         """A libpq URL that asyncpg and psycopg understand alike."""
         return f"postgresql://{quote(user)}@/{quote(database)}?" + urlencode(
-            {"host": str(self.socket_directory), "port": PORT}, safe="/"
+            {"host": str(self.socket_directory), "port": PORT}, safe="/", quote_via=quote
         )
 
     def create_database(self, name: str) -> None:
         """Nothing happens when there is one of this name."""
-        found = f"SELECT 1 FROM pg_database WHERE datname = '{name}'"  # noqa: S608 -- our own names, never input
+        try:
+            self._create_database(name)
+        except subprocess.CalledProcessError as failure:
+            raise EmbeddedError(f"The database {name} cannot be made: {_last_words(failure.stdout)}") from failure
+
+    def _create_database(self, name: str) -> None:
+        found = f"SELECT 1 FROM pg_database WHERE datname = '{name}'"
         if self._run("psql", "-X", "-At", "-c", found, self.url(SUPERUSER)).strip() != "1":
             self._run("createdb", "--host", str(self.socket_directory), "--port", str(PORT), "-U", SUPERUSER, name)
 
@@ -134,7 +141,7 @@ class EmbeddedServer:
             try:
                 self._control("start", "-t", str(START_TIMEOUT_SECONDS), "-l", str(start_log))
             except subprocess.CalledProcessError as failure:
-                reason = _last_words(start_log, failure)
+                reason = _last_words(failure.stdout, start_log, _newest_log(self.directory))
                 if "still in use" not in reason or time.monotonic() > deadline:
                     raise EmbeddedError(f"PostgreSQL does not start in {self.directory}: {reason}") from failure
                 time.sleep(POLL_SECONDS)  # backends of a killed server are still leaving
@@ -170,7 +177,7 @@ def start(data_dir: Path) -> EmbeddedServer:
             server = _server_of(data_dir)
             if not (server.directory / "PG_VERSION").exists():
                 _make_cluster(server)
-            _forget_a_stale_postmaster(server.directory)
+            _forget_a_stale_postmaster(server)
             settings_changed = _write_settings(server)
             if settings_changed:
                 server.stop()
@@ -179,7 +186,7 @@ def start(data_dir: Path) -> EmbeddedServer:
     except OSError as error:
         raise EmbeddedError(f"The data folder {data_dir} cannot be used: {error.strerror or error}.") from error
     except subprocess.CalledProcessError as failure:
-        raise EmbeddedError(f"PostgreSQL cannot be set up in {data_dir}: {_last_words(None, failure)}") from failure
+        raise EmbeddedError(f"PostgreSQL cannot be set up in {data_dir}: {_last_words(failure.stdout)}") from failure
 
 
 def running(data_dir: Path) -> EmbeddedServer | None:
@@ -293,22 +300,49 @@ def _adopt_or_launch(server: EmbeddedServer) -> None:
 
 
 def _postmaster(directory: Path) -> int | None:
-    """The process id of the server that runs on this folder. The number in postmaster.pid may meanwhile belong to
-    another process, so where /proc tells, the process must be at home in the folder."""
-    try:
-        process_id = int((directory / "postmaster.pid").read_text().split("\n", 1)[0])
-        os.kill(process_id, 0)
-        if sys.platform == "linux" and os.readlink(f"/proc/{process_id}/cwd") != str(directory):
-            return None
-    except (OSError, ValueError):
+    """The process id of the server that runs on this folder; its file may be older than the process of that id."""
+    process_id = _noted_process(directory)
+    if process_id is None or (sys.platform == "linux" and not _is_at_home(process_id, directory)):
         return None
     return process_id
 
 
-def _forget_a_stale_postmaster(directory: Path) -> None:
-    """PostgreSQL refuses to start while the process id in its file is alive, whoever's it is by now."""
-    if _postmaster(directory) is None:
-        (directory / "postmaster.pid").unlink(missing_ok=True)
+def _noted_process(directory: Path) -> int | None:
+    """The living process, or zombie, whose id stands in postmaster.pid."""
+    try:
+        process_id = int((directory / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        return None
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass  # another's
+    return process_id
+
+
+def _is_at_home(process_id: int, directory: Path) -> bool:
+    """Every process of PostgreSQL works in its data folder."""
+    try:
+        return os.readlink(f"/proc/{process_id}/cwd") == str(directory)
+    except OSError:
+        return False
+
+
+def _forget_a_stale_postmaster(server: EmbeddedServer) -> None:
+    """PostgreSQL sorts out the files of a dead server itself, but refuses to start while a process of the noted id
+    exists: another's by now, or a zombie that nobody waits for, as in containers. Backends of the dead server may
+    still be writing, so they are waited for."""
+    if sys.platform != "linux" or _noted_process(server.directory) is None or server.is_running():
+        return
+    deadline = time.monotonic() + ORPHANS_TIMEOUT_SECONDS
+    while any(_is_at_home(int(each.name), server.directory) for each in Path("/proc").glob("[0-9]*")):
+        if time.monotonic() > deadline:
+            raise EmbeddedError(f"Processes of a PostgreSQL that was killed still work in {server.directory}.")
+        time.sleep(POLL_SECONDS)
+    (server.directory / "postmaster.pid").unlink(missing_ok=True)
+    (server.socket_directory / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
 
 
 def _programs() -> Path:
@@ -368,9 +402,17 @@ def _open_the_programs(account: Account) -> None:
         path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
 
 
-def _last_words(log: Path | None, failure: subprocess.CalledProcessError) -> str:
-    """The lines that name the fault, of the server's log or else of the program's output."""
-    text = log.read_text(errors="replace") if log is not None and log.exists() else ""
-    lines = [line.strip() for line in (text or failure.stdout or "").splitlines() if line.strip()]
-    faults = [line for line in lines if "FATAL:" in line or "error:" in line or "ERROR:" in line or "DETAIL:" in line]
-    return " ".join((faults or lines)[-3:]) or f"{failure.cmd[0]} ended with {failure.returncode}"
+def _newest_log(directory: Path) -> Path:
+    """Where the server goes on writing once its log collector runs."""
+    try:
+        return directory / (directory / "current_logfiles").read_text().split()[1]
+    except (OSError, IndexError):
+        return directory / "log"
+
+
+def _last_words(output: str | None, *logs: Path) -> str:
+    """The lines that name the fault: the last in the server's logs, or else in the program's output."""
+    texts = [output or "", *(log.read_text(errors="replace") for log in logs if log.is_file())]
+    ends = [[line.strip() for line in text.splitlines() if line.strip()][-5:] for text in texts]
+    faults = [line for end in ends for line in end if re.search(r"(FATAL|ERROR|PANIC|DETAIL|error): ", line)]
+    return " ".join(faults[-2:]) or " ".join(end[-1] for end in ends if end) or "it said nothing"
