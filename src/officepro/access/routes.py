@@ -4,9 +4,11 @@ from litestar import Router, post
 from litestar.params import JSONBody
 
 from officepro.access.asked import TheGate
+from officepro.access.gate import InvalidApiKey, TooManyFailures
 from officepro.access.guards import address_of, is_open
 from officepro.access.shapes import AccessToken, ExchangeKey
 from officepro.access.tokens import EXPIRES_IN
+from officepro.foundation.documented import documented
 from officepro.foundation.input import AnyRequest
 from officepro.foundation.parameters import PathText
 
@@ -16,6 +18,11 @@ from officepro.foundation.parameters import PathText
     summary="Exchange your API key for an access token",
     status_code=200,
     guards=[is_open("this is where a caller says who it is")],
+    opt=documented(
+        example_request={"apiKey": "your_api_key_here"},
+        example_response={"accessToken": "eyJhbGciOiJIUzI1NiIs...", "tokenType": "Bearer", "expiresIn": EXPIRES_IN},
+        errors=[InvalidApiKey, TooManyFailures],
+    ),
 )
 async def exchange_key(
     practicepass: PathText, data: JSONBody[ExchangeKey], gate: TheGate, request: AnyRequest

@@ -10,19 +10,35 @@ from officepro.access.guards import requires
 from officepro.access.scopes import TAGS
 from officepro.foundation.answers import Listed, Written, listed
 from officepro.foundation.database import Database
+from officepro.foundation.documented import documented
 from officepro.foundation.parameters import PathId
 from officepro.tags import queries
+from officepro.tags.queries import UnknownProspect, UnknownTag
 from officepro.tags.shapes import Assigned, AssignTag, Removed, Tag
 
 
-@get("/", summary="List tags")
+@get(
+    "/",
+    summary="List tags",
+    opt=documented(example_response={"data": [{"TagID": 123, "Tag": "VIP"}], "count": 1}),
+)
 async def list_tags(caller: TheCaller, database: TheDatabase) -> Listed[Tag]:
     """All of the practice's tags, by name."""
     async with database.practice(caller.practice_id) as db:
         return listed([Tag(*row) for row in await queries.all_tags(db, caller.practice_id)])
 
 
-@post("/prospects/{patient_id:str}", summary="Put a tag on a prospect", status_code=200)
+@post(
+    "/prospects/{patient_id:str}",
+    summary="Put a tag on a prospect",
+    status_code=200,
+    opt=documented(
+        path_example={"id": 1001},
+        example_request={"tagId": 123},
+        example_response={"message": "Tag assigned successfully", "data": {"PatientID": 1001, "TagID": 123}},
+        errors=[UnknownProspect, UnknownTag],
+    ),
+)
 async def assign_tag(
     patient_id: PathId, data: JSONBody[AssignTag], caller: TheCaller, database: TheDatabase
 ) -> Written[Assigned]:
@@ -34,13 +50,31 @@ async def assign_tag(
     return Written("Tag assigned successfully", Assigned(patient_id, data.tag_id))
 
 
-@delete("/prospects/{patient_id:str}/{tag_id:str}", summary="Take a tag off a prospect", status_code=200)
+@delete(
+    "/prospects/{patient_id:str}/{tag_id:str}",
+    summary="Take a tag off a prospect",
+    status_code=200,
+    opt=documented(
+        path_example={"id": 1001, "tagId": 123},
+        example_response={"message": "Tag removed successfully", "data": {"PatientID": 1001, "Removed": 1}},
+        errors=[UnknownProspect],
+    ),
+)
 async def remove_tag(patient_id: PathId, tag_id: PathId, caller: TheCaller, database: TheDatabase) -> Written[Removed]:
     """`Removed` is 0 when the prospect did not wear the tag."""
     return Written("Tag removed successfully", await _remove(database, caller, patient_id, tag_id))
 
 
-@delete("/prospects/{patient_id:str}", summary="Take all tags off a prospect", status_code=200)
+@delete(
+    "/prospects/{patient_id:str}",
+    summary="Take all tags off a prospect",
+    status_code=200,
+    opt=documented(
+        path_example={"id": 1001},
+        example_response={"message": "All tags removed successfully", "data": {"PatientID": 1001, "Removed": 2}},
+        errors=[UnknownProspect],
+    ),
+)
 async def remove_all_tags(patient_id: PathId, caller: TheCaller, database: TheDatabase) -> Written[Removed]:
     """`Removed` says how many came off."""
     return Written("All tags removed successfully", await _remove(database, caller, patient_id))

@@ -1,0 +1,42 @@
+"""The reference of every error: what each `code` means, from the exception classes themselves."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import msgspec
+
+from officepro.foundation.errors import OfficeProError
+
+
+class ErrorMeaning(msgspec.Struct, frozen=True):
+    """One code, as callers meet it."""
+
+    status: int
+    code: str
+    title: str
+    meaning: str
+
+
+def every_error() -> list[ErrorMeaning]:
+    """Each code once, by status and code.
+
+    Of the faults of our own side callers see only `internal_error`; its other subclasses stop a process at its start.
+    """
+    found: dict[str, ErrorMeaning] = {}
+    for error in every_error_class():
+        if error.status != OfficeProError.status or error is OfficeProError:
+            found.setdefault(error.code, meaning_of(error))
+    return sorted(found.values(), key=lambda one: (one.status, one.code))
+
+
+def meaning_of(error: type[OfficeProError]) -> ErrorMeaning:
+    sentence = " ".join((error.__doc__ or "").split())
+    return ErrorMeaning(error.status, error.code, HTTPStatus(error.status).phrase, sentence)
+
+
+def every_error_class(root: type[OfficeProError] = OfficeProError) -> Iterator[type[OfficeProError]]:
+    """The root, then its subclasses, parents before children; only our own."""
+    yield root
+    for error in root.__subclasses__():
+        if error.__module__.startswith("officepro."):
+            yield from every_error_class(error)

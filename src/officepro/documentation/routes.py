@@ -1,0 +1,64 @@
+"""GET /openapi.json: the document, made once and then the same bytes for everybody. (API.md: Service)"""
+
+import hashlib
+from typing import Annotated
+
+import msgspec
+from litestar import Litestar, Response, Router, get
+from litestar.enums import MediaType
+from litestar.params import HeaderParameter
+
+from officepro.access.asked import TheSettings
+from officepro.access.guards import is_open
+from officepro.documentation.document import document
+from officepro.foundation.documented import documented
+from officepro.foundation.input import AnyRequest
+from officepro.foundation.wire import encode
+
+
+class Served(msgspec.Struct, frozen=True):
+    """The document as it is sent."""
+
+    body: bytes
+    etag: str
+
+
+@get(
+    "/openapi.json",
+    summary="This document",
+    media_type=MediaType.JSON,
+    opt=documented(
+        answer_headers={"ETag": "This version of the document; send it back in If-None-Match."},
+        further_answers={304: "You have this version already."},
+    ),
+)
+async def openapi_document(
+    request: AnyRequest,
+    settings: TheSettings,
+    if_none_match: Annotated[
+        str | None, HeaderParameter(name="If-None-Match", description="The ETag of the version that you have.")
+    ] = None,
+) -> Response[msgspec.Raw]:
+    """The whole API in OpenAPI 3.1, drawn from the very routes that answer."""
+    served = _served(request.app, settings.public_url)
+    headers = {"ETag": served.etag, "Cache-Control": "no-cache"}
+    if if_none_match is not None and served.etag in if_none_match:
+        return Response(msgspec.Raw(), status_code=304, headers=headers)
+    return Response(msgspec.Raw(served.body), headers=headers)
+
+
+def _served(app: Litestar, public_url: str) -> Served:
+    """Made at the first request rather than at the start: only then are all routes there."""
+    served: Served | None = app.state.get("openapi")
+    if served is None:
+        body = encode(document(app, public_url))
+        app.state.openapi = served = Served(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+    return served
+
+
+router = Router(
+    "/",
+    guards=[is_open("whoever writes a client may read what there is")],
+    route_handlers=[openapi_document],
+    tags=["Service"],
+)
