@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from litestar import Litestar, Request
 from litestar.datastructures import State
+from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
@@ -24,6 +25,8 @@ from officepro.foundation.errors import Invalid, OfficeProError
 from officepro.foundation.input import StrictJson, names_are_known
 from officepro.foundation.logs import configure_logging
 from officepro.foundation.wire import PARSED, decode_hook, encode_hook
+from officepro.practices.setup import Setups
+from officepro.scheduling.diary import provide_setups
 from officepro.settings import Settings
 
 MAXIMUM_BODY_BYTES = 1024 * 1024
@@ -45,8 +48,8 @@ def create_inner_app(settings: Settings) -> Litestar:
     return Litestar(
         route_handlers=routes.ROUTERS,
         lifespan=[_lifespan],
-        state=State({"settings": settings}),
-        dependencies=PROVIDED,
+        state=State({"settings": settings, "setups": Setups()}),
+        dependencies={**PROVIDED, "setups": Provide(provide_setups, sync_to_thread=False)},
         dto=StrictJson,
         return_dto=None,
         before_request=_refuse_unknown_parameters,

@@ -5,8 +5,8 @@ from litestar.router import Router
 from officepro.access.routes import router as authentication
 from officepro.documentation.routes import router as documentation
 from officepro.prospects.routes import router as prospects
-from officepro.service import router as service
 from officepro.scheduling.availability import router as availability
+from officepro.service import router as service
 from officepro.tags.routes import router as tags
 
 ROUTERS: list[Router] = [

@@ -114,7 +114,8 @@ class Once:
         found = await db.fetchrow(
             f"""
             SELECT pg_try_advisory_xact_lock(
-                       hashtextextended(concat_ws(' ', $1::bigint, $2::bigint, $3::text, $4::text), 0)) AS mine, kept.request_sha256, kept.status, kept.body
+                       hashtextextended(concat_ws(' ', $1::bigint, $2::bigint, $3::text, $4::text), 0)) AS mine,
+                   kept.request_sha256, kept.status, kept.body
             FROM (VALUES (1)) AS always LEFT JOIN idempotency kept
               ON practice_id = $1 AND api_key_id = $2 AND route = $3 AND idempotency_key = $4
              AND created_at >= now() - interval '{KEPT_HOURS} hours'

@@ -1,1 +1,1 @@
-"""Who is free when, and the visits that take that time."""
+"""Scheduling: who is free when, and the visits that take that time."""

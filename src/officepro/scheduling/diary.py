@@ -1,0 +1,222 @@
+"""The diary: a practice's set-up and its visits brought together, as of one moment, for the openings to be found in.
+
+The set-up comes from what the worker remembers of it, the visits from the database; the version that comes with the
+visits says whether the two belong together.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+
+from officepro.foundation import clock
+from officepro.foundation.database import Connection
+from officepro.foundation.errors import Impossible, NotFound, Unavailable
+from officepro.practices import setup as setups_of_practices
+from officepro.practices.setup import Provider, Setup, Setups, VisitType
+from officepro.scheduling import queries
+from officepro.scheduling.openings import (
+    BookingPeriod,
+    Calendar,
+    NonexistentTime,
+    Ranges,
+    Visit,
+    Window,
+    local_time,
+    make_window,
+    resolve,
+)
+from officepro.scheduling.queries import Busy
+
+TheSetups = NamedDependency[Setups]  # in a handler: what this worker remembers of the practices' set-up
+
+ATTEMPTS = 4  # to see set-up and visits in one version, while an admin is writing the set-up
+
+
+class UnknownProvider(NotFound):
+    """There is no such provider in this practice, or not any more; GET /availability/providers lists them."""
+
+    code = "unknown_provider"
+
+
+class UnknownVisitType(Impossible):
+    """There is no such visit type in this practice; GET /visit-types lists them."""
+
+    code = "unknown_visit_type"
+
+
+class InactiveVisitType(Impossible):
+    """This visit type can no longer be booked; GET /visit-types lists those that can."""
+
+    code = "inactive_visit_type"
+
+
+class ProviderNotAllowed(Impossible):
+    """This provider does not take visits of this type; GET /visit-types lists who does."""
+
+    code = "provider_not_allowed"
+
+
+class TimeDoesNotExist(Impossible):
+    """The practice's clocks skip this local time when they go forward; choose another one."""
+
+    code = "nonexistent_time"
+
+
+class SetupKeepsChanging(Unavailable):
+    """The practice's set-up is being changed just now; try again in a moment."""
+
+    code = "setup_changing"
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for: whose time, how much of it, between which days."""
+
+    provider_ids: Sequence[int] | None  # None: all who may do the visit type
+    first: date | None  # None: today
+    days: int
+    visit_type: str | None = None
+    but_visit: int | None = None  # a visit that is to be moved, and so is not in its own way
+
+
+class Diary(msgspec.Struct, frozen=True):
+    """What is open and what is taken on the days that were asked for."""
+
+    setup: Setup
+    window: Window
+    visit_type: VisitType | None
+    providers: list[Provider]
+    busy: Busy
+    now: datetime
+
+    def calendar(self, provider: Provider) -> Calendar:
+        booked, held = self.busy.booked[provider.provider_id], self.busy.held[provider.provider_id]
+        return Calendar(provider.weekly, provider.extra, provider.time_off, booked, held)
+
+    def rooms(self) -> dict[int, Ranges] | None:
+        """The visit type's rooms with their taken times; None when no room is needed."""
+        if self.visit_type is None or not self.visit_type.room_ids:
+            return None
+        return {room: self.busy.rooms[room] for room in usable_rooms(self.setup, self.visit_type)}
+
+    def period(self) -> BookingPeriod:
+        rule = self.visit_type or self.setup
+        return BookingPeriod(
+            int(self.now.timestamp()) if not self.now.microsecond else int(self.now.timestamp()) + 1,
+            rule.minimum_notice_minutes,
+            _horizon(self.setup.zone, self.now, rule.booking_horizon_days),
+        )
+
+    def visit(self, duration: int, provider_after: int = 0, provider_duration: int | None = None) -> Visit:
+        """The visit that is looked for, with its type's buffers."""
+        before = self.visit_type.buffer_before_minutes if self.visit_type else 0
+        after = self.visit_type.buffer_after_minutes if self.visit_type else 0
+        return Visit(duration, provider_after, provider_duration, before, after)
+
+
+def provide_setups(state: State) -> Any:
+    return state.setups
+
+
+async def open_diary(db: Connection, setups: Setups, practice_id: int, wanted: Wanted) -> Diary:
+    """One round trip when the worker remembers the set-up as it is.
+
+    Raises UnknownProvider, UnknownVisitType, InactiveVisitType, ProviderNotAllowed.
+    """
+    setup = await known_setup(db, setups, practice_id)
+    for _ in range(ATTEMPTS):
+        now = clock.now()
+        try:
+            diary = await _read(db, setup, wanted, now)
+        except (NotFound, Impossible):
+            # What the remembered set-up does not know, the newest may.
+            newest = await _newest(db, setups, practice_id)
+            if newest.version == setup.version:
+                raise
+            setup = newest
+            continue
+        if diary.busy.version == setup.version:
+            return diary
+        setup = await _newest(db, setups, practice_id)
+    raise SetupKeepsChanging
+
+
+async def known_setup(db: Connection, setups: Setups, practice_id: int) -> Setup:
+    """As the worker remembers it, which may be out of date; loaded when it does not."""
+    return setups.known(practice_id) or await _newest(db, setups, practice_id)
+
+
+async def _newest(db: Connection, setups: Setups, practice_id: int) -> Setup:
+    setup = await setups_of_practices.load(db, practice_id)
+    setups.remember(setup)
+    return setup
+
+
+async def _read(db: Connection, setup: Setup, wanted: Wanted, now: datetime) -> Diary:
+    visit_type = _visit_type(setup, wanted.visit_type)
+    providers = _providers(setup, visit_type, wanted.provider_ids)
+    first = wanted.first or today(setup.zone, now)
+    window = make_window(setup.zone, first, first + timedelta(days=wanted.days - 1), setup.slot_minutes)
+    begins = clock.from_seconds(window.begins * 60)
+    ends = clock.from_seconds((window.begins + window.length) * 60 + 86_400)  # a visit may run over midnight
+    rooms = usable_rooms(setup, visit_type) if visit_type else []
+    if len(providers) == 1 and not rooms and wanted.but_visit is None:
+        busy = await queries.busy_of_provider(db, setup.practice_id, providers[0].provider_id, begins, ends)
+    else:
+        ids = [provider.provider_id for provider in providers]
+        busy = await queries.busy_of_many(db, setup.practice_id, ids, rooms, begins, ends, wanted.but_visit)
+    return Diary(setup, window, visit_type, providers, busy, now)
+
+
+def _visit_type(setup: Setup, name: str | None) -> VisitType | None:
+    if name is None:
+        return None
+    visit_type = setup.visit_types.get(name)
+    if visit_type is None:
+        raise UnknownVisitType
+    if not visit_type.active:
+        raise InactiveVisitType
+    return visit_type
+
+
+def _providers(setup: Setup, visit_type: VisitType | None, wanted: Sequence[int] | None) -> list[Provider]:
+    allowed = visit_type.provider_ids if visit_type else setup.providers
+    if wanted is None:
+        return [setup.providers[one] for one in allowed if setup.providers[one].active]
+    found = []
+    for provider_id in dict.fromkeys(wanted):
+        provider = setup.providers.get(provider_id)
+        if provider is None or not provider.active:
+            raise UnknownProvider
+        if provider_id not in allowed:
+            raise ProviderNotAllowed
+        found.append(provider)
+    return found
+
+
+def usable_rooms(setup: Setup, visit_type: VisitType) -> list[int]:
+    return [room_id for room_id in visit_type.room_ids if setup.rooms[room_id].active]
+
+
+def today(zone: str, now: datetime) -> date:
+    """The practice's own day."""
+    return local_time(zone, int(now.timestamp()) // 60).day
+
+
+def minute_of(zone: str, day: date, minute_of_day: int) -> int:
+    """The UTC minute of a local time, the first of two. Raises TimeDoesNotExist."""
+    try:
+        return resolve(zone, day, minute_of_day)
+    except NonexistentTime:
+        raise TimeDoesNotExist from None
+
+
+def _horizon(zone: str, now: datetime, days: int | None) -> int | None:
+    """The last second, so many days ahead, at which a visit may start: the end of that day."""
+    if days is None:
+        return None
+    after = today(zone, now) + timedelta(days=days + 1)
+    return make_window(zone, after, after, 1440).begins * 60 - 1

@@ -1,0 +1,145 @@
+"""Visits in the database, as those read them who look for free time.
+
+Every query finds visits by a window on `starts_at`, whose index row-level security leaves usable (it does not leave
+the ranges' own).
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from officepro.foundation.database import Connection, Row
+
+# A visit that touches a window starts at most this long before it: a day's visit with its buffer.
+REACH_BEFORE = timedelta(minutes=1440 + 240)
+REACH_BEHIND = timedelta(minutes=240)
+
+Range = tuple[int, int]  # epoch seconds
+
+
+class Busy(msgspec.Struct, frozen=True):
+    """The time that is taken, as of one version of the practice's set-up."""
+
+    version: int | None
+    booked: dict[int, list[Range]]  # by provider
+    held: dict[int, list[Range]]  # by provider
+    rooms: dict[int, list[Range]]  # by room
+
+
+_STANDS = "(status = 'booked' OR status = 'held' AND held_until > now())"
+
+_ONE_PROVIDER = f"""
+    SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version,
+           array_agg(date_part('epoch', busy_starts_at)::bigint) AS starts,
+           array_agg(date_part('epoch', busy_ends_at)::bigint) AS ends,
+           array_agg(status = 'held') AS held
+    FROM visit WHERE practice_id = $1 AND provider_id = $2 AND starts_at >= $3 AND starts_at < $4 AND {_STANDS}
+"""
+
+_MANY = f"""
+    SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version,
+           array_agg(provider_id) AS providers, array_agg(room_id) AS rooms,
+           array_agg(date_part('epoch', busy_starts_at)::bigint) AS starts,
+           array_agg(date_part('epoch', busy_ends_at)::bigint) AS ends,
+           array_agg(date_part('epoch', starts_at)::bigint) AS room_starts,
+           array_agg(date_part('epoch', ends_at)::bigint) AS room_ends,
+           array_agg(status = 'held') AS held
+    FROM visit WHERE practice_id = $1 AND starts_at >= $2 AND starts_at < $3 AND {_STANDS}
+      AND (provider_id = ANY ($4) OR room_id = ANY ($5)) AND visit_id IS DISTINCT FROM $6
+"""
+
+
+async def busy_of_provider(
+    db: Connection, practice_id: int, provider_id: int, begins: datetime, ends: datetime
+) -> Busy:
+    """What keeps one provider busy between two moments; its rooms are not asked for."""
+    row = await db.fetchrow(_ONE_PROVIDER, practice_id, provider_id, begins - REACH_BEFORE, ends + REACH_BEHIND)
+    assert row is not None
+    booked: list[Range] = []
+    held: list[Range] = []
+    for starts, stops, is_held in zip(row["starts"] or (), row["ends"] or (), row["held"] or (), strict=True):
+        (held if is_held else booked).append((starts, stops))
+    return Busy(row["version"], {provider_id: booked}, {provider_id: held}, {})
+
+
+async def busy_of_many(
+    db: Connection,
+    practice_id: int,
+    provider_ids: Sequence[int],
+    room_ids: Sequence[int],
+    begins: datetime,
+    ends: datetime,
+    but_visit: int | None = None,
+) -> Busy:
+    """What keeps providers and rooms busy between two moments; `but_visit`, which is to be moved, aside."""
+    row = await db.fetchrow(
+        _MANY, practice_id, begins - REACH_BEFORE, ends + REACH_BEHIND, provider_ids, room_ids, but_visit
+    )
+    assert row is not None
+    busy = Busy(
+        row["version"],
+        {provider_id: [] for provider_id in provider_ids},
+        {provider_id: [] for provider_id in provider_ids},
+        {room_id: [] for room_id in room_ids},
+    )
+    if row["starts"] is not None:
+        _sort_out(row, busy)
+    return busy
+
+
+def _sort_out(row: Row, busy: Busy) -> None:
+    names = ("providers", "rooms", "starts", "ends", "room_starts", "room_ends", "held")
+    for provider_id, room_id, starts, ends, room_starts, room_ends, is_held in zip(
+        *(row[name] for name in names), strict=True
+    ):
+        ranges = (busy.held if is_held else busy.booked).get(provider_id)
+        if ranges is not None:
+            ranges.append((starts, ends))
+        if room_id in busy.rooms:
+            busy.rooms[room_id].append((room_starts, room_ends))
+
+
+async def providers(db: Connection, practice_id: int) -> list[Row]:
+    return await db.fetch(
+        """
+        SELECT provider_id, name, title, specialty FROM provider
+        WHERE practice_id = $1 AND active ORDER BY provider_id
+        """,
+        practice_id,
+    )
+
+
+async def provider(db: Connection, practice_id: int, provider_id: int) -> Row | None:
+    return await db.fetchrow(
+        """
+        SELECT provider_id, name, title, specialty FROM provider
+        WHERE practice_id = $1 AND provider_id = $2 AND active
+        """,
+        practice_id,
+        provider_id,
+    )
+
+
+async def schedule(
+    db: Connection, practice_id: int, provider_id: int, first: date, last: date, visit_type: str | None
+) -> list[Row]:
+    """The visits that took or will take place on these local days, in order; `local_start` is the wall clock's."""
+    return await db.fetch(
+        """
+        WITH zone AS (SELECT time_zone FROM practice WHERE practice_id = $1)
+        SELECT visit_id, starts_at AT TIME ZONE (SELECT time_zone FROM zone) AS local_start,
+               (date_part('epoch', ends_at - starts_at) / 60)::int AS minutes, visit_type
+        FROM visit
+        WHERE practice_id = $1 AND provider_id = $2 AND status IN ('booked', 'completed', 'noshow')
+          AND starts_at >= $3::date::timestamp AT TIME ZONE (SELECT time_zone FROM zone)
+          AND starts_at < ($4::date + 1)::timestamp AT TIME ZONE (SELECT time_zone FROM zone)
+          AND visit_type = coalesce($5, visit_type)
+        ORDER BY starts_at, visit_id
+        """,
+        practice_id,
+        provider_id,
+        first,
+        last,
+        visit_type,
+    )
