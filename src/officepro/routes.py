@@ -4,8 +4,12 @@ from litestar.router import Router
 
 from officepro.access.routes import router as authentication
 from officepro.documentation.routes import router as documentation
+from officepro.practices.provider_routes import router as provider_hours
+from officepro.practices.routes import practices
+from officepro.practices.routes import set_up as practice_set_up
 from officepro.prospects.routes import router as prospects
 from officepro.scheduling.availability import router as availability
+from officepro.scheduling.visit_routes import router as visits
 from officepro.service import router as service
 from officepro.tags.routes import router as tags
 
@@ -14,6 +18,10 @@ ROUTERS: list[Router] = [
     prospects,
     tags,
     availability,
+    practices,
+    practice_set_up,
+    provider_hours,
+    visits,
     service,
     documentation,
 ]

@@ -67,7 +67,7 @@ async def test_check_says_why_not(demo_office: Office) -> None:
     await take(demo_office, day, "10:00", 30)
 
     async def check(time: str) -> Any:
-        params = {"date": day, "time": time, "duration": 30}
+        params: dict[str, Any] = {"date": day, "time": time, "duration": 30}
         return data_of(await demo_office.partner.get("/availability/providers/1/check", params=params))
 
     assert await check("10:30:00") == {
@@ -86,7 +86,7 @@ async def test_check_says_why_not(demo_office: Office) -> None:
 async def test_next_slot_is_the_first_free_time(demo_office: Office) -> None:
     day = next_monday()
     await take(demo_office, day, "09:00", 480)
-    params = {"duration": 30, "fromDate": day, "maxDays": 30}
+    params: dict[str, Any] = {"duration": 30, "fromDate": day, "maxDays": 30}
     found = data_of(await demo_office.partner.get("/availability/providers/1/next-slot", params=params))
 
     tuesday = (datetime.fromisoformat(day) + timedelta(days=1)).date().isoformat()
@@ -116,7 +116,7 @@ async def test_with_a_visit_type_a_room_must_be_free_too(demo_office: Office) ->
     for room in (101, 102):
         provider = 2 if room == 101 else 1
         await take(demo_office, day, "09:00" if room == 101 else "09:30", 60, provider=provider, room=room)
-    params = {"date": day, "duration": 30, "visitType": "Consult"}
+    params: dict[str, Any] = {"date": day, "duration": 30, "visitType": "Consult"}
     slots = data_of(await demo_office.partner.get("/availability/providers/2/slots", params=params))
 
     assert slots["Slots"][:2] == ["10:00:00", "10:15:00"]

@@ -59,6 +59,12 @@ class Overloaded(Unavailable):
     code = "overloaded"
 
 
+class Unsettled(Unavailable):
+    """Two writers met in a way that only repeating can settle; try again."""
+
+    code = "unsettled"
+
+
 class WrongRole(OfficeProError):
     """The login of OFFICEPRO_DATABASE_URL could pass the wall between practices."""
 
@@ -246,6 +252,8 @@ def _failures_explained() -> Iterator[None]:
         if meaning := MEANING.get(constraint_of(violation)):
             raise meaning() from None
         raise
+    except Retryable:
+        raise Unsettled from None
     except (asyncpg.TooManyConnectionsError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError):
         raise Overloaded from None
     except TimeoutError:

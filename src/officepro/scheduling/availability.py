@@ -14,8 +14,8 @@ from officepro.foundation import clock
 from officepro.foundation.answers import Listed, One, listed
 from officepro.foundation.database import Database
 from officepro.foundation.errors import Invalid
-from officepro.foundation.parameters import Day, Duration, PathId, TimeOfDay, VisitTypeName
-from officepro.foundation.wire import LocalDate
+from officepro.foundation.parameters import Day, Duration, EndDate, PathId, StartDate, TimeOfDay, VisitTypeName
+from officepro.foundation.wire import NO_NUL, LocalDate
 from officepro.practices.setup import Provider, Setups
 from officepro.scheduling import queries, shapes
 from officepro.scheduling.diary import (
@@ -28,7 +28,7 @@ from officepro.scheduling.diary import (
     open_diary,
     today,
 )
-from officepro.scheduling.openings import Reason, StartTimes, reasons, roomless_starts, start_times
+from officepro.scheduling.openings import DAY_MINUTES, Reason, StartTimes, reasons, roomless_starts, start_times
 from officepro.scheduling.wall_clock import moment_text, time_text
 
 LONGEST_SCHEDULE_DAYS = 366
@@ -45,6 +45,18 @@ ScheduleEnd = Annotated[
 ]
 MaximumDays = Annotated[
     int, QueryParameter(name="maxDays", ge=1, le=LONGEST_SEARCH_DAYS, description="How many days to search.")
+]
+WantedVisitType = Annotated[
+    str,
+    QueryParameter(name="visitType", min_length=1, max_length=100, pattern=NO_NUL, description="A visit type's name."),
+]
+OnlyProviders = Annotated[
+    list[int] | None,
+    QueryParameter(name="providerId", description="Only these providers; may be given several times."),
+]
+OptionalDuration = Annotated[
+    int | None,
+    QueryParameter(name="duration", ge=1, le=DAY_MINUTES, description="Minutes; the visit type's own unless given."),
 ]
 FromDate = Annotated[
     LocalDate | None, QueryParameter(name="fromDate", description="The first day to search; today unless given.")
@@ -125,7 +137,8 @@ async def get_slots(
     """All times of the day at which a visit of this duration may start. With `visitType`, a room is free too."""
     diary = await _diary(database, setups, caller, provider_id, day, 1, visit_type)
     zone, times, details = diary.setup.zone, [], []
-    for minute, minute_of_day in _starts(diary, diary.providers[0], duration).by_day().get(day, ()):
+    starts = _starts(diary, diary.providers[0], duration, _roomless(diary, duration))
+    for minute, minute_of_day in starts.by_day().get(day, ()):
         times.append(time_text(minute_of_day))
         details.append(
             shapes.SlotDetail(moment_text(diary.window, minute), moment_text(diary.window, minute + duration))
@@ -149,6 +162,67 @@ async def get_next_slot(
     return One(shapes.NextSlot(provider_id, duration, max_days, found))
 
 
+@get("/slots", summary="Get the free times of all providers for a visit type")
+async def get_openings(
+    visit_type: WantedVisitType,
+    start_date: StartDate,
+    end_date: EndDate,
+    caller: TheCaller,
+    database: TheDatabase,
+    setups: TheSetups,
+    provider_id: OnlyProviders = None,
+    duration: OptionalDuration = None,
+) -> One[shapes.Openings]:
+    """Who is free when, and a room with them, over all providers who may do the type (or those of `providerId`), on at
+    most 31 local days. `duration` is the visit type's own unless given."""
+    _check_range(start_date, end_date, LONGEST_OPENINGS_DAYS)
+    days = (end_date - start_date).days + 1
+    wanted = Wanted(provider_ids=provider_id, first=start_date, days=days, visit_type=visit_type)
+    async with database.practice(caller.practice_id) as db:
+        diary = await open_diary(db, setups, caller.practice_id, wanted)
+    minutes = duration or _own_duration(diary)
+    roomless = _roomless(diary, minutes)
+    found = sorted(
+        (minute, provider.provider_id)
+        for provider in diary.providers
+        for minute in _starts(diary, provider, minutes, roomless)
+    )
+    openings = [_opening(diary, provider, minute, minutes) for minute, provider in found]
+    zone = diary.setup.zone
+    return One(shapes.Openings(visit_type, start_date, end_date, minutes, zone, openings, len(openings)))
+
+
+@get("/next-slot", summary="Get the next free time of any provider for a visit type")
+async def get_next_opening(
+    visit_type: WantedVisitType,
+    caller: TheCaller,
+    database: TheDatabase,
+    setups: TheSetups,
+    provider_id: OnlyProviders = None,
+    duration: OptionalDuration = None,
+    max_days: MaximumDays = LONGEST_SEARCH_DAYS,
+    from_date: FromDate = None,
+) -> One[shapes.NextOpening]:
+    """The earliest; of two at the same time that of the provider with the lower id. Null when there is none."""
+    if duration is None:
+        wanted = Wanted(provider_ids=provider_id, first=from_date, days=1, visit_type=visit_type)
+        async with database.practice(caller.practice_id) as db:
+            duration = _own_duration(await open_diary(db, setups, caller.practice_id, wanted))
+    found = await _search(database, setups, caller, provider_id, duration, from_date, max_days, visit_type)
+    return One(shapes.NextOpening(visit_type, duration, max_days, found))
+
+
+def _own_duration(diary: Diary) -> int:
+    assert diary.visit_type is not None
+    return diary.visit_type.duration_minutes
+
+
+def _opening(diary: Diary, provider_id: int, minute: int, duration: int) -> shapes.Opening:
+    local = diary.window.local_time(minute)
+    starts, ends = moment_text(diary.window, minute), moment_text(diary.window, minute + duration)
+    return shapes.Opening(provider_id, local.day, time_text(local.minute_of_day), starts, ends)
+
+
 async def _search(
     database: Database,
     setups: Setups,
@@ -168,7 +242,10 @@ async def _search(
         wanted = Wanted(provider_ids=provider_ids, first=first, days=step, visit_type=visit_type)
         async with database.practice(caller.practice_id) as db:
             diary = await open_diary(db, setups, caller.practice_id, wanted)
-        firsts = [(_starts(diary, provider, duration).first(), provider.provider_id) for provider in diary.providers]
+        roomless = _roomless(diary, duration)
+        firsts = [
+            (_starts(diary, provider, duration, roomless).first(), provider.provider_id) for provider in diary.providers
+        ]
         found = min(((minute, provider) for minute, provider in firsts if minute is not None), default=None)
         if found is not None:
             local = diary.window.local_time(found[0])
@@ -191,9 +268,8 @@ async def _diary(
         return await open_diary(db, setups, caller.practice_id, wanted)
 
 
-def _starts(diary: Diary, provider: Provider, duration: int) -> StartTimes:
-    visit = diary.visit(duration)
-    return start_times(diary.window, visit, diary.period(), diary.calendar(provider), _roomless(diary, duration))
+def _starts(diary: Diary, provider: Provider, duration: int, roomless: int) -> StartTimes:
+    return start_times(diary.window, diary.visit(duration), diary.period(), diary.calendar(provider), roomless)
 
 
 def _reasons(diary: Diary, provider: Provider, duration: int, start: int) -> list[Reason]:
@@ -225,6 +301,15 @@ def _check_range(first: date, last: date, longest: int) -> None:
 router = Router(
     "/v1/{practicepass:str}/availability",
     guards=[requires(PROVIDERS)],
-    route_handlers=[list_providers, get_provider, get_schedule, check, get_slots, get_next_slot],
+    route_handlers=[
+        list_providers,
+        get_provider,
+        get_schedule,
+        check,
+        get_slots,
+        get_next_slot,
+        get_openings,
+        get_next_opening,
+    ],
     tags=["Providers"],
 )

@@ -172,6 +172,12 @@ class StartTimes:
     def first(self) -> int | None:
         return self.window.begins + (self.mask & -self.mask).bit_length() - 1 if self.mask else None
 
+    def first_from(self, minute: int) -> int | None:
+        """The earliest one that is not before `minute`."""
+        skipped = max(minute - self.window.begins, 0)
+        mask = self.mask >> skipped
+        return self.window.begins + skipped + (mask & -mask).bit_length() - 1 if mask else None
+
     def by_day(self) -> dict[date, list[tuple[int, int]]]:
         """For each local day that has any: (minute, minute of day), in ascending order."""
         days: dict[int, list[tuple[int, int]]] = {}
