@@ -137,14 +137,15 @@ class EmbeddedServer:
         deadline = time.monotonic() + ORPHANS_TIMEOUT_SECONDS
         start_log = self.directory / "start.log"
         while True:
+            _forget_a_stale_postmaster(self)
             start_log.unlink(missing_ok=True)
             try:
                 self._control("start", "-t", str(START_TIMEOUT_SECONDS), "-l", str(start_log))
             except subprocess.CalledProcessError as failure:
                 reason = _last_words(failure.stdout, start_log, _newest_log(self.directory))
-                if "still in use" not in reason or time.monotonic() > deadline:
+                if not re.search("still in use|already exists", reason) or time.monotonic() > deadline:
                     raise EmbeddedError(f"PostgreSQL does not start in {self.directory}: {reason}") from failure
-                time.sleep(POLL_SECONDS)  # backends of a killed server are still leaving
+                time.sleep(POLL_SECONDS)  # a killed server is still leaving
             else:
                 return
 
@@ -177,7 +178,6 @@ def start(data_dir: Path) -> EmbeddedServer:
             server = _server_of(data_dir)
             if not (server.directory / "PG_VERSION").exists():
                 _make_cluster(server)
-            _forget_a_stale_postmaster(server)
             settings_changed = _write_settings(server)
             if settings_changed:
                 server.stop()
