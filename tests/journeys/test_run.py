@@ -1,0 +1,64 @@
+"""`officepro run`, started, stopped, killed and started again."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+
+from tests.journeys.conftest import start
+
+
+def processes_in(folder: Path) -> list[str]:
+    """The command lines of all processes that have something to do with the folder."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and int(process.name) != os.getpid():
+            try:
+                line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                environment = (process / "environ").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if str(folder) in line or f"OFFICEPRO_DATA_DIR={folder}" in environment:
+                found.append(line)
+    return found
+
+
+def test_it_stops_cleanly_starts_again_fast_and_keeps_its_data(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    first = start(data, OFFICEPRO_WORKERS="2")
+    with first.client() as partner:
+        made = partner.post("/prospects", json={"FirstName": "Kept"}).json()["data"]["PatientID"]
+    assert oct((data / "demo.json").stat().st_mode & 0o777) == "0o600"
+    assert first.stop(signal.SIGINT) == 0, first.output.read_text()
+    assert processes_in(data) == []
+
+    second = start(data, OFFICEPRO_WORKERS="2")
+    assert second.demo["apiKey"] == first.demo["apiKey"]
+    with second.client() as partner:
+        assert partner.get(f"/prospects/{made}").status_code == 200
+    assert second.started_in_seconds < 15  # the bound is 5 s on an idle machine; the tests share theirs
+
+    second.process.kill()
+    second.process.wait()
+    third = start(data, OFFICEPRO_WORKERS="2")
+    assert httpx.get(f"{third.base}/readyz").status_code == 200
+    assert third.stop() == 0, third.output.read_text()
+    deadline = time.monotonic() + 10
+    while processes_in(data) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert processes_in(data) == []
+
+
+def test_the_printed_lines_work_when_pasted(tmp_path: Path) -> None:
+    house = start(tmp_path / "data", OFFICEPRO_WORKERS="1")
+    try:
+        lines = [line for line in house.output.read_text().splitlines() if line.startswith(("TOKEN=", "curl "))]
+        assert len(lines) == 3
+        pasted = subprocess.run(["bash", "-ec", "\n".join(lines)], capture_output=True, text=True, check=True)
+        assert '"PatientID"' in pasted.stdout
+        assert '"ProviderID":1' in pasted.stdout
+    finally:
+        house.stop()
