@@ -36,9 +36,10 @@ _RATE_LIMIT = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 def answers(path: str, handler: HTTPRouteHandler, guard: Guard, said: Documented, components: Components) -> Json:
     """By status."""
-    found = {str(handler.status_code): _success(path, handler, guard, said, components)}
+    success = _success(path, handler, guard, said, components)
+    found = {str(handler.status_code): success}
     for status, meaning in said.further_answers.items():
-        found[str(status)] = {"description": meaning, "headers": _headers(path, handler, guard, said)}
+        found[str(status)] = {**(success if status < 300 else {"headers": success["headers"]}), "description": meaning}
     by_status: dict[int, set[type[OfficeProError]]] = defaultdict(set)
     for error in {*said.errors, *_errors_of_guard(path, guard), *_errors_of_request(handler)}:
         by_status[error.status].add(error)

@@ -1,9 +1,11 @@
 """The document's shared parts: each shape, error answer and header is described once and referred to by name."""
 
 import re
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, get_origin
 
 import msgspec
+import msgspec.inspect
 
 from officepro.foundation.errors import Fault
 from officepro.foundation.wire import schema_hook
@@ -78,6 +80,7 @@ class Components:
     def __init__(self) -> None:
         self.schemas: dict[str, Json] = {"Problem": PROBLEM}
         self.responses: dict[str, Json] = {}
+        self._owners: dict[str, type] = {}
         self.schema_of(Fault)
 
     def schema_of(self, kind: Any) -> Json:
@@ -85,14 +88,12 @@ class Components:
         (schema,), found = msgspec.json.schema_components(
             [kind], schema_hook=schema_hook, ref_template=_REFERENCE + "{name}"
         )
+        names = self._names_in(kind)
         for name, component in found.items():
-            self._keep(_plain(name), {**_with_plain_names(component), "title": _plain(name)})
-        plain: Json = _with_plain_names(schema)
+            title = _plain(name, names)
+            self._keep(title, {**_with_plain_names(component, names), "title": title})
+        plain: Json = _with_plain_names(schema, names)
         return plain
-
-    def _keep(self, name: str, component: Json) -> None:
-        if self.schemas.setdefault(name, component) != component:
-            raise TwoShapesOfOneName(name)
 
     def response(self, name: str, response: Json) -> Json:
         self.responses.setdefault(name, response)
@@ -105,24 +106,51 @@ class Components:
             "headers": HEADERS,
         }
 
+    def _names_in(self, kind: Any) -> dict[str, str]:
+        """Who comes first keeps a name; a later room's shape of the same name has its room before it."""
+        names = {}
+        for shape in _shapes_in(msgspec.inspect.type_info(kind), set()):
+            if self._owners.setdefault(shape.__name__, shape) is not shape:
+                names[shape.__name__] = shape.__module__.split(".")[1].capitalize() + shape.__name__
+        return names
+
+    def _keep(self, name: str, component: Json) -> None:
+        if self.schemas.setdefault(name, component) != component:
+            raise TwoShapesOfOneName(name)
+
 
 def header(name: str) -> Json:
     return {"$ref": f"#/components/headers/{name}"}
 
 
-def _with_plain_names(schema: Any) -> Any:
+def _shapes_in(node: Any, seen: set[int]) -> Iterator[type]:
+    """Every shape that a type is made of; msgspec tells types as a tree of structs."""
+    if isinstance(node, tuple):
+        for item in node:
+            yield from _shapes_in(item, seen)
+    elif isinstance(node, (msgspec.inspect.Type, msgspec.inspect.Field)) and id(node) not in seen:
+        seen.add(id(node))
+        if isinstance(node, msgspec.inspect.StructType):
+            yield get_origin(node.cls) or node.cls
+        for name in node.__struct_fields__:
+            yield from _shapes_in(getattr(node, name), seen)
+
+
+def _with_plain_names(schema: Any, names: Mapping[str, str]) -> Any:
     """msgspec calls Written[Assigned] `Written_Assigned_`; readers and generated clients get `WrittenAssigned`."""
     if isinstance(schema, list):
-        return [_with_plain_names(item) for item in schema]
+        return [_with_plain_names(item, names) for item in schema]
     if not isinstance(schema, dict):
         return schema
     return {
-        key: _REFERENCE + _plain(value.removeprefix(_REFERENCE))
+        key: _REFERENCE + _plain(value.removeprefix(_REFERENCE), names)
         if key == "$ref" and isinstance(value, str)
-        else _with_plain_names(value)
+        else _with_plain_names(value, names)
         for key, value in schema.items()
     }
 
 
-def _plain(name: str) -> str:
-    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[^A-Za-z0-9]+", name))
+def _plain(name: str, names: Mapping[str, str]) -> str:
+    without_modules = re.sub(r"(?:[a-z]+\.)+", "", name)
+    parts = [names.get(part, part) for part in re.split(r"[^A-Za-z0-9]+", without_modules)]
+    return "".join(part[:1].upper() + part[1:] for part in parts)

@@ -18,15 +18,16 @@ class ErrorMeaning(msgspec.Struct, frozen=True):
 
 
 def every_error() -> list[ErrorMeaning]:
-    """Each code once, by status and code.
+    """By status and code. A code has two entries where it comes with two statuses: `unknown_provider` is a 404 for a
+    provider in the address and a 422 for one in the body.
 
     Of the faults of our own side callers see only `internal_error`; its other subclasses stop a process at its start.
     """
-    found: dict[str, ErrorMeaning] = {}
+    found: dict[tuple[int, str], ErrorMeaning] = {}
     for error in every_error_class():
         if error.status != OfficeProError.status or error is OfficeProError:
-            found.setdefault(error.code, meaning_of(error))
-    return sorted(found.values(), key=lambda one: (one.status, one.code))
+            found.setdefault((error.status, error.code), meaning_of(error))
+    return [found[key] for key in sorted(found)]
 
 
 def meaning_of(error: type[OfficeProError]) -> ErrorMeaning:

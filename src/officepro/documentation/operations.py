@@ -17,7 +17,7 @@ MEBIBYTE = 1024 * 1024
 def operation(path_format: str, handler: HTTPRouteHandler, components: Components) -> Json:
     said, guard, path = documented_of(handler), guard_of(handler), template(path_format)
     described: Json = {
-        "operationId": _camel(handler.fn.__name__),
+        "operationId": _operation_id(handler, guard),
         "summary": handler.summary or "",
         "description": _description(handler, guard),
         "tags": sorted(handler.resolve_tags()),
@@ -86,6 +86,9 @@ def _body(handler: HTTPRouteHandler, said: Documented, components: Components) -
     }
 
 
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
+def _operation_id(handler: HTTPRouteHandler, guard: Guard) -> str:
+    """Stable, because generated clients name their methods by it; the admin's `list_providers` is another."""
+    words = handler.fn.__name__.split("_")
+    if isinstance(guard, RequiresAdmin):
+        words.insert(0, "admin")
+    return words[0] + "".join(word.capitalize() for word in words[1:])

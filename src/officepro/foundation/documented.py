@@ -46,8 +46,8 @@ def documented(
     Examples are JSON as it goes over the wire, names included; a house test holds them against the schemas.
     `body_rules` is JSON schema for what the shape cannot say, such as "one of these". `errors` are those that the
     handler itself raises: what guard, parameters and body entail is known. `answer_headers` says what each further
-    header of the answer means (`ETAG`, for a single record); `further_answers`, what each further status without a
-    body means.
+    header of the answer means (`ETAG`, for a single record); `further_answers`, what each further status means: a
+    success has the same body, any other has none.
     """
     return {
         _KEY: Documented(

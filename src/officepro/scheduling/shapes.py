@@ -1,6 +1,6 @@
 """Providers and free times on the wire. (seeds: Providers)"""
 
-from datetime import date, time
+import datetime
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -21,7 +21,7 @@ class ScheduledVisit(msgspec.Struct):
     """A visit in a provider's schedule: when and of what type, and nothing about whose it is."""
 
     visit_id: int = msgspec.field(name="VisitID")
-    time: time
+    time: datetime.time
     duration: int
     type: str
     booked: bool
@@ -31,8 +31,8 @@ class Schedule(msgspec.Struct, rename="camel"):
     """A provider's visits by local day; days without one are left out."""
 
     provider: Provider
-    start_date: date
-    end_date: date
+    start_date: datetime.date
+    end_date: datetime.date
     schedule: dict[str, list[ScheduledVisit]]
     total_visits: int
 
@@ -41,8 +41,8 @@ class Checked(msgspec.Struct):
     """Whether a time is free, and why not; never anything about whoever has it."""
 
     provider_id: int = msgspec.field(name="ProviderID")
-    date: date = msgspec.field(name="Date")
-    time: time = msgspec.field(name="Time")
+    date: datetime.date = msgspec.field(name="Date")
+    time: datetime.time = msgspec.field(name="Time")
     duration: int = msgspec.field(name="Duration")
     available: bool = msgspec.field(name="Available")
     reasons: list[Reason] | UnsetType = msgspec.field(name="Reasons", default=UNSET)
@@ -59,7 +59,7 @@ class Slots(msgspec.Struct):
     """A provider's free times on one local day."""
 
     provider_id: int = msgspec.field(name="ProviderID")
-    date: date = msgspec.field(name="Date")
+    date: datetime.date = msgspec.field(name="Date")
     duration: int = msgspec.field(name="Duration")
     slots: list[str] = msgspec.field(name="Slots")
     count: int = msgspec.field(name="Count")
@@ -71,7 +71,7 @@ class NextSlotTime(msgspec.Struct):
     """The seeds write the provider as text here."""
 
     provider_id: str = msgspec.field(name="ProviderID")
-    date: date = msgspec.field(name="Date")
+    date: datetime.date = msgspec.field(name="Date")
     time: str = msgspec.field(name="Time")
 
 
@@ -88,7 +88,7 @@ class Opening(msgspec.Struct):
     """A free time of one of several providers."""
 
     provider_id: int = msgspec.field(name="ProviderID")
-    date: date = msgspec.field(name="Date")
+    date: datetime.date = msgspec.field(name="Date")
     time: str = msgspec.field(name="Time")
     start: str = msgspec.field(name="Start")
     end: str = msgspec.field(name="End")
@@ -98,8 +98,8 @@ class Openings(msgspec.Struct):
     """The free times of all providers who may do a visit type, in order of time."""
 
     visit_type: str = msgspec.field(name="VisitType")
-    start_date: date = msgspec.field(name="StartDate")
-    end_date: date = msgspec.field(name="EndDate")
+    start_date: datetime.date = msgspec.field(name="StartDate")
+    end_date: datetime.date = msgspec.field(name="EndDate")
     duration: int = msgspec.field(name="Duration")
     time_zone: str = msgspec.field(name="TimeZone")
     slots: list[Opening] = msgspec.field(name="Slots")
