@@ -72,7 +72,11 @@ class Limiter:
         first = whose % (SLOTS - PROBES)
         with self._locked(first):
             slot, full_at = self._find(whose, first, now)
-            full_at = min(max(full_at, now), now + limit.window_seconds)  # a clock that jumped back locks nobody out
+            if full_at > now + limit.window_seconds:
+                # The clock jumped back: kept as it is, the bucket would stay empty until the old time comes again.
+                full_at = now + limit.window_seconds
+                _SLOT.pack_into(self._memory, slot * _SLOT.size, whose, full_at)
+            full_at = max(full_at, now)
             after = full_at + limit.interval
             allowed = after - now <= limit.window_seconds + 1e-6
             if allowed and take:

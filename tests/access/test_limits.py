@@ -1,0 +1,146 @@
+"""Limits: a generic cell rate algorithm whose bound holds over all processes of a machine."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from officepro.access import limits
+from officepro.access.limits import Limit, Limiter
+from officepro.app import create_inner_app
+from officepro.door import Door
+from officepro.settings import Settings
+from tests.access.visitors import visitor_from
+from tests.conftest import alive
+from tests.world import Office
+
+TEN = Limit("ten a minute", 10)
+NOON = 1_773_057_600.0
+
+
+@pytest.fixture
+def limiter(tmp_path: Path) -> Iterator[Limiter]:
+    limiter = Limiter(tmp_path / "limits.bin")
+    yield limiter
+    limiter.close()
+
+
+def allowed(limiter: Limiter, how_often: int, now: float, limit: Limit = TEN, subject: str = "key 1") -> int:
+    return sum(limiter.spend(limit, subject, now).allowed for _ in range(how_often))
+
+
+def test_the_whole_amount_may_come_at_once_and_then_one_each_interval(limiter: Limiter) -> None:
+    assert allowed(limiter, 25, NOON) == 10
+    assert allowed(limiter, 5, NOON + 5.9) == 0
+    assert allowed(limiter, 5, NOON + 6.0) == 1
+    assert allowed(limiter, 25, NOON + 6.0 + 60.0) == 10
+
+
+def test_a_subject_knows_how_it_stands(limiter: Limiter) -> None:
+    first = limiter.spend(TEN, "key 1", NOON)
+    assert (first.limit, first.remaining, first.reset_seconds, first.retry_after_seconds) == (10, 9, 6, 0)
+    allowed(limiter, 9, NOON)
+    refused = limiter.spend(TEN, "key 1", NOON)
+    assert (refused.allowed, refused.remaining, refused.reset_seconds, refused.retry_after_seconds) == (False, 0, 60, 6)
+    assert limiter.spend(TEN, "key 1", NOON + refused.retry_after_seconds).allowed
+
+
+def test_looking_takes_nothing(limiter: Limiter) -> None:
+    for _ in range(50):
+        assert limiter.look(TEN, "key 1", NOON).remaining == 10
+    assert allowed(limiter, 25, NOON) == 10
+
+
+def test_subjects_and_limits_do_not_share(limiter: Limiter) -> None:
+    assert allowed(limiter, 25, NOON, subject="key 1") == 10
+    assert allowed(limiter, 25, NOON, subject="key 2") == 10
+    assert allowed(limiter, 25, NOON, limit=Limit("three", 3), subject="key 1") == 3
+
+
+@given(steps=st.lists(st.floats(0, 20), min_size=1, max_size=60), amount=st.integers(1, 20))
+def test_no_window_ever_lets_through_more_than_twice_and_no_long_run_more_than_the_rate(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[float], amount: int
+) -> None:
+    limiter = Limiter(tmp_path_factory.getbasetemp() / "property.bin")
+    try:
+        limit, now, granted = Limit(str(steps), amount), NOON, []
+        for step in steps:
+            now += step
+            if limiter.spend(limit, "subject", now).allowed:
+                granted.append(now)
+        # From one grant to any later one: a full bucket, and what has trickled in since.
+        for index, start in enumerate(granted):
+            for later, end in enumerate(granted[index:], start=1):
+                assert later <= amount + (end - start) / limit.interval + 1
+    finally:
+        limiter.close()
+
+
+def test_a_clock_that_jumps_back_locks_nobody_out_for_longer_than_a_window(limiter: Limiter) -> None:
+    assert allowed(limiter, 25, NOON + 86_400) == 10
+    # The clock was a day fast and is set right.
+    assert allowed(limiter, 5, NOON) == 0
+    assert allowed(limiter, 5, NOON + 6) == 1
+    assert allowed(limiter, 25, NOON + 6 + 60) == 10
+
+
+def test_a_clock_that_jumps_back_locks_nobody_out_who_is_only_looked_at(limiter: Limiter) -> None:
+    allowed(limiter, 25, NOON + 86_400)
+    assert not limiter.look(TEN, "key 1", NOON).allowed
+    assert limiter.look(TEN, "key 1", NOON + 6).allowed
+
+
+def test_a_clock_a_little_behind_gives_no_more_than_the_limit(limiter: Limiter) -> None:
+    """Processes read the clock before they take their turn, so the times of two may come in the wrong order."""
+    assert sum(allowed(limiter, 1, NOON - 0.001 * (number % 3)) for number in range(50)) == 10
+
+
+def test_processes_share_the_bound(tmp_path: Path) -> None:
+    spend = (
+        "import sys, pathlib; from officepro.access.limits import Limit, Limiter; "
+        f"limiter = Limiter(pathlib.Path(sys.argv[1])); limit = Limit('shared', 500); "
+        f"sys.exit(print(sum(limiter.spend(limit, 'one', {NOON}).allowed for _ in range(1000))))"
+    )
+    path = tmp_path / "limits.bin"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", spend, str(path)], stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    granted = [int(process.communicate(timeout=60)[0]) for process in processes]
+
+    assert sum(granted) == 500
+
+
+def test_a_crowded_file_forgets_the_one_who_is_least_in_debt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SLOTS", limits.PROBES + 1)  # everyone meets in the same eight slots
+    limiter = Limiter(tmp_path / "limits.bin")
+    try:
+        allowed(limiter, 25, NOON, subject="in debt")
+        for number in range(100):
+            assert limiter.spend(TEN, f"passer-by {number}", NOON).allowed
+        assert not limiter.look(TEN, "in debt", NOON).allowed
+    finally:
+        limiter.close()
+
+
+async def test_a_key_that_has_used_up_its_requests_is_told_when_to_come_back(
+    demo_office: Office, settings: Settings
+) -> None:
+    app = create_inner_app(settings.but(rate_limit_per_minute="5"))
+    async with alive(app), visitor_from(demo_office.house, Door(app)) as caller:
+        bearer = {"Authorization": demo_office.partner.headers["Authorization"]}
+        answers = [await caller.get(f"{demo_office.path}/tags", headers=bearer) for _ in range(7)]
+        neighbour = await caller.get(
+            f"{demo_office.path}/tags", headers={"Authorization": demo_office.newcomer.headers["Authorization"]}
+        )
+
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 2
+    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["4", "3", "2", "1", "0", "0", "0"]
+    assert {answer.headers["RateLimit-Limit"] for answer in answers} == {"5"}
+    assert answers[-1].json()["code"] == "rate_limited"
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 12
+    assert int(answers[-1].headers["RateLimit-Reset"]) <= 60
+    assert neighbour.status_code == 200

@@ -1,0 +1,22 @@
+"""Callers from addresses of their own: failures are counted by address, and one test's must not be another's."""
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from litestar.types import ASGIApp
+
+from tests.world import BASE_URL, House
+
+_numbers = itertools.count(1)
+
+
+@asynccontextmanager
+async def visitor_from(house: House, app: ASGIApp | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without any key, at an address that nobody had before."""
+    number = next(_numbers)
+    address = f"198.51.{number // 256}.{number % 256}"
+    transport = httpx.ASGITransport(app=app or house.app, client=(address, 50_000))  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, timeout=30) as visitor:
+        yield visitor
