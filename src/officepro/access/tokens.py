@@ -7,6 +7,7 @@ import jwt
 
 from officepro.access.caller import Caller
 from officepro.foundation.errors import Unauthorized
+from officepro.foundation.wire import MAXIMUM_ID
 
 LIFETIME = timedelta(hours=24)
 EXPIRES_IN = "24h"  # how the seeds tell the same lifetime
@@ -61,22 +62,28 @@ class Tokens:
         if len(token) > MAXIMUM_TOKEN_CHARACTERS:
             raise InvalidToken
         try:
-            kid = jwt.get_unverified_header(token).get("kid")
             claims = jwt.decode(
                 token,
-                self._keys[kid] if isinstance(kid, str) else b"",
+                self._keys[jwt.get_unverified_header(token)["kid"]],
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
                 issuer=ISSUER,
                 options={"require": ["exp", "iat", "sub", "aud", "iss"], "verify_exp": False},
             )
             return Caller(
-                key_id=int(claims["sub"]),
-                partner_id=int(claims["partner"]),
-                practice_id=int(claims["practice"]),
+                key_id=_id(claims["sub"]),
+                partner_id=_id(claims["partner"]),
+                practice_id=_id(claims["practice"]),
                 practicepass=str(claims["ppass"]),
                 scopes=frozenset(map(str, claims["scopes"])),
                 expires_at=int(claims["exp"]),
             )
-        except (jwt.InvalidTokenError, jwt.InvalidKeyError, KeyError, ValueError, TypeError):
+        except (jwt.InvalidTokenError, jwt.InvalidKeyError, LookupError, ValueError, TypeError, OverflowError):
             raise InvalidToken from None
+
+
+def _id(claim: str | int) -> int:
+    number = int(claim)
+    if not 1 <= number <= MAXIMUM_ID:
+        raise InvalidToken
+    return number
