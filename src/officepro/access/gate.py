@@ -83,7 +83,7 @@ class Gate:
         self._refuse_after_failures(address)
         found = None
         async with self._database.system() as db:
-            found = await queries.key_and_practice(db, key_id_of(api_key) or 0, practicepass)
+            found = await queries.key_and_practice(db, key_id_of(api_key) or 0, _askable(practicepass))
         state, stored, practice_id = found or (None, bytes(32), None)
         is_right = are_equal(fingerprint(api_key), stored)
         if (
@@ -93,7 +93,7 @@ class Gate:
             or practice_id is None
             or state.practice_id not in (None, practice_id)
         ):
-            self._limiter.spend(FAILURES_PER_MINUTE, address)
+            self._count_failure(address)
             raise InvalidApiKey
         now = clock.now()
         caller = Caller(
@@ -108,7 +108,7 @@ class Gate:
         return self._tokens.issue(caller, now)
 
     async def admit(self, authorization: str | None, address: str) -> tuple[Caller, Standing | None]:
-        """The caller of a bearer token whose key still stands, one request taken from its limit."""
+        """The caller of a bearer token whose key still stands, and how the key now stands with its limit."""
         if authorization is None:
             raise Unauthorized
         scheme, _, token = authorization.partition(" ")
@@ -118,8 +118,7 @@ class Gate:
             caller = self._tokens.verify(token.strip(), time.time())
             state = await self._state(caller.key_id, caller.practice_id)
         except InvalidToken:
-            self._refuse_after_failures(address)
-            self._limiter.spend(FAILURES_PER_MINUTE, address)
+            self._count_failure(address)
             raise
         if not caller.scopes <= state.scopes:
             caller = Caller(
@@ -133,17 +132,14 @@ class Gate:
         self._used[caller.key_id] = time.time()
         if self._requests is None:
             return caller, None
-        standing = self._limiter.spend(self._requests, f"{caller.key_id} {caller.practice_id}")
-        if not standing.allowed:
-            raise RateLimited(retry_after_seconds=standing.retry_after_seconds)
-        return caller, standing
+        return caller, self._limiter.spend(self._requests, f"{caller.key_id} {caller.practice_id}")
 
     def admit_admin(self, secret: str | None, address: str) -> None:
         self._refuse_after_failures(address)
         if secret is None:
             raise InvalidAdminSecret
-        if not hmac.compare_digest(secret.encode(), self._admin_secret):
-            self._limiter.spend(FAILURES_PER_MINUTE, address)
+        if not hmac.compare_digest(secret.encode("latin-1"), self._admin_secret):  # the header's own bytes
+            self._count_failure(address)
             raise InvalidAdminSecret
 
     async def flush_use(self) -> None:
@@ -154,9 +150,11 @@ class Gate:
                 await queries.note_use(db, {key: clock.from_seconds(at) for key, at in used.items()})
 
     def _refuse_after_failures(self, address: str) -> None:
-        standing = self._limiter.look(FAILURES_PER_MINUTE, address)
-        if not standing.allowed:
-            raise TooManyFailures(retry_after_seconds=standing.retry_after_seconds)
+        _refuse_unless_allowed(self._limiter.look(FAILURES_PER_MINUTE, address))
+
+    def _count_failure(self, address: str) -> None:
+        """Refuses too: of many attempts at once that all passed the look, no more are heard than one by one."""
+        _refuse_unless_allowed(self._limiter.spend(FAILURES_PER_MINUTE, address))
 
     async def _state(self, key_id: int, practice_id: int) -> KeyState:
         """Raises InvalidToken when the key, its partner or the practice no longer stands."""
@@ -178,6 +176,16 @@ class Gate:
             self._states.clear()
         self._states[key_id, practice_id] = (time.monotonic(), state)
         return state
+
+
+def _refuse_unless_allowed(standing: Standing) -> None:
+    if not standing.allowed:
+        raise TooManyFailures(retry_after_seconds=standing.retry_after_seconds)
+
+
+def _askable(practicepass: str) -> str:
+    """What the database can be asked for: it refuses NUL and lone surrogates, and no practice has them."""
+    return practicepass if practicepass.isprintable() else ""
 
 
 def require(scopes: frozenset[str], scope: str) -> None:

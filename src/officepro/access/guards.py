@@ -11,7 +11,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from officepro.access.gate import AnotherPractice, Gate, require
+from officepro.access.gate import AnotherPractice, Gate, RateLimited, require
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
@@ -29,6 +29,8 @@ class Requires:
         caller, standing = await gate.admit(authorization, address_of(scope))
         scope["caller"] = caller  # type: ignore[typeddict-unknown-key]
         scope["standing"] = standing  # type: ignore[typeddict-unknown-key]
+        if standing is not None and not standing.allowed:
+            raise RateLimited(retry_after_seconds=standing.retry_after_seconds)
         practicepass = scope["path_params"].get("practicepass")
         if practicepass is not None and practicepass != caller.practicepass:
             raise AnotherPractice

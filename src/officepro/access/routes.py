@@ -1,7 +1,9 @@
 """Exchanging an API key for an access token. (seeds: Authentication)"""
 
+from typing import Annotated
+
 from litestar import Router, post
-from litestar.params import JSONBody
+from litestar.params import JSONBody, PathParameter
 
 from officepro.access.asked import TheGate
 from officepro.access.gate import InvalidApiKey, TooManyFailures
@@ -10,7 +12,9 @@ from officepro.access.shapes import AccessToken, ExchangeKey
 from officepro.access.tokens import EXPIRES_IN
 from officepro.foundation.documented import documented
 from officepro.foundation.input import AnyRequest
-from officepro.foundation.parameters import PathText
+
+# Whatever stands there: what cannot be a practice is refused in the same words as one that is not.
+AnyPPass = Annotated[str, PathParameter(description="The practice's name in addresses.")]
 
 
 @post(
@@ -25,7 +29,7 @@ from officepro.foundation.parameters import PathText
     ),
 )
 async def exchange_key(
-    practicepass: PathText, data: JSONBody[ExchangeKey], gate: TheGate, request: AnyRequest
+    practicepass: AnyPPass, data: JSONBody[ExchangeKey], gate: TheGate, request: AnyRequest
 ) -> AccessToken:
     """The token is bound to the practice, the key and its scopes. A wrong key, a revoked key, a key of another practice
     and an unknown practice are refused in the same words."""

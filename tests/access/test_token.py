@@ -1,0 +1,175 @@
+"""POST /v1/{PPass}/auth/token: a key for a token, and one and the same refusal for whatever is wrong."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from officepro.access.gate import FAILURES_PER_MINUTE
+from officepro.access.limits import Limiter
+from officepro.access.scopes import EVERY_SCOPE
+from officepro.foundation.secrets import make_api_key
+from officepro.settings import Settings
+from tests.access.visitors import visitor_from
+from tests.world import House, Office, make_key
+
+
+@pytest.fixture
+async def visitor(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    """Someone at an address of their own, whose failures are nobody else's."""
+    async with visitor_from(house) as visitor:
+        yield visitor
+
+
+async def exchange(visitor: httpx.AsyncClient, practicepass: str, api_key: str) -> httpx.Response:
+    return await visitor.post(f"/v1/{practicepass}/auth/token", json={"apiKey": api_key})
+
+
+def without_request_id(answer: httpx.Response) -> bytes:
+    return answer.content.replace(answer.headers["X-Request-Id"].encode(), b"")
+
+
+async def test_a_key_is_exchanged_for_a_token_as_the_seeds_show_it(
+    demo_office: Office, visitor: httpx.AsyncClient
+) -> None:
+    answer = await exchange(visitor, demo_office.practicepass, demo_office.keys["partner"])
+
+    assert answer.status_code == 200
+    assert list(answer.json()) == ["accessToken", "tokenType", "expiresIn"]
+    assert answer.json()["tokenType"] == "Bearer"
+    assert answer.json()["expiresIn"] == "24h"
+    assert answer.json()["accessToken"].startswith("eyJhbGciOiJIUzI1NiIs")  # as in the seeds' example
+    assert answer.headers["Cache-Control"] == "no-store"
+
+    bearer = {"Authorization": f"Bearer {answer.json()['accessToken']}"}
+    assert (await visitor.get(f"{demo_office.path}/tags", headers=bearer)).status_code == 200
+
+
+async def test_whatever_is_wrong_the_refusal_is_the_same_to_the_byte(
+    demo_office: Office, berlin_office: Office, house: House
+) -> None:
+    right, practicepass = demo_office.keys["partner"], demo_office.practicepass
+    wrong_random = make_api_key(int(right.split("_")[1]))
+    expired = await make_key(house, "expired", EVERY_SCOPE, demo_office.practice_id)
+    await house.owner.execute(
+        "UPDATE api_key SET expires_at = now() - interval '1 second' WHERE api_key_id = $1", int(expired.split("_")[1])
+    )
+    attempts = {
+        "wrong key": (practicepass, wrong_random),
+        "no such key": (practicepass, make_api_key(987_654_321)),
+        "revoked": (practicepass, demo_office.keys["revoked"]),
+        "expired": (practicepass, expired),
+        "another practice's key": (practicepass, berlin_office.keys["partner"]),
+        "unknown practice": ("NoSuchOffice", right),
+        "one letter's case": (practicepass.swapcase(), right),
+        "NUL in the address": (practicepass + "%00", right),
+        "only NUL": ("%00", right),
+        "a lone surrogate": ("%ED%A0%80", right),
+        "not UTF-8": ("%FF%FE", right),
+        "an emoji": ("%F0%9F%98%80", right),
+        "a quote": ("a'%20OR%20'1'='1", right),
+        "a right-to-left mark": ("%E2%80%8F", right),
+        "very long": ("x" * 300, right),
+        "a typo in the key": (practicepass, right[:-1] + ("x" if right[-1] != "x" else "y")),
+        "no key at all": (practicepass, "your_api_key_here"),
+        "a key with NUL": (practicepass, right + "\x00"),
+        "an id beyond all bounds": (practicepass, "opk_9" + "9" * 30 + "_" + "a" * 32 + "_aaaaaa"),
+        "not ASCII": (practicepass, "schlüssel"),
+    }
+    answers = {}
+    for name, (where, api_key) in attempts.items():
+        async with visitor_from(house) as visitor:
+            answers[name] = await exchange(visitor, where, api_key)
+
+    first = answers["wrong key"]
+    assert first.status_code == 401
+    assert first.json()["code"] == "invalid_api_key"
+    assert first.headers["WWW-Authenticate"] == "Bearer"
+    for name, answer in answers.items():
+        assert answer.status_code == 401, name
+        assert without_request_id(answer) == without_request_id(first), name
+        assert sorted(answer.headers) == sorted(first.headers), name
+
+
+@pytest.mark.parametrize("body", [{}, {"apiKey": ""}, {"apiKey": 7}, {"apiKey": None}, {"apiKey": "x" * 256}])
+async def test_a_body_without_a_key_is_a_fault_of_the_body(
+    demo_office: Office, visitor: httpx.AsyncClient, body: object
+) -> None:
+    answer = await visitor.post(f"{demo_office.path}/auth/token", json=body)
+
+    assert answer.status_code == 400
+    assert [fault["location"] for fault in answer.json()["errors"]] == ["body.apiKey"]
+
+
+async def test_a_key_for_all_practices_works_in_each_and_its_tokens_in_one(
+    demo_office: Office, berlin_office: Office, house: House, visitor: httpx.AsyncClient
+) -> None:
+    chain = await make_key(house, "a chain of offices", EVERY_SCOPE, None)
+    tokens = {}
+    for office in (demo_office, berlin_office):
+        answer = await exchange(visitor, office.practicepass, chain)
+        tokens[office.practicepass] = {"Authorization": f"Bearer {answer.json()['accessToken']}"}
+        assert (await visitor.get(f"{office.path}/tags", headers=tokens[office.practicepass])).status_code == 200
+
+    elsewhere = await visitor.get(f"{berlin_office.path}/tags", headers=tokens[demo_office.practicepass])
+    assert (elsewhere.status_code, elsewhere.json()["code"]) == (403, "another_practice")
+
+
+async def test_a_closed_practice_gives_no_tokens(demo_office: Office, visitor: httpx.AsyncClient) -> None:
+    await demo_office.house.owner.execute(
+        "UPDATE practice SET active = false WHERE practice_id = $1", demo_office.practice_id
+    )
+    answer = await exchange(visitor, demo_office.practicepass, demo_office.keys["partner"])
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_api_key")
+
+
+async def test_after_ten_failures_in_a_minute_an_address_has_to_wait(
+    demo_office: Office, visitor: httpx.AsyncClient, house: House
+) -> None:
+    refusals = [await exchange(visitor, demo_office.practicepass, "wrong") for _ in range(10)]
+    assert [answer.status_code for answer in refusals] == [401] * 10
+
+    for key in ("wrong", demo_office.keys["partner"]):
+        answer = await exchange(visitor, demo_office.practicepass, key)
+        assert (answer.status_code, answer.json()["code"]) == (429, "too_many_failures")
+        assert 1 <= int(answer.headers["Retry-After"]) <= 60
+
+    async with visitor_from(house) as neighbour:
+        answer = await exchange(neighbour, demo_office.practicepass, demo_office.keys["partner"])
+        assert answer.status_code == 200
+
+
+async def test_forged_tokens_and_wrong_admin_secrets_count_as_failures_too(
+    demo_office: Office, visitor: httpx.AsyncClient
+) -> None:
+    for _ in range(5):
+        forged = await visitor.get(f"{demo_office.path}/tags", headers={"Authorization": "Bearer forged"})
+        assert forged.status_code == 401
+        assert (await exchange(visitor, demo_office.practicepass, "wrong")).status_code == 401
+
+    forged = await visitor.get(f"{demo_office.path}/tags", headers={"Authorization": "Bearer forged"})
+    assert forged.status_code == 429
+    # Who holds a valid token is not locked out by a neighbour at the same address.
+    bearer = {"Authorization": demo_office.partner.headers["Authorization"]}
+    assert (await visitor.get(f"{demo_office.path}/tags", headers=bearer)).status_code == 200
+
+
+async def test_success_is_not_counted(demo_office: Office, visitor: httpx.AsyncClient) -> None:
+    for _ in range(15):
+        answer = await exchange(visitor, demo_office.practicepass, demo_office.keys["partner"])
+        assert answer.status_code == 200
+
+
+async def test_failures_are_counted_over_all_processes_of_the_machine(settings: Settings, tmp_path: Path) -> None:
+    one, other = Limiter(tmp_path / "limits.bin"), Limiter(tmp_path / "limits.bin")
+    try:
+        for number in range(10):
+            limiter = one if number % 2 else other
+            assert limiter.spend(FAILURES_PER_MINUTE, "192.0.2.99").allowed
+        assert not one.look(FAILURES_PER_MINUTE, "192.0.2.99").allowed
+        assert not other.look(FAILURES_PER_MINUTE, "192.0.2.99").allowed
+    finally:
+        one.close()
+        other.close()
