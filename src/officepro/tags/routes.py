@@ -4,7 +4,7 @@ from litestar import Router, delete, get, post
 from litestar.params import JSONBody
 
 from officepro import events
-from officepro.access.asked import TheCaller, TheDatabase
+from officepro.access.asked import TheCaller, TheDatabase, TheOnce
 from officepro.access.caller import Caller
 from officepro.access.guards import requires
 from officepro.access.scopes import TAGS
@@ -40,14 +40,15 @@ async def list_tags(caller: TheCaller, database: TheDatabase) -> Listed[Tag]:
     ),
 )
 async def assign_tag(
-    patient_id: PathId, data: JSONBody[AssignTag], caller: TheCaller, database: TheDatabase
+    patient_id: PathId, data: JSONBody[AssignTag], caller: TheCaller, once: TheOnce
 ) -> Written[Assigned]:
     """Putting on a tag that the prospect wears already is not an error, and makes no event."""
-    async with database.practice_transaction(caller.practice_id) as db:
+    answer = Written("Tag assigned successfully", Assigned(patient_id, data.tag_id))
+    async with once.transaction() as db:
         if await queries.assign(db, caller.practice_id, patient_id, data.tag_id):
             change = {"PatientID": patient_id, "TagID": data.tag_id}
             await events.record(db, caller.practice_id, "patient.tagged", patient_id, change)
-    return Written("Tag assigned successfully", Assigned(patient_id, data.tag_id))
+        return await once.settled(db, answer, status=200)
 
 
 @delete(
