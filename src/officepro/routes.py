@@ -4,9 +4,9 @@ from litestar.router import Router
 
 from officepro.access.routes import router as authentication
 from officepro.documentation.routes import router as documentation
+from officepro.practices.list_routes import router as practice_lists
 from officepro.practices.provider_routes import router as provider_hours
-from officepro.practices.routes import practices
-from officepro.practices.routes import set_up as practice_set_up
+from officepro.practices.routes import router as practices
 from officepro.prospects.routes import router as prospects
 from officepro.scheduling.availability import router as availability
 from officepro.scheduling.visit_routes import router as visits
@@ -19,7 +19,7 @@ ROUTERS: list[Router] = [
     tags,
     availability,
     practices,
-    practice_set_up,
+    practice_lists,
     provider_hours,
     visits,
     service,

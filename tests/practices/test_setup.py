@@ -6,7 +6,8 @@ import pytest
 
 from officepro.foundation.database import Database
 from officepro.practices import setup
-from officepro.practices.setup import Setup, Setups, UnknownPractice
+from officepro.practices.queries import UnknownPractice, move_version
+from officepro.practices.setup import Setup, Setups
 from tests.world import Office
 
 
@@ -98,7 +99,7 @@ async def test_the_cache_keeps_the_newest_version_and_forgets_whom_nobody_asked_
 ) -> None:
     demo, berlin = await loaded(database, demo_office), await loaded(database, berlin_office)
     async with database.practice_transaction(demo_office.practice_id) as db:
-        await setup.move_version(db, demo_office.practice_id)
+        await move_version(db, demo_office.practice_id)
     newer = await loaded(database, demo_office)
     setups = Setups(capacity=1)
 

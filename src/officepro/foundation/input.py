@@ -288,4 +288,5 @@ def _query_faults(request: AnyRequest, handler: HTTPRouteHandler) -> Iterator[Fa
 
 def wire_name(argument: str) -> str:
     """How a path parameter is called in the documentation and in faults: as in the seeds."""
-    return {"practicepass": "PPass", "tag_id": "tagId"}.get(argument, "id")
+    own_names = {"tag_id": "tagId", "time_off_id": "timeOffId", "extra_hours_id": "extraHoursId"}  # beside another id
+    return {"practicepass": "PPass", **own_names}.get(argument, "id")

@@ -12,7 +12,7 @@ from datetime import date
 import msgspec
 
 from officepro.foundation.database import Connection
-from officepro.foundation.errors import NotFound
+from officepro.practices.queries import UnknownPractice
 
 PAST_DAYS = 31  # time off and extra openings that ended before this are left out
 REMEMBERED_PRACTICES = 1000  # per worker
@@ -21,12 +21,6 @@ REMEMBERED_PRACTICES = 1000  # per worker
 WeeklyHours = tuple[int, int, int, date | None, date | None]  # weekday, starts, ends, valid from, valid until
 ExtraHours = tuple[date, int, int]  # the day, starts, ends
 TimeOff = tuple[int, int]  # starts, ends in epoch seconds
-
-
-class UnknownPractice(NotFound):
-    """There is no such practice; GET /v1/admin/practices lists them."""
-
-    code = "unknown_practice"
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -53,6 +47,7 @@ class VisitType(msgspec.Struct, frozen=True):
     active: bool
     provider_ids: tuple[int, ...]
     room_ids: tuple[int, ...]  # empty: it takes place without a room
+    duration_minutes: int  # unless told otherwise
     buffer_before_minutes: int
     buffer_after_minutes: int
     minimum_notice_minutes: int
@@ -122,6 +117,7 @@ _LOAD = """
                                       AND allowed.visit_type = visit_type.visit_type ORDER BY provider_id),
                 'room_ids', ARRAY(SELECT room_id FROM visit_type_room allowed WHERE practice_id = $1
                                   AND allowed.visit_type = visit_type.visit_type ORDER BY room_id),
+                'duration_minutes', duration_minutes,
                 'buffer_before_minutes', buffer_before_minutes,
                 'buffer_after_minutes', buffer_after_minutes,
                 'minimum_notice_minutes',
@@ -139,17 +135,6 @@ async def load(db: Connection, practice_id: int) -> Setup:
     if text is None:
         raise UnknownPractice
     return _decoder.decode(text)
-
-
-async def move_version(db: Connection, practice_id: int) -> None:
-    """The first statement of every write to the set-up: those of one practice take turns from here to the commit."""
-    await db.execute(
-        """
-        INSERT INTO practice_setup AS setup (practice_id) VALUES ($1)
-        ON CONFLICT (practice_id) DO UPDATE SET version = setup.version + 1
-        """,
-        practice_id,
-    )
 
 
 class Setups:

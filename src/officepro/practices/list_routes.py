@@ -1,0 +1,245 @@
+"""The lists of a practice's set-up, for whoever holds the admin secret. (API.md: Admin endpoints)
+
+Every list is PUT as an upsert of what is sent, and what GET shows can be PUT back as it is.
+"""
+
+import msgspec
+from litestar import Router, get, put
+from litestar.params import JSONBody
+
+from officepro.access.asked import TheDatabase
+from officepro.access.guards import requires_admin
+from officepro.foundation.answers import Listed, Written, listed
+from officepro.foundation.documented import documented
+from officepro.practices import furnish
+from officepro.practices.asked import PRACTICE_PROVIDED, ThePractice
+from officepro.practices.furnish import (
+    MAXIMUM_PROVIDERS,
+    MAXIMUM_ROOMS,
+    MAXIMUM_TAGS,
+    MAXIMUM_VISIT_TYPES,
+    TagNameTaken,
+)
+from officepro.practices.lists import ImpossibleSetUp
+from officepro.practices.queries import UnknownPractice
+from officepro.practices.setup import Room as RoomRecord
+from officepro.practices.shapes import (
+    Provider,
+    PutProvider,
+    PutRoom,
+    PutTag,
+    PutVisitType,
+    Room,
+    Tag,
+    VisitType,
+    sent,
+)
+
+
+@get(
+    "/providers",
+    summary="List a practice's providers",
+    opt=documented(
+        path_example={"PPass": "DemoOffice"},
+        example_response={
+            "data": [{"id": 1, "name": "Jane Smith", "title": "PA-C", "specialty": "Aesthetics", "active": True}],
+            "count": 1,
+        },
+        errors=[UnknownPractice],
+    ),
+)
+async def list_providers(practice: ThePractice, database: TheDatabase) -> Listed[Provider]:
+    """All of them, by id, also those that are not active."""
+    async with database.practice(practice.practice_id) as db:
+        return listed([_provider(one) for one in await furnish.providers(db, practice.practice_id)])
+
+
+@put(
+    "/providers",
+    summary="Add and change providers",
+    opt=documented(
+        path_example={"PPass": "DemoOffice"},
+        body_rules={"maxItems": MAXIMUM_PROVIDERS},
+        example_request=[{"name": "Jane Smith", "title": "PA-C", "specialty": "Aesthetics"}],
+        example_response={
+            "message": "Providers saved successfully",
+            "data": [{"id": 1, "name": "Jane Smith", "title": "PA-C", "specialty": "Aesthetics", "active": True}],
+        },
+        errors=[UnknownPractice, ImpossibleSetUp],
+    ),
+)
+async def put_providers(
+    data: JSONBody[list[PutProvider]], practice: ThePractice, database: TheDatabase
+) -> Written[list[Provider]]:
+    """Those that are not in the list stay as they are. `data` shows the ones sent, in their order, with their ids."""
+    given = [sent(item, id="provider_id") for item in data]
+    async with database.practice_transaction(practice.practice_id) as db:
+        changed = await furnish.put_providers(db, practice.practice_id, given)
+    return Written("Providers saved successfully", [_provider(one) for one in changed])
+
+
+@get(
+    "/rooms",
+    summary="List a practice's rooms",
+    opt=documented(
+        path_example={"PPass": "DemoOffice"},
+        example_response={"data": [{"id": 101, "name": "Room 1", "active": True}], "count": 1},
+        errors=[UnknownPractice],
+    ),
+)
+async def list_rooms(practice: ThePractice, database: TheDatabase) -> Listed[Room]:
+    """All of them, by id, also those that are not active."""
+    async with database.practice(practice.practice_id) as db:
+        return listed([_room(one) for one in await furnish.rooms(db, practice.practice_id)])
+
+
+@put(
+    "/rooms",
+    summary="Add and change rooms",
+    opt=documented(
+        path_example={"PPass": "DemoOffice"},
+        body_rules={"maxItems": MAXIMUM_ROOMS},
+        example_request=[{"id": 101, "name": "Room 1"}],
+        example_response={
+            "message": "Rooms saved successfully",
+            "data": [{"id": 101, "name": "Room 1", "active": True}],
+        },
+        errors=[UnknownPractice, ImpossibleSetUp],
+    ),
+)
+async def put_rooms(data: JSONBody[list[PutRoom]], practice: ThePractice, database: TheDatabase) -> Written[list[Room]]:
+    """Those that are not in the list stay as they are. `data` shows the ones sent, in their order, with their ids."""
+    given = [sent(item, id="room_id") for item in data]
+    async with database.practice_transaction(practice.practice_id) as db:
+        changed = await furnish.put_rooms(db, practice.practice_id, given)
+    return Written("Rooms saved successfully", [_room(one) for one in changed])
+
+
+@get(
+    "/visit-types",
+    summary="List a practice's visit types",
+    opt=documented(
+        path_example={"PPass": "DemoOffice"},
+        example_response={
+            "data": [
+                {
+                    "visitType": "Consult",
+                    "active": True,
+                    "providers": [1, 2],
+                    "resources": [101, 102],
+                    "bufferBeforeMinutes": 0,
+                    "bufferAfterMinutes": 10,
+                    "minimumNoticeMinutes": None,
+                    "bookingHorizonDays": None,
+                }
+            ],
+            "count": 1,
+        },
+        errors=[UnknownPractice],
+    ),
+)
+async def list_visit_types(practice: ThePractice, database: TheDatabase) -> Listed[VisitType]:
+    """All of them, by name, also those that are not active."""
+    async with database.practice(practice.practice_id) as db:
+        return listed([_visit_type(one) for one in await furnish.visit_types(db, practice.practice_id)])
+
+
+@put(
+    "/visit-types",
+    summary="Add and change visit types",
+    opt=documented(
+        path_example={"PPass": "DemoOffice"},
+        body_rules={"maxItems": MAXIMUM_VISIT_TYPES},
+        example_request=[
+            {"visitType": "Consult", "providers": [1, 2], "resources": [101, 102], "bufferAfterMinutes": 10}
+        ],
+        example_response={
+            "message": "Visit types saved successfully",
+            "data": [
+                {
+                    "visitType": "Consult",
+                    "active": True,
+                    "providers": [1, 2],
+                    "resources": [101, 102],
+                    "bufferBeforeMinutes": 0,
+                    "bufferAfterMinutes": 10,
+                    "minimumNoticeMinutes": None,
+                    "bookingHorizonDays": None,
+                }
+            ],
+        },
+        errors=[UnknownPractice, ImpossibleSetUp],
+    ),
+)
+async def put_visit_types(
+    data: JSONBody[list[PutVisitType]], practice: ThePractice, database: TheDatabase
+) -> Written[list[VisitType]]:
+    """Those that are not in the list stay as they are. `data` shows the ones sent, in their order."""
+    given = [sent(item, providers="provider_ids", resources="room_ids") for item in data]
+    async with database.practice_transaction(practice.practice_id) as db:
+        changed = await furnish.put_visit_types(db, practice.practice_id, given)
+    return Written("Visit types saved successfully", [_visit_type(one) for one in changed])
+
+
+@get(
+    "/tags",
+    summary="List a practice's tags",
+    opt=documented(
+        path_example={"PPass": "DemoOffice"},
+        example_response={"data": [{"id": 123, "tag": "VIP"}], "count": 1},
+        errors=[UnknownPractice],
+    ),
+)
+async def list_tags(practice: ThePractice, database: TheDatabase) -> Listed[Tag]:
+    """All of them, by name."""
+    async with database.practice(practice.practice_id) as db:
+        return listed([Tag(one.tag_id, one.tag) for one in await furnish.tags(db, practice.practice_id)])
+
+
+@put(
+    "/tags",
+    summary="Add and rename tags",
+    opt=documented(
+        path_example={"PPass": "DemoOffice"},
+        body_rules={"maxItems": MAXIMUM_TAGS},
+        example_request=[{"tag": "VIP"}],
+        example_response={"message": "Tags saved successfully", "data": [{"id": 123, "tag": "VIP"}]},
+        errors=[UnknownPractice, ImpossibleSetUp, TagNameTaken],
+    ),
+)
+async def put_tags(data: JSONBody[list[PutTag]], practice: ThePractice, database: TheDatabase) -> Written[list[Tag]]:
+    """Those that are not in the list stay as they are. `data` shows the ones sent, in their order, with their ids."""
+    given = [sent(item, id="tag_id") for item in data]
+    async with database.practice_transaction(practice.practice_id) as db:
+        changed = await furnish.put_tags(db, practice.practice_id, given)
+    return Written("Tags saved successfully", [Tag(one.tag_id, one.tag) for one in changed])
+
+
+def _provider(provider: furnish.Provider) -> Provider:
+    return Provider(*msgspec.structs.astuple(provider))
+
+
+def _room(room: RoomRecord) -> Room:
+    return Room(*msgspec.structs.astuple(room))
+
+
+def _visit_type(visit_type: furnish.VisitType) -> VisitType:
+    return VisitType(*msgspec.structs.astuple(visit_type))
+
+
+router = Router(
+    "/v1/admin/{practicepass:str}",
+    guards=[requires_admin],
+    dependencies=PRACTICE_PROVIDED,
+    route_handlers=[
+        list_providers,
+        put_providers,
+        list_rooms,
+        put_rooms,
+        list_visit_types,
+        put_visit_types,
+        list_tags,
+        put_tags,
+    ],
+    tags=["Administration"],
+)

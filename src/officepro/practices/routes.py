@@ -1,0 +1,126 @@
+"""Practices, for whoever holds the admin secret. (API.md: Admin endpoints)"""
+
+from litestar import Response, Router, get, patch, post
+from litestar.params import JSONBody
+
+from officepro.access.asked import TheDatabase, TheOnce
+from officepro.access.guards import requires_admin
+from officepro.foundation.answers import One, Paged, Written
+from officepro.foundation.clock import timestamp
+from officepro.foundation.documented import ETAG, documented
+from officepro.foundation.etags import etag, version_of
+from officepro.foundation.paging import DEFAULT_LIMIT, Page, paged
+from officepro.foundation.parameters import IfMatch, PageLimit, PageNumber, PathText
+from officepro.practices import queries
+from officepro.practices.queries import PracticepassTaken, UnknownPractice
+from officepro.practices.shapes import (
+    ChangePractice,
+    NewPractice,
+    Practice,
+    sent,
+)
+
+_DEMO_OFFICE = {
+    "practicepass": "DemoOffice",
+    "name": "Demo Office",
+    "timezone": "America/New_York",
+    "slotMinutes": 15,
+    "minimumNoticeMinutes": 60,
+    "bookingHorizonDays": 180,
+    "active": True,
+    "createdAt": "2026-03-02T14:00:00.000Z",
+    "updatedAt": "2026-03-02T14:00:00.000Z",
+}
+
+
+@get(
+    "/",
+    summary="List practices",
+    opt=documented(example_response={"data": [_DEMO_OFFICE], "count": 1, "page": 1, "limit": 25, "total": 1}),
+)
+async def list_practices(
+    database: TheDatabase, page: PageNumber = 1, limit: PageLimit = DEFAULT_LIMIT
+) -> Paged[Practice]:
+    """All practices, by practicepass."""
+    asked = Page(page, limit)
+    async with database.system() as db:
+        found, total = await queries.practices(db, asked)
+    return paged([_practice(one) for one in found], asked, total)
+
+
+@post(
+    "/",
+    summary="Create a practice",
+    status_code=201,
+    opt=documented(
+        example_request={"practicepass": "DemoOffice", "name": "Demo Office", "timezone": "America/New_York"},
+        example_response={"message": "Practice created successfully", "data": _DEMO_OFFICE},
+        errors=[PracticepassTaken],
+        answer_headers=ETAG,
+    ),
+)
+async def create_practice(data: JSONBody[NewPractice], once: TheOnce) -> Response[Written[Practice]]:
+    """The practice is empty: its providers, rooms and visit types follow."""
+    async with once.system_transaction() as db:
+        practice = await queries.establish(db, queries.NewPractice(**sent(data, timezone="time_zone")))
+        answer = await once.settled(db, Written("Practice created successfully", _practice(practice)))
+    return Response(answer, headers=etag(practice.version))
+
+
+@get(
+    "/{practicepass:str}",
+    summary="Get a practice",
+    opt=documented(
+        path_example={"PPass": "DemoOffice"},
+        example_response={"data": _DEMO_OFFICE},
+        errors=[UnknownPractice],
+        answer_headers=ETAG,
+    ),
+)
+async def get_practice(practicepass: PathText, database: TheDatabase) -> Response[One[Practice]]:
+    """Its version moves with every change to the set-up."""
+    async with database.system() as db:
+        practice = await queries.practice_named(db, practicepass)
+    return Response(One(_practice(practice)), headers=etag(practice.version))
+
+
+@patch(
+    "/{practicepass:str}",
+    summary="Change a practice",
+    opt=documented(
+        path_example={"PPass": "DemoOffice"},
+        example_request={"minimumNoticeMinutes": 60, "bookingHorizonDays": 180},
+        example_response={"message": "Practice updated successfully", "data": _DEMO_OFFICE},
+        errors=[UnknownPractice],
+    ),
+)
+async def change_practice(
+    practicepass: PathText, data: JSONBody[ChangePractice], database: TheDatabase, if_match: IfMatch = None
+) -> Response[Written[Practice]]:
+    """Visits and time off stay at their instants when the time zone changes; hours stay what the clocks show."""
+    async with database.system_transaction() as db:
+        changes = sent(data, timezone="time_zone")
+        practice = await queries.change(db, practicepass, changes, version_of(if_match))
+    return Response(Written("Practice updated successfully", _practice(practice)), headers=etag(practice.version))
+
+
+def _practice(practice: queries.Practice) -> Practice:
+    return Practice(
+        practicepass=practice.practicepass,
+        name=practice.name,
+        timezone=practice.time_zone,
+        slot_minutes=practice.slot_minutes,
+        minimum_notice_minutes=practice.minimum_notice_minutes,
+        booking_horizon_days=practice.booking_horizon_days,
+        active=practice.active,
+        created_at=timestamp(practice.created_at),
+        updated_at=timestamp(practice.updated_at),
+    )
+
+
+router = Router(
+    "/v1/admin/practices",
+    guards=[requires_admin],
+    route_handlers=[list_practices, create_practice, get_practice, change_practice],
+    tags=["Administration"],
+)
