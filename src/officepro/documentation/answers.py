@@ -67,8 +67,6 @@ def returned(handler: HTTPRouteHandler) -> Any:
     kind = handler.parsed_fn_signature.return_type.annotation
     if get_origin(kind) is Response:
         (kind,) = get_args(kind)
-    if kind is msgspec.Raw:  # JSON that was made before
-        return dict[str, Any]
     return None if kind is type(None) else kind
 
 

@@ -1,7 +1,7 @@
 """GET /openapi.json: the document, made once and then the same bytes for everybody. (API.md: Service)"""
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from litestar import Litestar, Response, Router, get
@@ -16,10 +16,20 @@ from officepro.foundation.input import AnyRequest
 from officepro.foundation.wire import encode
 
 
-class Served(msgspec.Struct, frozen=True):
+class OpenApi(bytes):
     """The document as it is sent."""
 
-    body: bytes
+    json_schema: ClassVar[dict[str, Any]] = {
+        "type": "object",
+        "required": ["openapi", "info", "paths"],
+        "properties": {"openapi": {"type": "string"}, "info": {"type": "object"}, "paths": {"type": "object"}},
+    }
+
+
+class Served(msgspec.Struct, frozen=True):
+    """The document with its version."""
+
+    body: OpenApi
     etag: str
 
 
@@ -38,20 +48,20 @@ async def openapi_document(
     if_none_match: Annotated[
         str | None, HeaderParameter(name="If-None-Match", description="The ETag of the version that you have.")
     ] = None,
-) -> Response[msgspec.Raw]:
+) -> Response[OpenApi]:
     """The whole API in OpenAPI 3.1, drawn from the very routes that answer."""
     served = _served(request.app, settings.public_url)
     headers = {"ETag": served.etag, "Cache-Control": "no-cache"}
     if if_none_match is not None and served.etag in if_none_match:
-        return Response(msgspec.Raw(), status_code=304, headers=headers)
-    return Response(msgspec.Raw(served.body), headers=headers)
+        return Response(OpenApi(), status_code=304, headers=headers)
+    return Response(served.body, headers=headers)
 
 
 def _served(app: Litestar, public_url: str) -> Served:
     """Made at the first request rather than at the start: only then are all routes there."""
     served: Served | None = app.state.get("openapi")
     if served is None:
-        body = encode(document(app, public_url))
+        body = OpenApi(encode(document(app, public_url)))
         app.state.openapi = served = Served(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
     return served
 
