@@ -5,23 +5,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from officepro.scheduling.minutes import Ranges
 from officepro.scheduling.openings import (
     BookingPeriod,
     Calendar,
-    LocalTime,
-    NonexistentTime,
-    Ranges,
     StartTimes,
     Visit,
     WeeklyHours,
     choose_room,
-    local_time,
-    make_window,
     reasons,
-    resolve,
     roomless_starts,
     start_times,
 )
+from officepro.scheduling.wall_clock import LocalTime, NonexistentTime, local_time, resolve
+from officepro.scheduling.window import make_window
 
 NEW_YORK = "America/New_York"
 MONDAY = date(2026, 1, 5)

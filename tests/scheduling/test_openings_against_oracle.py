@@ -13,20 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from officepro.scheduling.minutes import Ranges
 from officepro.scheduling.openings import (
     BookingPeriod,
     Calendar,
-    NonexistentTime,
-    Ranges,
     Visit,
     choose_room,
-    local_time,
-    make_window,
     reasons,
-    resolve,
     roomless_starts,
     start_times,
 )
+from officepro.scheduling.wall_clock import NonexistentTime, local_time, resolve
+from officepro.scheduling.window import make_window
 
 # Where clocks change about these dates: forward, back, by half an hour or a day, at or just after midnight, or never.
 PLACES = [

@@ -28,8 +28,8 @@ from officepro.scheduling.diary import (
     open_diary,
     today,
 )
-from officepro.scheduling.openings import DAY_MINUTES, Reason, StartTimes, reasons, roomless_starts, start_times
-from officepro.scheduling.wall_clock import moment_text, time_text
+from officepro.scheduling.openings import Reason, StartTimes, reasons, roomless_starts, start_times
+from officepro.scheduling.wall_clock import DAY_MINUTES, moment_text, time_text
 
 LONGEST_SCHEDULE_DAYS = 366
 LONGEST_SEARCH_DAYS = 365
@@ -140,9 +140,7 @@ async def get_slots(
     starts = _starts(diary, diary.providers[0], duration, _roomless(diary, duration))
     for minute, minute_of_day in starts.by_day().get(day, ()):
         times.append(time_text(minute_of_day))
-        details.append(
-            shapes.SlotDetail(moment_text(diary.window, minute), moment_text(diary.window, minute + duration))
-        )
+        details.append(shapes.SlotDetail(*_from_to(diary, minute, duration)))
     return One(shapes.Slots(provider_id, day, duration, times, len(times), zone, details))
 
 
@@ -219,8 +217,12 @@ def _own_duration(diary: Diary) -> int:
 
 def _opening(diary: Diary, provider_id: int, minute: int, duration: int) -> shapes.Opening:
     local = diary.window.local_time(minute)
-    starts, ends = moment_text(diary.window, minute), moment_text(diary.window, minute + duration)
-    return shapes.Opening(provider_id, local.day, time_text(local.minute_of_day), starts, ends)
+    return shapes.Opening(provider_id, local.day, time_text(local.minute_of_day), *_from_to(diary, minute, duration))
+
+
+def _from_to(diary: Diary, minute: int, duration: int) -> tuple[str, str]:
+    local_time = diary.window.local_time
+    return moment_text(local_time(minute)), moment_text(local_time(minute + duration))
 
 
 async def _search(

@@ -20,14 +20,7 @@ from officepro.foundation.database import Connection, Database, Unsettled
 from officepro.foundation.errors import Conflict, Impossible, OfficeProError, Unavailable
 from officepro.practices.setup import Setups
 from officepro.scheduling.diary import Diary, Wanted, minute_of, open_diary
-from officepro.scheduling.openings import (
-    Reason,
-    Visit,
-    choose_room,
-    reasons,
-    roomless_starts,
-    start_times,
-)
+from officepro.scheduling.openings import Reason, Visit, choose_room, reasons, roomless_starts, start_times
 from officepro.scheduling.visit_queries import ProviderTaken, RoomTaken, Times, take_turn
 from officepro.scheduling.wall_clock import time_text
 

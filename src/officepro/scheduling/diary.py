@@ -18,18 +18,11 @@ from officepro.foundation.errors import Impossible, NotFound, Unavailable
 from officepro.practices import setup as setups_of_practices
 from officepro.practices.setup import Provider, Setup, Setups, VisitType
 from officepro.scheduling import queries
-from officepro.scheduling.openings import (
-    BookingPeriod,
-    Calendar,
-    NonexistentTime,
-    Ranges,
-    Visit,
-    Window,
-    local_time,
-    make_window,
-    resolve,
-)
+from officepro.scheduling.minutes import Ranges
+from officepro.scheduling.openings import BookingPeriod, Calendar, Visit
 from officepro.scheduling.queries import Busy
+from officepro.scheduling.wall_clock import NonexistentTime, local_time, resolve
+from officepro.scheduling.window import Window, make_window
 
 TheSetups = NamedDependency[Setups]  # in a handler: what this worker remembers of the practices' set-up
 

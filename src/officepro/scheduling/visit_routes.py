@@ -20,9 +20,8 @@ from officepro.scheduling import visit_queries
 from officepro.scheduling import visit_shapes as shapes
 from officepro.scheduling.booking import Appointment, Place, ProviderTimeOutsideVisit, take
 from officepro.scheduling.diary import TheSetups, known_setup
-from officepro.scheduling.openings import DAY_MINUTES
 from officepro.scheduling.visit_queries import Filter, UnknownVisit
-from officepro.scheduling.wall_clock import Clock
+from officepro.scheduling.wall_clock import DAY_MINUTES, Clock
 
 STATUSES: dict[str, shapes.Status] = {
     "held": "Held",

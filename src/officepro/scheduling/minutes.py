@@ -1,0 +1,66 @@
+"""Minutes as the bits of one big integer: whole days are looked at by a few shifts and ANDs. PURE.
+
+Bit 0 is the first minute of whatever axis the caller has in mind.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection
+from itertools import compress
+from operator import lt
+
+Ranges = Collection[tuple[int, int]]  # (starts, ends) in epoch seconds, starts < ends; any order, overlaps allowed
+
+
+def ones(count: int) -> int:
+    return (1 << count) - 1
+
+
+def repeat(mask: int, period: int, times: int) -> int:
+    done = 1
+    while done < times:
+        step = min(done, times - done)
+        mask |= mask << step * period
+        done += step
+    return mask
+
+
+def lasting(mask: int, minutes: int) -> int:
+    """The bits from which `minutes` bits in a row are set, found by doubling."""
+    found = 1
+    while found < minutes:
+        step = min(found, minutes - found)
+        mask &= mask >> step
+        found += step
+    return mask
+
+
+def touching(begins: int, length: int, ranges: Ranges, before: int, behind: int) -> int:
+    """The minutes of the axis from `before` minutes before a range until `behind` minutes after it."""
+    if not ranges:
+        return 0
+    first, last = begins + before, begins - behind
+    starts = sorted([start // 60 - first for start, _ in ranges])
+    ends = sorted([-(-end // 60) - last for _, end in ranges])
+    return union(starts, ends, length)
+
+
+def union(starts: list[int], ends: list[int], length: int) -> int:
+    """The minutes, of `length`, that lie in any range. Both lists are sorted, each by itself.
+
+    The union pauses after the n-th end exactly when the next start comes later. What is left are runs that neither
+    overlap nor touch, and a run is a subtraction: 2**end - 2**start. No step costs ranges x length.
+    """
+    pauses = list(map(lt, ends, starts[1:]))
+    run_starts = [starts[0], *compress(starts[1:], pauses)]
+    run_ends = [*compress(ends, pauses), ends[-1]]
+    inside = slice(bisect_right(run_ends, 0), bisect_left(run_starts, length))
+    run_starts = [max(start, 0) for start in run_starts[inside]]
+    run_ends = [min(end, length) for end in run_ends[inside]]
+    return _bits(run_ends, length) - _bits(run_starts, length)
+
+
+def _bits(positions: list[int], length: int) -> int:
+    octets = bytearray(length // 8 + 1)
+    for position in positions:
+        octets[position >> 3] |= 1 << (position & 7)
+    return int.from_bytes(octets, "little")
