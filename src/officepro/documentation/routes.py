@@ -8,7 +8,6 @@ from litestar import Litestar, Response, Router, get
 from litestar.enums import MediaType
 from litestar.params import HeaderParameter
 
-from officepro.access.asked import TheSettings
 from officepro.access.guards import is_open
 from officepro.documentation.document import document
 from officepro.foundation.documented import documented
@@ -44,24 +43,23 @@ class Served(msgspec.Struct, frozen=True):
 )
 async def openapi_document(
     request: AnyRequest,
-    settings: TheSettings,
     if_none_match: Annotated[
         str | None, HeaderParameter(name="If-None-Match", description="The ETag of the version that you have.")
     ] = None,
 ) -> Response[OpenApi]:
     """The whole API in OpenAPI 3.1, drawn from the very routes that answer."""
-    served = _served(request.app, settings.public_url)
+    served = _served(request.app)
     headers = {"ETag": served.etag, "Cache-Control": "no-cache"}
     if if_none_match is not None and served.etag in if_none_match:
         return Response(OpenApi(), status_code=304, headers=headers)
     return Response(served.body, headers=headers)
 
 
-def _served(app: Litestar, public_url: str) -> Served:
+def _served(app: Litestar) -> Served:
     """Made at the first request rather than at the start: only then are all routes there."""
     served: Served | None = app.state.get("openapi")
     if served is None:
-        body = OpenApi(encode(document(app, public_url)))
+        body = OpenApi(encode(document(app, app.state.settings.public_url)))
         app.state.openapi = served = Served(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
     return served
 
