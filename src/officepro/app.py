@@ -25,6 +25,7 @@ from officepro.foundation.errors import Invalid, OfficeProError
 from officepro.foundation.input import StrictJson, names_are_known
 from officepro.foundation.logs import configure_logging
 from officepro.foundation.wire import PARSED, decode_hook, encode_hook
+from officepro.portal import routes as portal_routes
 from officepro.practices.setup import Setups
 from officepro.scheduling.diary import provide_setups
 from officepro.settings import Settings
@@ -46,7 +47,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
 
 def create_inner_app(settings: Settings) -> Litestar:
     return Litestar(
-        route_handlers=routes.ROUTERS,
+        route_handlers=[*routes.ROUTERS, portal_routes.router],
         lifespan=[_lifespan],
         state=State({"settings": settings, "setups": Setups()}),
         dependencies={**PROVIDED, "setups": Provide(provide_setups, sync_to_thread=False)},

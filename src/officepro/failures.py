@@ -40,9 +40,9 @@ class UnknownAddress(NotFound):
 
 def answer_problem(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Every failure of every route ends here."""
-    told = _told(request, error)
+    told = explained(request, error)
     if told.status >= 500:
-        _log_failure(request, told, error)
+        log_failure(request, told, error)
     request_id = request.scope.get("request_id", "")
     return Response(
         encode(problem(told, DOCUMENTATION_URL, str(request_id))),
@@ -62,7 +62,7 @@ def answer_replay(request: AnyRequest, replay: Replay) -> Response[bytes]:
     )
 
 
-def _told(request: AnyRequest, error: Exception) -> OfficeProError:
+def explained(request: AnyRequest, error: Exception) -> OfficeProError:
     match error:
         case Invalid() if not isinstance(error, MalformedJson):
             return _with_every_fault(request, error)
@@ -89,7 +89,9 @@ def _with_every_fault(request: AnyRequest, error: Invalid) -> Invalid:
         return error
     body = request._connection_state.body
     faults = reading.all_faults(request, handler, body if isinstance(body, bytes) else None)
-    return Invalid(faults) if faults else error
+    if not faults:
+        return error
+    return Invalid([*faults, *(fault for fault in error.faults if fault not in faults)])
 
 
 def _methods(request: AnyRequest) -> list[str]:
@@ -115,7 +117,7 @@ def _limit(request: AnyRequest) -> int:
     return limit or 0
 
 
-def _log_failure(request: AnyRequest, told: OfficeProError, error: Exception) -> None:
+def log_failure(request: AnyRequest, told: OfficeProError, error: Exception) -> None:
     """Where it happened and of what kind; never its text, which may carry what a caller sent."""
     cause = error.__cause__ or error
     if told.status == 503:

@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
+from litestar.params import SkipValidation
 from litestar.types import Scope
 
 from officepro.access.caller import Caller
@@ -17,7 +18,7 @@ TheCaller = NamedDependency[Caller]  # who calls; only behind `requires` or `any
 TheDatabase = NamedDependency[Database]
 TheOnce = NamedDependency[Once]  # in every POST: the work, done once
 TheGate = NamedDependency[Gate]
-TheSettings = NamedDependency[Settings]
+TheSettings = NamedDependency[SkipValidation[Settings]]
 
 
 def _caller(scope: Scope) -> Any:

@@ -134,6 +134,19 @@ class Gate:
             return caller, None
         return caller, self._limiter.spend(self._requests, f"{caller.key_id} {caller.practice_id}")
 
+    async def sign_in(self, entered: str, address: str) -> int | None:
+        """For the portal: the id of the key that was entered, None for the admin secret. Raises InvalidApiKey."""
+        self._refuse_after_failures(address)
+        if hmac.compare_digest(entered.encode(), self._admin_secret):
+            return None
+        async with self._database.system() as db:
+            found = await queries.key_and_practice(db, key_id_of(entered) or 0, "")
+        state, stored, _ = found or (None, bytes(32), None)
+        if state is None or not are_equal(fingerprint(entered), stored) or not state.usable:
+            self._count_failure(address)
+            raise InvalidApiKey
+        return state.key_id
+
     def admit_admin(self, secret: str | None, address: str) -> None:
         self._refuse_after_failures(address)
         if secret is None:

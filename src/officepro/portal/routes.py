@@ -1,0 +1,62 @@
+"""ONE table of the portal's pages, and how a page fails."""
+
+from typing import Annotated, Any
+
+from litestar import Response, Router, get
+from litestar.exceptions import HTTPException
+from litestar.params import PathParameter, QueryParameter
+
+from officepro.failures import explained, log_failure
+from officepro.foundation.errors import Invalid, NotFound, OfficeProError
+from officepro.portal import activity_page, calendar_page, login, overview
+from officepro.portal.frame import MAXIMUM_FORM_BYTES, STATIC, AnyRequest, SignedOut, open_page, page
+
+_MEDIA_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+
+FileName = Annotated[str, PathParameter(max_length=50)]
+Version = Annotated[str, QueryParameter(name="v", max_length=20)]
+
+
+@get("/portal/static/{name:str}", guards=[open_page])
+async def show_static(name: FileName, version: Version = "") -> Response[bytes]:
+    """The address carries the content's version, so that a browser never needs to ask twice."""
+    if name not in STATIC:
+        raise NotFound
+    return Response(
+        STATIC[name],
+        media_type=_MEDIA_TYPES[name.rpartition(".")[2]],
+        headers={"Cache-Control": "public, max-age=31536000, immutable" if version else "no-cache"},
+    )
+
+
+def answer_fault(request: AnyRequest, error: Exception) -> Response[Any]:
+    """In place of a page that cannot be shown: what happened, and what to do."""
+    if isinstance(error, SignedOut):
+        return login.ask_to_sign_in(request, error.typed)
+    failure: OfficeProError = explained(request, error)
+    if failure.status >= 500:
+        log_failure(request, failure, error)
+    return page(
+        request,
+        "fault.html",
+        status=failure.status,
+        title=failure.title,
+        detail=failure.detail,
+        errors=failure.faults if isinstance(failure, Invalid) else [],
+        request_id=request.scope.get("request_id", ""),
+    )
+
+
+router = Router(
+    "/",
+    route_handlers=[
+        show_static,
+        login.router,
+        overview.router,
+        activity_page.router,
+        calendar_page.router,
+    ],
+    exception_handlers={OfficeProError: answer_fault, HTTPException: answer_fault, Exception: answer_fault},
+    request_max_body_size=MAXIMUM_FORM_BYTES,
+    include_in_schema=False,
+)

@@ -1,0 +1,116 @@
+"""The portal's pages, as they come from the server: who sees what, and what a form that is sent does."""
+
+import html
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.world import House, Office, client
+
+
+def portal(house: House) -> httpx.AsyncClient:
+    return client(house.app)
+
+
+async def signed_in(house: House, secret: str) -> httpx.AsyncClient:
+    browser = portal(house)
+    answer = await browser.post("/portal/login", data={"secret": secret, "next": "/portal"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/portal"), answer.text
+    return browser
+
+
+def csrf_token(page: httpx.Response) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+    assert found is not None
+    return found.group(1)
+
+
+async def test_the_login_has_the_words_of_the_seeds(house: House) -> None:
+    page = await portal(house).get("/portal/login")
+
+    assert "Partner Portal Login" in page.text
+    assert "Please enter your API Key or Admin Secret to continue." in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+async def test_a_wrong_secret_is_refused_in_the_words_of_the_seeds(house: House) -> None:
+    page = await portal(house).post("/portal/login", data={"secret": "opk_1_nonsense"})
+
+    assert page.status_code == 401
+    assert "Invalid access key" in page.text
+
+
+@pytest.mark.parametrize("address", ["", "/activity", "/calendar"])
+async def test_nobody_sees_a_page_without_signing_in(house: House, address: str) -> None:
+    answer = await portal(house).get(f"/portal{address}")
+
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/portal/login?next=%2Fportal")
+
+
+async def test_the_next_page_is_always_one_of_our_own(house: House) -> None:
+    for elsewhere in ("https://evil.example/portal", "//evil.example/portal", "/\\evil.example"):
+        data = {"secret": house.settings.admin_secret, "next": elsewhere}
+        answer = await portal(house).post("/portal/login", data=data)
+        assert answer.headers["location"] in ("/portal",), elsewhere
+
+
+async def test_an_admin_sees_the_dashboard_of_the_seeds(house: House, demo_office: Office) -> None:
+    browser = await signed_in(house, house.settings.admin_secret)
+    page = await browser.get("/portal")
+
+    assert page.status_code == 200, page.text
+    for words in (
+        "Multi-Tenant Enabled",
+        "Total Calls",
+        "Success Rate",
+        "Avg Duration",
+        "Error Count",
+        "API Usage (Last 7",
+    ):
+        assert words in page.text
+    assert "Signed in as admin" in page.text
+
+
+async def test_a_partner_sees_its_own_pages_and_not_the_admin_s(house: House, demo_office: Office) -> None:
+    browser = await signed_in(house, demo_office.keys["partner"])
+    page = await browser.get("/portal")
+
+    assert page.status_code == 200
+    assert "API Access Requests" not in page.text
+    assert (await browser.get("/portal/partners")).status_code == 404
+    assert (await browser.get("/portal/calendar")).status_code == 200
+
+
+async def test_a_revoked_key_ends_its_session(house: House, demo_office: Office) -> None:
+    browser = await signed_in(house, demo_office.keys["newcomer"])
+    await house.owner.execute(
+        "UPDATE api_key SET revoked_at = now() WHERE practice_id = $1 AND name = 'key' AND scopes = $2",
+        demo_office.practice_id,
+        ["Prospects", "Tags"],
+    )
+
+    assert (await browser.get("/portal")).status_code == 303
+
+
+async def test_signing_out_needs_the_page_s_own_form(house: House, demo_office: Office) -> None:
+    browser = await signed_in(house, house.settings.admin_secret)
+    assert (await browser.post("/portal/logout", data={"csrf_token": "guessed"})).status_code == 403
+    token = csrf_token(await browser.get("/portal"))
+    assert (await browser.post("/portal/logout", data={"csrf_token": token})).status_code == 303
+    assert (await browser.get("/portal")).status_code == 303
+
+
+async def test_a_form_that_is_sent_too_late_is_kept(house: House, demo_office: Office) -> None:
+    typed: dict[str, Any] = {"csrf_token": "old", "reason": "Not <b>now</b>"}
+    asked = await portal(house).post("/portal/logout", data=typed)
+    assert asked.status_code == 401
+    assert "What you typed is kept" in asked.text
+    kept = re.search(r'name="kept" value="([^"]*)"', asked.text)
+    assert kept is not None
+    data = {"secret": house.settings.admin_secret, "next": "/portal/logout", "kept": html.unescape(kept.group(1))}
+    resumed = await portal(house).post("/portal/login", data=data)
+    assert "Not &lt;b&gt;now&lt;/b&gt;" in resumed.text
+    assert "Send it now" in resumed.text
