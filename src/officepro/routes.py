@@ -4,6 +4,8 @@ from litestar.router import Router
 
 from officepro.access.routes import router as authentication
 from officepro.documentation.routes import router as documentation
+from officepro.partners.key_routes import router as keys
+from officepro.partners.routes import router as partners
 from officepro.practices.list_routes import router as practice_lists
 from officepro.practices.provider_routes import router as provider_hours
 from officepro.practices.routes import router as practices
@@ -21,6 +23,8 @@ ROUTERS: list[Router] = [
     practices,
     practice_lists,
     provider_hours,
+    partners,
+    keys,
     visits,
     service,
     documentation,

@@ -19,7 +19,7 @@ PRACTICEPASS_FORM = r"^[A-Za-z][A-Za-z0-9_-]{1,63}$"
 RESERVED = frozenset(
     {"admin", "api", "auth", "docs", "healthz", "metrics", "openapi", "portal", "readyz", "static", "v1"}
     | {"access-requests", "activity", "events", "kb", "keys", "me", "overview", "partners", "practices", "products"}
-    | {"log", "prospects", "tags", "tickets", "visits", "webhooks"}
+    | {"log", "prospects", "tags", "tickets", "vendors", "visits", "webhooks"}
 )
 
 

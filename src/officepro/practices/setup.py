@@ -37,7 +37,7 @@ class Provider(msgspec.Struct, frozen=True):
 class Room(msgspec.Struct, frozen=True):
     room_id: int
     name: str
-    active: bool
+    active: bool = True
 
 
 class VisitType(msgspec.Struct, frozen=True):

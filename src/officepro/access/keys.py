@@ -1,0 +1,210 @@
+"""API keys as an admin handles them: issued, listed, revoked, rotated. Under the system role.
+
+A key's secret exists once, in the answer to whoever asked for it; what is kept is its fingerprint.
+"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from officepro.access.queries import create_key, set_secret
+from officepro.access.scopes import DEFAULT_SCOPES, EVERY_SCOPE
+from officepro.foundation.database import Connection, Row
+from officepro.foundation.errors import Conflict, Fault, Impossible, Invalid, NotFound
+from officepro.foundation.paging import MAXIMUM_TOTAL, Page
+from officepro.foundation.secrets import fingerprint, make_api_key
+
+LONGEST_GRACE_SECONDS = 90 * 86_400
+
+Status = Literal["active", "revoked", "expired"]
+
+
+class UnknownKey(NotFound):
+    """There is no such key; GET /v1/admin/keys lists them."""
+
+    code = "unknown_key"
+
+
+class ImpossibleKey(Impossible):
+    """Such a key cannot be; `errors` names every fault with its place."""
+
+    code = "impossible_key"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(None, errors=list(faults))
+
+
+class KeyNotActive(Conflict):
+    """This key was revoked or has expired, so it cannot be rotated; issue a new one."""
+
+    code = "key_not_active"
+
+
+class KeyAlreadyRotated(Conflict):
+    """This key was rotated before; its successor is the one to rotate."""
+
+    code = "key_already_rotated"
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    partner_id: int
+    practicepass: str | None  # None: every practice
+    name: str
+    scopes: Sequence[str] = tuple(sorted(DEFAULT_SCOPES))
+    expires_at: datetime | None = None
+
+
+class Key(msgspec.Struct, frozen=True):
+    key_id: int
+    partner_id: int
+    company: str
+    practicepass: str | None
+    name: str
+    scopes: list[str]
+    status: Status
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    replaced_by: int | None
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+class Issued(msgspec.Struct, frozen=True):
+    """A key with its secret."""
+
+    key: Key
+    secret: str
+
+
+_STATUS = """
+    CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked' WHEN k.expires_at <= now() THEN 'expired' ELSE 'active' END
+"""
+_SELECT = f"""
+    SELECT k.api_key_id AS key_id, k.partner_id, partner.company, practice.practicepass, k.name, k.scopes,
+           {_STATUS} AS status, k.expires_at, k.revoked_at, k.replaced_by, k.last_used_at, k.created_at
+    FROM api_key k JOIN partner USING (partner_id) LEFT JOIN practice USING (practice_id)
+"""
+_WANTED = f"""
+    WHERE ($1::bigint IS NULL OR k.partner_id = $1)
+      AND ($2::text IS NULL OR k.practice_id IS NULL OR practice.practicepass = $2)
+      AND ($3::text IS NULL OR {_STATUS} = $3)
+"""
+
+
+async def keys(
+    db: Connection, page: Page, *, partner_id: int | None, practicepass: str | None, status: Status | None
+) -> tuple[list[Key], int]:
+    """One page, the newest first, and how many there are in all. Keys for every practice are among each practice's."""
+    wanted = (partner_id, practicepass, status)
+    rows = await db.fetch(
+        f"{_SELECT} {_WANTED} ORDER BY k.api_key_id DESC LIMIT $4 OFFSET $5", *wanted, page.limit, page.offset
+    )
+    total: int = await db.fetchval(
+        f"SELECT count(*) FROM ({_SELECT} {_WANTED} LIMIT $4) AS counted", *wanted, MAXIMUM_TOTAL
+    )
+    return [_key(row) for row in rows], total
+
+
+async def key(db: Connection, key_id: int) -> Key:
+    """Raises UnknownKey."""
+    row = await db.fetchrow(f"{_SELECT} WHERE k.api_key_id = $1", key_id)
+    if row is None:
+        raise UnknownKey
+    return _key(row)
+
+
+async def issue(db: Connection, new: NewKey, now: datetime) -> Issued:
+    """Raises Invalid, ImpossibleKey."""
+    if faults := list(_faults_of_scopes(new.scopes)):
+        raise Invalid(faults)
+    row = await db.fetchrow(
+        """
+        SELECT EXISTS (SELECT FROM partner WHERE partner_id = $1) AS partner,
+               (SELECT practice_id FROM practice WHERE practicepass = $2) AS practice_id
+        """,
+        new.partner_id,
+        new.practicepass,
+    )
+    assert row is not None
+    if faults := list(_faults_of(new, row, now)):
+        raise ImpossibleKey(faults)
+    return await _make(db, new.partner_id, row["practice_id"], new.name, new.scopes, new.expires_at)
+
+
+async def revoke(db: Connection, key_id: int) -> Key:
+    """Revoking once more changes nothing. Raises UnknownKey."""
+    await db.execute("UPDATE api_key SET revoked_at = now() WHERE api_key_id = $1 AND revoked_at IS NULL", key_id)
+    return await key(db, key_id)
+
+
+async def rotate(db: Connection, key_id: int, grace_seconds: int) -> tuple[Issued, Key]:
+    """A new key like this one, and this one as it then is: both work until the grace ends.
+
+    Raises UnknownKey, KeyNotActive, KeyAlreadyRotated.
+    """
+    old = await db.fetchrow(
+        f"""
+        SELECT k.partner_id, k.practice_id, k.name, k.scopes, k.expires_at, k.replaced_by, {_STATUS} AS status
+        FROM api_key k WHERE k.api_key_id = $1 FOR UPDATE
+        """,
+        key_id,
+    )
+    if old is None:
+        raise UnknownKey
+    if old["replaced_by"] is not None:
+        raise KeyAlreadyRotated(f"This key was rotated before; its successor is key {old['replaced_by']}.")
+    if old["status"] != "active":
+        raise KeyNotActive
+    new = await _make(db, old["partner_id"], old["practice_id"], old["name"], old["scopes"], old["expires_at"])
+    await db.execute(
+        """
+        UPDATE api_key SET replaced_by = $2, expires_at = least(expires_at, now() + make_interval(secs => $3))
+        WHERE api_key_id = $1
+        """,
+        key_id,
+        new.key.key_id,
+        grace_seconds,
+    )
+    return new, await key(db, key_id)
+
+
+async def _make(
+    db: Connection,
+    partner_id: int,
+    practice_id: int | None,
+    name: str,
+    scopes: Sequence[str],
+    expires_at: datetime | None,
+) -> Issued:
+    key_id = await create_key(
+        db, partner_id=partner_id, practice_id=practice_id, name=name, scopes=scopes, expires_at=expires_at
+    )
+    secret = make_api_key(key_id)
+    await set_secret(db, key_id, fingerprint(secret))
+    return Issued(await key(db, key_id), secret)
+
+
+def _faults_of_scopes(scopes: Sequence[str]) -> Iterator[Fault]:
+    for index, scope in enumerate(scopes):
+        if scope not in EVERY_SCOPE:
+            near = difflib.get_close_matches(scope, EVERY_SCOPE, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"those are {', '.join(sorted(EVERY_SCOPE))}"
+            yield Fault(f"body.scopes[{index}]", f"is not a scope; {hint}")
+        elif scope in scopes[:index]:
+            yield Fault(f"body.scopes[{index}]", f"{scope} stands in the list already")
+
+
+def _faults_of(new: NewKey, found: Row, now: datetime) -> Iterator[Fault]:
+    if not found["partner"]:
+        yield Fault("body.partnerId", f"there is no partner {new.partner_id}")
+    if new.practicepass is not None and found["practice_id"] is None:
+        yield Fault("body.practicepass", f"there is no practice {new.practicepass}")
+    if new.expires_at is not None and new.expires_at <= now:
+        yield Fault("body.expiresAt", "must lie in the future")
+
+
+def _key(row: Row) -> Key:
+    return Key(**dict(row))

@@ -1,0 +1,1 @@
+"""Partners: the companies that call us, and the keys that an admin issues to them."""

@@ -1,0 +1,188 @@
+"""Partners' keys, for whoever holds the admin secret. (API.md: Keys, tokens, scopes; Admin endpoints)"""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from litestar import Router, get, post
+from litestar.params import JSONBody, QueryParameter
+
+from officepro.access import keys
+from officepro.access.asked import TheDatabase, TheOnce
+from officepro.access.guards import requires_admin
+from officepro.access.keys import ImpossibleKey, KeyAlreadyRotated, KeyNotActive, Status, UnknownKey
+from officepro.foundation.answers import Paged, Written
+from officepro.foundation.clock import now, timestamp
+from officepro.foundation.documented import documented
+from officepro.foundation.paging import DEFAULT_LIMIT, Page, paged
+from officepro.foundation.parameters import PageLimit, PageNumber, PathId
+from officepro.foundation.wire import MAXIMUM_ID, NO_NUL
+from officepro.partners.shapes import IssuedKey, Key, NewKey, ReplacedKey, RotateKey
+
+OfPartner = Annotated[
+    int | None, QueryParameter(name="partnerId", ge=1, le=MAXIMUM_ID, description="Only this partner's.")
+]
+InPractice = Annotated[
+    str | None,
+    QueryParameter(
+        name="practicepass",
+        max_length=64,
+        pattern=NO_NUL,
+        description="Only those that work in this practice, keys for every practice among them.",
+    ),
+]
+OfStatus = Annotated[Status | None, QueryParameter(name="status", description="Only those of this status.")]
+
+_NEW = {"partnerId": 3, "practicepass": "DemoOffice", "name": "Booking site", "scopes": ["Providers", "Scheduling"]}
+_KEY = {
+    "keyId": 12,
+    "partnerId": 3,
+    "company": "Booking Site",
+    "practicepass": "DemoOffice",
+    "name": "Booking site",
+    "scopes": ["Providers", "Scheduling"],
+    "status": "active",
+    "expiresAt": None,
+    "revokedAt": None,
+    "replacedBy": None,
+    "lastUsedAt": "2026-03-09T14:15:00.000Z",
+    "createdAt": "2026-03-02T14:00:00.000Z",
+}
+_ISSUED = {
+    "keyId": 12,
+    "apiKey": "opk_12_0123456789ABCDEFGHIJKLMNOPQRSTUV_0WXYZa",
+    **_NEW,
+    "status": "active",
+    "expiresAt": None,
+    "createdAt": "2026-03-02T14:00:00.000Z",
+}
+
+
+@get(
+    "/",
+    summary="List keys",
+    opt=documented(example_response={"data": [_KEY], "count": 1, "page": 1, "limit": 25, "total": 1}),
+)
+async def list_keys(
+    database: TheDatabase,
+    partner_id: OfPartner = None,
+    practicepass: InPractice = None,
+    status: OfStatus = None,
+    page: PageNumber = 1,
+    limit: PageLimit = DEFAULT_LIMIT,
+) -> Paged[Key]:
+    """The newest first, without their secrets. `lastUsedAt` is exact to a few seconds."""
+    asked = Page(page, limit)
+    async with database.system() as db:
+        found, total = await keys.keys(db, asked, partner_id=partner_id, practicepass=practicepass, status=status)
+    return paged([_key(one) for one in found], asked, total)
+
+
+@post(
+    "/",
+    summary="Issue a key",
+    status_code=201,
+    opt=documented(
+        example_request=_NEW,
+        example_response={"message": "Key created successfully", "data": _ISSUED},
+        errors=[ImpossibleKey],
+    ),
+)
+async def create_key(data: JSONBody[NewKey], once: TheOnce) -> Written[IssuedKey]:
+    """`apiKey` is in this answer only. Without `scopes` the key has Prospects and Tags."""
+    async with once.system_transaction() as db:
+        issued = await keys.issue(db, keys.NewKey(**msgspec.structs.asdict(data)), now())
+        answer = Written("Key created successfully", _issued(issued))
+        await once.settled(db, _without_secret(answer))
+    return answer
+
+
+@post(
+    "/{key_id:str}/revoke",
+    summary="Revoke a key",
+    status_code=200,
+    opt=documented(
+        path_example={"id": 12},
+        example_response={"message": "Key revoked successfully", "data": {**_KEY, "status": "revoked"}},
+        errors=[UnknownKey],
+    ),
+)
+async def revoke_key(key_id: PathId, once: TheOnce) -> Written[Key]:
+    """The key and its tokens stop within 5 seconds, for good. Revoking it once more changes nothing."""
+    async with once.system_transaction() as db:
+        revoked = await keys.revoke(db, key_id)
+        return await once.settled(db, Written("Key revoked successfully", _key(revoked)), 200)
+
+
+@post(
+    "/{key_id:str}/rotate",
+    summary="Rotate a key",
+    status_code=201,
+    opt=documented(
+        path_example={"id": 11},
+        example_request={"graceSeconds": 86400},
+        example_response={
+            "message": "Key rotated successfully",
+            "data": {**_ISSUED, "replaces": {"keyId": 11, "expiresAt": "2026-03-03T14:00:00.000Z"}},
+        },
+        errors=[UnknownKey, KeyNotActive, KeyAlreadyRotated],
+    ),
+)
+async def rotate_key(key_id: PathId, data: JSONBody[RotateKey], once: TheOnce) -> Written[IssuedKey]:
+    """A new key with the same partner, practice, name, scopes and expiry; the old one works until the grace ends."""
+    async with once.system_transaction() as db:
+        issued, old = await keys.rotate(db, key_id, data.grace_seconds)
+        answer = Written("Key rotated successfully", _issued(issued))
+        assert old.expires_at is not None
+        answer.data.replaces = ReplacedKey(old.key_id, timestamp(old.expires_at))
+        await once.settled(db, _without_secret(answer))
+    return answer
+
+
+def _key(key: keys.Key) -> Key:
+    return Key(
+        key_id=key.key_id,
+        partner_id=key.partner_id,
+        company=key.company,
+        practicepass=key.practicepass,
+        name=key.name,
+        scopes=key.scopes,
+        status=key.status,
+        expires_at=_at(key.expires_at),
+        revoked_at=_at(key.revoked_at),
+        replaced_by=key.replaced_by,
+        last_used_at=_at(key.last_used_at),
+        created_at=timestamp(key.created_at),
+    )
+
+
+def _issued(issued: keys.Issued) -> IssuedKey:
+    key = issued.key
+    return IssuedKey(
+        key_id=key.key_id,
+        api_key=issued.secret,
+        partner_id=key.partner_id,
+        practicepass=key.practicepass,
+        name=key.name,
+        scopes=key.scopes,
+        status=key.status,
+        expires_at=_at(key.expires_at),
+        created_at=timestamp(key.created_at),
+    )
+
+
+def _without_secret(answer: Written[IssuedKey]) -> Written[IssuedKey]:
+    """What is kept for a repeat: a secret is never stored."""
+    return Written(answer.message, msgspec.structs.replace(answer.data, api_key=None))
+
+
+def _at(moment: datetime | None) -> str | None:
+    return timestamp(moment) if moment else None
+
+
+router = Router(
+    "/v1/admin/keys",
+    guards=[requires_admin],
+    route_handlers=[list_keys, create_key, revoke_key, rotate_key],
+    tags=["Administration"],
+)

@@ -1,0 +1,156 @@
+"""Partners and their keys on the wire. (API.md: Admin endpoints)"""
+
+import re
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from officepro.access.keys import LONGEST_GRACE_SECONDS, Status
+from officepro.access.scopes import DEFAULT_SCOPES, EVERY_SCOPE
+from officepro.foundation.wire import Moment, Name, RecordId, Text50
+
+MAXIMUM_EMAIL_CHARACTERS = 254  # RFC 5321, section 4.5.3.1
+MAXIMUM_WEBSITE_CHARACTERS = 500
+_EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+[.][^@\s\x00-\x1f.]+")
+_WEBSITE = re.compile(r"https?://[^\s\x00-\x1f/]+[^\s\x00-\x1f]*", re.IGNORECASE)
+
+
+class EmailAddress(str):
+    """Where mail reaches somebody."""
+
+    __slots__ = ()
+    json_schema: ClassVar[dict[str, Any]] = {
+        "type": "string",
+        "format": "email",
+        "maxLength": MAXIMUM_EMAIL_CHARACTERS,
+        "examples": ["anna@booking.example"],
+    }
+
+    @classmethod
+    def parse(cls, text: object) -> "EmailAddress":
+        if not isinstance(text, str) or len(text) > MAXIMUM_EMAIL_CHARACTERS or not _EMAIL.fullmatch(text):
+            raise ValueError(f"must be an e-mail address of at most {MAXIMUM_EMAIL_CHARACTERS} characters")
+        return cls(text)
+
+
+class Website(str):
+    """An address of the web; empty when there is none."""
+
+    __slots__ = ()
+    json_schema: ClassVar[dict[str, Any]] = {
+        "type": "string",
+        "maxLength": MAXIMUM_WEBSITE_CHARACTERS,
+        "examples": ["https://booking.example"],
+    }
+
+    @classmethod
+    def parse(cls, text: object) -> "Website":
+        if (
+            not isinstance(text, str)
+            or len(text) > MAXIMUM_WEBSITE_CHARACTERS
+            or (text and not _WEBSITE.fullmatch(text))
+        ):
+            raise ValueError(f"must begin with https:// or http://, at most {MAXIMUM_WEBSITE_CHARACTERS} characters")
+        return cls(text)
+
+
+Scopes = Annotated[
+    list[str],
+    Meta(
+        min_length=1,
+        max_length=len(EVERY_SCOPE),
+        extra_json_schema={"items": {"type": "string", "enum": sorted(EVERY_SCOPE)}},
+    ),
+]
+
+
+class NewPartner(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """A company that will call us, and whom to ask there."""
+
+    company: Name
+    contact: Name
+    email: EmailAddress
+    phone: Text50 = ""
+    website: Website = Website("")
+    active: bool = True
+
+
+class ChangePartner(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """What is left out stays as it is. The keys of a partner that is not active do not work."""
+
+    company: Name | UnsetType = UNSET
+    contact: Name | UnsetType = UNSET
+    email: EmailAddress | UnsetType = UNSET
+    phone: Text50 | UnsetType = UNSET
+    website: Website | UnsetType = UNSET
+    active: bool | UnsetType = UNSET
+
+
+class Partner(msgspec.Struct, rename="camel"):
+    """A company that calls us."""
+
+    partner_id: int
+    company: str
+    contact: str
+    email: str
+    phone: str
+    website: str
+    active: bool
+    created_at: str
+    updated_at: str
+
+
+class NewKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """A key for a partner, in one practice, or in all of them when `practicepass` is null."""
+
+    partner_id: RecordId
+    practicepass: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]*$")] | None
+    name: Name
+    scopes: Scopes = msgspec.field(default_factory=lambda: sorted(DEFAULT_SCOPES))
+    expires_at: Moment | None = None
+
+
+class RotateKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """For how long the old key works beside the new one; 0 ends it at once."""
+
+    grace_seconds: Annotated[int, Meta(ge=0, le=LONGEST_GRACE_SECONDS)]
+
+
+class Key(msgspec.Struct, rename="camel"):
+    """An API key, without its secret. `practicepass` is null when it works in every practice."""
+
+    key_id: int
+    partner_id: int
+    company: str
+    practicepass: str | None
+    name: str
+    scopes: list[str]
+    status: Status
+    expires_at: str | None
+    revoked_at: str | None
+    replaced_by: int | None
+    last_used_at: str | None
+    created_at: str
+
+
+class IssuedKey(msgspec.Struct, rename="camel"):
+    """A new API key. `apiKey` is shown this once; a repeat of the request by Idempotency-Key shows null."""
+
+    key_id: int
+    api_key: str | None
+    partner_id: int
+    practicepass: str | None
+    name: str
+    scopes: list[str]
+    status: Status
+    expires_at: str | None
+    created_at: str
+    replaces: "ReplacedKey | UnsetType" = UNSET
+
+
+class ReplacedKey(msgspec.Struct, rename="camel"):
+    """The key that a rotation replaces, and until when it still works."""
+
+    key_id: int
+    expires_at: str
