@@ -50,7 +50,7 @@ async def openapi_document(
     """The whole API in OpenAPI 3.1, drawn from the very routes that answer."""
     served = _served(request.app)
     headers = {"ETag": served.etag, "Cache-Control": "no-cache"}
-    if if_none_match is not None and served.etag in if_none_match:
+    if if_none_match is not None and (served.etag in if_none_match or if_none_match.strip() == "*"):
         return Response(OpenApi(), status_code=304, headers=headers)
     return Response(served.body, headers=headers)
 
