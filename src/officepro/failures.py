@@ -13,7 +13,7 @@ from litestar.exceptions import (
 )
 from litestar.handlers import HTTPRouteHandler
 
-from officepro.access.once import Replay
+from officepro.access.once import Replay, fault_of_key
 from officepro.foundation import input as reading
 from officepro.foundation.errors import (
     Invalid,
@@ -89,6 +89,8 @@ def _with_every_fault(request: AnyRequest, error: Invalid) -> Invalid:
         return error
     body = request._connection_state.body
     faults = reading.all_faults(request, handler, body if isinstance(body, bytes) else None)
+    if "once" in handler.parsed_fn_signature.parameters and (fault := fault_of_key(request)):
+        faults.append(fault)
     if not faults:
         return error
     return Invalid([*faults, *(fault for fault in error.faults if fault not in faults)])

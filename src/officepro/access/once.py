@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from officepro.access.caller import Caller
 from officepro.foundation.database import NO_PRACTICE, Connection, Database
-from officepro.foundation.errors import Conflict, Impossible, Invalid
+from officepro.foundation.errors import Conflict, Fault, Impossible, Invalid
 from officepro.foundation.input import AnyRequest
 from officepro.foundation.wire import encode
 
@@ -139,6 +139,13 @@ def _key_of(request: AnyRequest) -> str | None:
     key = request.headers.get(HEADER)
     if key is None:
         return None
-    if not 1 <= len(key) <= MAXIMUM_KEY_CHARACTERS or not key.isascii() or not key.isprintable():
-        raise Invalid.at(f"header.{HEADER}", f"must be 1 to {MAXIMUM_KEY_CHARACTERS} printable ASCII characters")
+    if fault := fault_of_key(request):
+        raise Invalid([fault])
     return str(key)
+
+
+def fault_of_key(request: AnyRequest) -> Fault | None:
+    key = request.headers.get(HEADER)
+    if key is None or (1 <= len(key) <= MAXIMUM_KEY_CHARACTERS and key.isascii() and key.isprintable()):
+        return None
+    return Fault(f"header.{HEADER}", f"must be 1 to {MAXIMUM_KEY_CHARACTERS} printable ASCII characters")

@@ -5,10 +5,12 @@ list all that is wrong with it, each with its place: `body.VisitTime`, `query.st
 """
 
 import difflib
+import math
 import re
 from collections.abc import Generator, Iterator
 from functools import lru_cache
-from typing import Any, Generic, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from litestar import Request
@@ -20,10 +22,14 @@ from litestar.params import ParameterKwarg
 from litestar.typing import FieldDefinition
 
 from officepro.foundation.errors import Fault, Invalid, MalformedJson, UnsupportedMedia
-from officepro.foundation.wire import decode_hook
+from officepro.foundation.wire import SOME_TEXT, decode_hook
 
 MAXIMUM_DEPTH = 32
 MAXIMUM_FAULTS = 1000  # a bulk of ten thousand bad rows names the first thousand faults
+
+_HALF_A_PAIR = re.compile(  # \\ud83d without \\ude00 behind it, or the other way round
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 
 Shape = TypeVar("Shape")
 AnyRequest = Request[Any, Any, Any]
@@ -67,7 +73,17 @@ def require_json(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
 
 @lru_cache(maxsize=512)
 def _decoder(shape: Any) -> "msgspec.json.Decoder[Any]":
-    return msgspec.json.Decoder(shape, dec_hook=decode_hook)
+    return msgspec.json.Decoder(shape, dec_hook=decode_hook, float_hook=_fractions(shape))
+
+
+@lru_cache(maxsize=512)
+def _plain_decoder(fractions: Any) -> "msgspec.json.Decoder[Any]":
+    return msgspec.json.Decoder(float_hook=fractions)
+
+
+def _fractions(shape: Any) -> Any:
+    """What a shape wants a number with a fraction read as; None for a float."""
+    return getattr(shape, "fractions", None)
 
 
 def read_body(raw: bytes, shape: Any) -> Any:
@@ -82,13 +98,13 @@ def body_faults(raw: bytes, shape: Any) -> list[Fault]:
     if not raw:
         return [Fault("body", "is required: send a JSON document")]
     try:
-        value = msgspec.json.decode(raw)
+        value = _plain_decoder(_fractions(shape)).decode(raw)
     except RecursionError:
         return [Fault("body", f"is nested deeper than {MAXIMUM_DEPTH} levels")]
     except UnicodeDecodeError:
         raise MalformedJson([Fault("body", "is not valid UTF-8")]) from None
     except msgspec.DecodeError as error:
-        raise MalformedJson([Fault("body", f"is not valid JSON: {error}")]) from None
+        raise MalformedJson([Fault("body", f"is not valid JSON: {_reason(raw, str(error))}")]) from None
     if is_too_deep(value):
         return [Fault("body", f"is nested deeper than {MAXIMUM_DEPTH} levels")]
     faults = []
@@ -97,6 +113,12 @@ def body_faults(raw: bytes, shape: Any) -> list[Fault]:
         if len(faults) == MAXIMUM_FAULTS:
             break
     return faults
+
+
+def _reason(raw: bytes, message: str) -> str:
+    if _HALF_A_PAIR.search(raw):
+        return "half of a surrogate pair stands for no character"
+    return _PLACE.sub("", message).removeprefix("JSON is malformed: ")
 
 
 def is_too_deep(value: object, levels: int = MAXIMUM_DEPTH) -> bool:
@@ -116,6 +138,9 @@ def _faults_of(value: object, shape: Any, location: str) -> Iterator[Fault]:
         yield from _faults_of_record(value, msgspec_struct, location)
         return
     if (item_shape := _list_item_of(shape)) is not None and isinstance(value, list):
+        if len(value) > (maximum := _maximum_items(shape)):  # which is enough to know; its items are not gone through
+            yield Fault(location, f"must have at most {maximum} items, not {len(value)}")
+            return
         before = 0
         for index, item in enumerate(value):
             for fault in _faults_of(item, item_shape, f"{location}[{index}]"):
@@ -158,46 +183,89 @@ def _list_item_of(shape: Any) -> Any:
     return None
 
 
+def _maximum_items(shape: Any) -> float:
+    limits = (getattr(one, "max_length", None) for one in getattr(shape, "__metadata__", ()))
+    return min((limit for limit in limits if limit is not None), default=math.inf)
+
+
 def _fault_of_value(value: object, shape: Any, location: str, *, strict: bool) -> Iterator[Fault]:
     try:
         msgspec.convert(value, shape, strict=strict, dec_hook=decode_hook, str_keys=True)
     except msgspec.ValidationError as error:
-        yield _fault(str(error), location)
+        yield _fault(str(error), shape, location, strict=strict)
     except RecursionError:
         yield Fault(location, f"is nested deeper than {MAXIMUM_DEPTH} levels")
 
 
 _PLACE = re.compile(r" - at `\$(?:\.?(.*?))`$")
+_MISFIT = re.compile(r"^Expected `([^`]+)`, got `([^`]+)`$")
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "array": "a list",
+    "object": "an object",
+}
 _PLAIN_WORDS = (
     (re.compile(r"^Expected `int` >= (-?\d+)$"), r"must be a whole number of at least \1"),
     (re.compile(r"^Expected `int` <= (-?\d+)$"), r"must be a whole number of at most \1"),
-    (re.compile(r"^Integer value out of range$"), "is too large a number"),
+    (re.compile(r"^Expected `\w+` >= (\S+)$"), r"must be at least \1"),
+    (re.compile(r"^Expected `\w+` <= (\S+)$"), r"must be at most \1"),
+    (re.compile(r"^(?:Integer value|Number) out of range$"), "is too large a number"),
     (re.compile(r"^Expected `str` of length <= (\d+)$"), r"must be at most \1 characters long"),
+    (re.compile(r"^Expected `str` of length >= 1$"), r"must not be empty"),
     (re.compile(r"^Expected `str` of length >= (\d+)$"), r"must be at least \1 characters long"),
-    (re.compile(r"^Expected `array` of length <= (\d+)$"), r"must have at most \1 items"),
-    (re.compile(r"^Expected `array` of length >= (\d+)$"), r"must have at least \1 items"),
+    (re.compile(r"^Expected `\w+` of length <= (\d+)$"), r"must have at most \1 items"),
+    (re.compile(r"^Expected `\w+` of length >= (\d+)$"), r"must have at least \1 items"),
     (re.compile(r"^Expected `str` matching regex '\^\[\^\\\\?x00\]\*\$'$"), "must not contain the NUL character"),
-    (re.compile(r"^Expected `str` matching regex .*\\\\?s.*$"), "must not be blank, and must not contain NUL"),
-    (re.compile(r"^Expected `str` matching regex '(.*)'$"), r"must have the form \1"),
-    (re.compile(r"^Expected `int(?: \| null)?`, got `(\w+)`$"), r"must be a whole number, not \1"),
-    (re.compile(r"^Expected `bool(?: \| null)?`, got `(\w+)`$"), r"must be true or false, not \1"),
-    (re.compile(r"^Expected `str(?: \| null)?`, got `(\w+)`$"), r"must be text, not \1"),
-    (re.compile(r"^Expected `array(?: \| null)?`, got `(\w+)`$"), r"must be a list, not \1"),
-    (re.compile(r"^Expected `object(?: \| null)?`, got `(\w+)`$"), r"must be an object, not \1"),
-    (re.compile(r"^Invalid enum value '?(.*?)'?$"), r"\1 is not one of the values allowed here"),
+    (re.compile(r"^Object missing required field `(.*)`$"), r"lacks the field \1"),
+    (re.compile(r"^Object contains unknown field `(.*)`$"), r"has a field that this request does not know: \1"),
 )
 
 
-def _fault(message: str, location: str) -> Fault:
+def _fault(message: str, shape: Any, location: str, *, strict: bool) -> Fault:
     if place := _PLACE.search(message):
         message = message[: place.start()]
         inner = place.group(1) or ""
         location += inner if inner.startswith("[") or not inner else f".{inner}"
+    return Fault(location, _in_plain_words(message, shape, strict=strict).replace("\x00", "␀"))
+
+
+def _in_plain_words(message: str, shape: Any, *, strict: bool) -> str:
+    """What msgspec says, without its types and patterns: those are ours, not the caller's."""
     for pattern, words in _PLAIN_WORDS:
         if pattern.match(message):
-            message = pattern.sub(words, message)
-            break
-    return Fault(location, message.replace("\x00", "␀"))
+            return pattern.sub(words, message)
+    if misfit := _MISFIT.match(message):
+        wanted = " or ".join(_KINDS[kind] for kind in misfit.group(1).split(" | ") if kind in _KINDS)
+        # In an address everything is text; only JSON has kinds that a caller could have mistaken.
+        got = f", not {_KINDS.get(misfit.group(2), misfit.group(2))}" if strict else ""
+        return f"must be {wanted or 'something else'}{got}"
+    if message.startswith("Invalid enum value") and (allowed := [str(value) for value in _literals_of(shape)]):
+        return f"must be one of {', '.join(allowed)}"
+    if message.startswith("Expected `str` matching regex"):
+        if any(meta.pattern == SOME_TEXT for meta in _constraints_of(shape)):
+            return "must not be blank, and must not contain the NUL character"
+        examples = [example for meta in _constraints_of(shape) for example in meta.examples or ()]
+        return "does not have the right form" + (f"; an example of it is {examples[0]}" if examples else "")
+    return "is not what is asked for here" if message.startswith("Expected") else message
+
+
+def _literals_of(shape: Any) -> list[Any]:
+    if get_origin(shape) is Literal:
+        return list(get_args(shape))
+    return [value for part in _parts_of(shape) for value in _literals_of(part)]
+
+
+def _constraints_of(shape: Any) -> list[msgspec.Meta]:
+    found = [part for part in get_args(shape) if isinstance(part, msgspec.Meta)]
+    return found + [meta for part in _parts_of(shape) for meta in _constraints_of(part)]
+
+
+def _parts_of(shape: Any) -> tuple[Any, ...]:
+    """What a union or an annotated type is made of; of anything else, nothing."""
+    return get_args(shape) if get_origin(shape) in (Annotated, Union, UnionType) else ()
 
 
 def _did_you_mean(name: str, known: Any) -> str:
@@ -255,9 +323,10 @@ def names_are_known(request: AnyRequest, handler: HTTPRouteHandler) -> bool:
 
 
 def all_faults(request: AnyRequest, handler: HTTPRouteHandler, raw_body: bytes | None) -> list[Fault]:
-    """Every fault of path, query and body."""
+    """Every fault of path, query, headers and body."""
     faults = list(_path_faults(request, handler))
     faults += _query_faults(request, handler)
+    faults += _header_faults(request, handler)
     if raw_body is not None and handler.parsed_data_field is not None:
         faults += body_faults(raw_body, handler.parsed_data_field.annotation)
     return faults
@@ -286,7 +355,19 @@ def _query_faults(request: AnyRequest, handler: HTTPRouteHandler) -> Iterator[Fa
             yield Fault(f"query.{name}", "is required")
 
 
+def _header_faults(request: AnyRequest, handler: HTTPRouteHandler) -> Iterator[Fault]:
+    annotations = handler.signature_model.__annotations__
+    for argument, field in handler.parsed_fn_signature.parameters.items():
+        kwarg = field.kwarg_definition
+        if isinstance(kwarg, ParameterKwarg) and kwarg.param_type == ParamType.HEADER:
+            name = kwarg.name or argument
+            if (value := request.headers.get(name)) is not None:
+                yield from _fault_of_value(value, annotations[argument], f"header.{name}", strict=False)
+            elif field.is_required:
+                yield Fault(f"header.{name}", "is required")
+
+
 def wire_name(argument: str) -> str:
     """How a path parameter is called in the documentation and in faults: as in the seeds."""
     own_names = {"tag_id": "tagId", "time_off_id": "timeOffId", "extra_hours_id": "extraHoursId"}  # beside another id
-    return {"practicepass": "PPass", **own_names}.get(argument, "id")
+    return {"practicepass": "PPass", "vendor_code": "vendorCode", **own_names}.get(argument, "id")
