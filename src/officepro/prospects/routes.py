@@ -64,7 +64,7 @@ async def list_prospects(
         only_prospects=prospect,
         tag_id=tag_id,
         updated_since=updated_since,
-        after=_after(cursor, search, page, limit),
+        after=_after(cursor, search, page, limit, updated_since),
     )
     async with database.practice(caller.practice_id) as db:
         rows, total = await queries.some(db, caller.practice_id, wanted, Page(page, limit))
@@ -114,12 +114,16 @@ async def update_prospect(
     """Changes the fields that are sent and leaves the rest; null empties a field."""
     columns = data.columns()
     _refuse_future_birth(columns)
+    changes_something = bool(columns) or data.picture is not UNSET
+    version = version_of(if_match)
     async with database.practice_transaction(caller.practice_id) as db:
-        if columns or data.picture is not UNSET:
-            await _change(db, caller.practice_id, patient_id, data, columns, version_of(if_match))
+        if changes_something:
+            await _change(db, caller.practice_id, patient_id, data, columns, version)
         row = await queries.one(db, caller.practice_id, patient_id)
-        if columns or data.picture is not UNSET:
+        if changes_something:
             await events.record(db, caller.practice_id, "patient.updated", patient_id, {"PatientID": patient_id})
+        elif version not in (None, row["version"]):
+            raise StaleVersion(row["version"])
     return Response(Written("Prospect updated successfully", _with_picture(row)), headers=etag(row["version"]))
 
 
@@ -154,7 +158,9 @@ def _refuse_future_birth(columns: dict[str, Any]) -> None:
         raise Invalid.at("body.DOB", "must not lie in the future")
 
 
-def _after(cursor: str | None, search: str | None, page: int, limit: int) -> tuple[datetime | None, int] | None:
+def _after(
+    cursor: str | None, search: str | None, page: int, limit: int, updated_since: datetime | None
+) -> tuple[datetime | None, int] | None:
     if cursor is None:
         if page * limit > MAXIMUM_TOTAL:
             raise Invalid.at("query.page", f"reaches {MAXIMUM_TOTAL} records at most; go on with `cursor`")
@@ -162,10 +168,15 @@ def _after(cursor: str | None, search: str | None, page: int, limit: int) -> tup
     if search or page != 1:
         raise Invalid.at("query.cursor", "goes with neither `search` nor `page`")
     try:
-        changed, _, patient_id = base64.urlsafe_b64decode(cursor + "===").decode("ascii").partition(" ")
-        return Moment.parse(changed) if changed else None, int(patient_id)
+        changed, _, number = base64.urlsafe_b64decode(cursor + "===").decode("ascii").partition(" ")
+        last_change, patient_id = Moment.parse(changed) if changed else None, int(number)
+        if not 1 <= patient_id <= MAXIMUM_ID:
+            raise ValueError(patient_id)
     except ValueError:
         raise Invalid.at("query.cursor", "is none of ours; send `nextCursor` of the page before as it was") from None
+    if (last_change is None) != (updated_since is None):  # lists of another order
+        raise Invalid.at("query.cursor", "goes on with the list that it came from; send the same `updatedSince` again")
+    return last_change, patient_id
 
 
 def _cursor(last: Row, updated_since: datetime | None) -> str:
