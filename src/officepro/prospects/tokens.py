@@ -14,7 +14,7 @@ MAXIMUM_SEARCH_WORDS = 8
 PHONE_ENDINGS = (10, 7, 4)
 
 _WORD = re.compile(r"[^\W_]+")
-_PHONE_LIKE = re.compile(r"[\d\s()+./#-]+")
+_PHONE_LIKE = re.compile(r"[0-9\s()+./#-]+")
 _NOT_DIGIT = re.compile(r"\D+", re.ASCII)
 
 
@@ -49,13 +49,13 @@ def searched(text: str) -> list[str]:
 def folded(text: str) -> str:
     """Lower case, without accents: `Müller` and `MULLER` are one; `ß` is `ss`."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(character for character in decomposed if not unicodedata.combining(character))
+    return "".join(character for character in decomposed if not unicodedata.combining(character)).casefold()
 
 
 def _words(chunk: str) -> set[str]:
-    """`o'neil` is found as `o`, as `neil` and as `oneil`."""
+    """`o'neil-smith` is found by the beginnings of `oneilsmith`, `neilsmith` and `smith`."""
     words = _WORD.findall(chunk)
-    return {*words, "".join(words)}
+    return {"".join(words[first:]) for first in range(len(words))}
 
 
 def _phone_tokens(phone: str) -> set[str]:
