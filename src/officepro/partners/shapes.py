@@ -1,14 +1,18 @@
 """Partners and their keys on the wire. (API.md: Admin endpoints)"""
 
 import re
-from typing import Annotated, Any, ClassVar
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from officepro.access import keys
 from officepro.access.keys import LONGEST_GRACE_SECONDS, Status
 from officepro.access.scopes import DEFAULT_SCOPES, EVERY_SCOPE
+from officepro.foundation.clock import timestamp
 from officepro.foundation.wire import Moment, Name, RecordId, Text50
+from officepro.partners import queries
 
 MAXIMUM_EMAIL_CHARACTERS = 254  # RFC 5321, section 4.5.3.1
 MAXIMUM_WEBSITE_CHARACTERS = 500
@@ -72,7 +76,7 @@ class NewPartner(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     contact: Name
     email: EmailAddress
     phone: Text50 = ""
-    website: Website = Website("")
+    website: Website = cast("Website", "")
     active: bool = True
 
 
@@ -99,6 +103,20 @@ class Partner(msgspec.Struct, rename="camel"):
     active: bool
     created_at: str
     updated_at: str
+
+    @classmethod
+    def of(cls, partner: queries.Partner) -> "Partner":
+        return cls(
+            partner_id=partner.partner_id,
+            company=partner.company,
+            contact=partner.contact,
+            email=partner.email,
+            phone=partner.phone,
+            website=partner.website,
+            active=partner.active,
+            created_at=timestamp(partner.created_at),
+            updated_at=timestamp(partner.updated_at),
+        )
 
 
 class NewKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -133,6 +151,30 @@ class Key(msgspec.Struct, rename="camel"):
     last_used_at: str | None
     created_at: str
 
+    @classmethod
+    def of(cls, key: keys.Key) -> "Key":
+        return cls(
+            key_id=key.key_id,
+            partner_id=key.partner_id,
+            company=key.company,
+            practicepass=key.practicepass,
+            name=key.name,
+            scopes=key.scopes,
+            status=key.status,
+            expires_at=_at(key.expires_at),
+            revoked_at=_at(key.revoked_at),
+            replaced_by=key.replaced_by,
+            last_used_at=_at(key.last_used_at),
+            created_at=timestamp(key.created_at),
+        )
+
+
+class ReplacedKey(msgspec.Struct, rename="camel"):
+    """The key that a rotation replaces, and until when it still works."""
+
+    key_id: int
+    expires_at: str | None
+
 
 class IssuedKey(msgspec.Struct, rename="camel"):
     """A new API key. `apiKey` is shown this once; a repeat of the request by Idempotency-Key shows null."""
@@ -146,11 +188,24 @@ class IssuedKey(msgspec.Struct, rename="camel"):
     status: Status
     expires_at: str | None
     created_at: str
-    replaces: "ReplacedKey | UnsetType" = UNSET
+    replaces: ReplacedKey | UnsetType = UNSET
+
+    @classmethod
+    def of(cls, issued: keys.Issued, replaced: keys.Key | None = None) -> "IssuedKey":
+        key = issued.key
+        return cls(
+            key_id=key.key_id,
+            api_key=issued.secret,
+            partner_id=key.partner_id,
+            practicepass=key.practicepass,
+            name=key.name,
+            scopes=key.scopes,
+            status=key.status,
+            expires_at=_at(key.expires_at),
+            created_at=timestamp(key.created_at),
+            replaces=ReplacedKey(replaced.key_id, _at(replaced.expires_at)) if replaced else UNSET,
+        )
 
 
-class ReplacedKey(msgspec.Struct, rename="camel"):
-    """The key that a rotation replaces, and until when it still works."""
-
-    key_id: int
-    expires_at: str
+def _at(moment: datetime | None) -> str | None:
+    return timestamp(moment) if moment else None

@@ -126,8 +126,8 @@ def _day(text: str) -> date | None:
 
 
 def _monday(setup: Setup, text: str) -> date:
-    """Of the week that was asked for; this week's when the address makes no sense."""
-    day = _day(text) or today(setup.zone, now())
+    """Of the week that was asked for; else of the one that is under way, on a weekend of the next."""
+    day = _day(text) or today(setup.zone, now()) + timedelta(days=2)
     return day - timedelta(days=day.weekday()) if day.toordinal() > 7 else day
 
 

@@ -8,7 +8,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from officepro.failures import explained, log_failure
 from officepro.foundation.errors import Invalid, NotFound, OfficeProError
-from officepro.portal import activity_page, calendar_page, login, overview
+from officepro.portal import activity_page, calendar_page, documentation_page, login, overview
 from officepro.portal.frame import MAXIMUM_FORM_BYTES, STATIC, AnyRequest, SignedOut, open_page, page
 
 _MEDIA_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -55,6 +55,7 @@ router = Router(
         overview.router,
         activity_page.router,
         calendar_page.router,
+        documentation_page.router,
     ],
     exception_handlers={OfficeProError: answer_fault, HTTPException: answer_fault, Exception: answer_fault},
     request_max_body_size=MAXIMUM_FORM_BYTES,

@@ -58,3 +58,90 @@ document.querySelectorAll("[data-live]").forEach(keepLive);
 document.querySelectorAll("pre").forEach(offerCopying);
 document.querySelectorAll("[data-searches]").forEach(searchAsTyped);
 document.querySelectorAll("form[method=post]").forEach(sendOnce);
+
+// Try it: the documentation's calls, made from the page with the reader's own token.
+const credentials = { bearer: "", admin: "" };
+
+function offerToken(form) {
+  const said = form.querySelector("output");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    credentials.admin = form.elements.admin.value.trim();
+    const key = form.elements.key.value.trim();
+    if (!key) {
+      said.textContent = credentials.admin ? "The admin secret is set." : "Paste an API key first.";
+      return;
+    }
+    const answer = await fetch(`/v1/${encodeURIComponent(form.dataset.tokenFor)}/auth/token`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ apiKey: key }),
+    });
+    const told = await answer.json();
+    credentials.bearer = told.accessToken ?? "";
+    said.textContent = answer.ok ? "The token is set; it holds for 24 hours." : told.detail;
+  });
+}
+
+function field(form, name, label, value, rows) {
+  const holder = document.createElement("label");
+  const caption = document.createElement("span");
+  const input = document.createElement(rows ? "textarea" : "input");
+  caption.textContent = label;
+  input.name = name;
+  input.value = value;
+  if (rows) input.rows = rows;
+  holder.append(caption, input);
+  form.append(holder);
+  return input;
+}
+
+function offerTrying(details) {
+  const call = JSON.parse(details.dataset.try);
+  details.addEventListener("toggle", () => {
+    if (!details.open || details.querySelector("form")) return;
+    const form = document.createElement("form");
+    form.className = "stack pad";
+    const url = new URL(call.address);
+    const address = field(form, "address", `${call.method}, address`, url.pathname + url.search);
+    const text = call.body === null ? "" : JSON.stringify(call.body, null, 2);
+    const body = call.body === null ? null : field(form, "body", "Body", text, Math.min(text.split("\n").length + 1, 16));
+    const button = document.createElement("button");
+    button.className = "primary";
+    button.textContent = `Send ${call.method}`;
+    const shown = document.createElement("pre");
+    shown.tabIndex = 0;
+    shown.hidden = true;
+    form.append(button, shown);
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      shown.hidden = false;
+      const headers = {};
+      if (call.auth === "bearer") {
+        if (!credentials.bearer) {
+          shown.textContent = "Get a token first: paste an API key under “Try it” at the top.";
+          return;
+        }
+        headers.Authorization = `Bearer ${credentials.bearer}`;
+      }
+      if (call.auth === "admin") headers["X-Admin-Secret"] = credentials.admin;
+      if (body) headers["Content-Type"] = "application/json";
+      const target = new URL(address.value, location.origin);
+      if (target.origin !== location.origin) {
+        shown.textContent = "Only addresses of this server can be tried.";
+        return;
+      }
+      const answer = await fetch(target, { method: call.method, headers, body: body ? body.value : undefined });
+      const raw = await answer.text();
+      let pretty = raw;
+      try {
+        pretty = JSON.stringify(JSON.parse(raw), null, 2);
+      } catch {}
+      shown.textContent = `${answer.status} ${answer.statusText}\n\n${pretty}`;
+    });
+    details.append(form);
+  });
+}
+
+document.querySelectorAll("[data-token-for]").forEach(offerToken);
+document.querySelectorAll("[data-try]").forEach(offerTrying);

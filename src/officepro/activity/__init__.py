@@ -1,0 +1,1 @@
+"""What was done through the API, and who read which person's record."""

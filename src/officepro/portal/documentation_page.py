@@ -1,0 +1,201 @@
+"""The documentation, drawn from our own OpenAPI document, so that it cannot drift. (seeds: Introduction and on)"""
+
+import json
+from functools import lru_cache
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response, Router, get
+from litestar.params import QueryParameter
+
+from officepro.access.asked import TheDatabase, TheSettings
+from officepro.access.scopes import MEANINGS
+from officepro.documentation.document import document
+from officepro.foundation.wire import NO_NUL
+from officepro.portal import queries
+from officepro.portal.frame import AnyRequest, SignedIn, open_page, page, visitor_of
+from officepro.portal.samples import Samples, body_of, call_of, samples
+
+Json = dict[str, Any]
+METHODS = ("get", "post", "put", "patch", "delete")
+DEMO_PRACTICE = "DemoOffice"
+
+Practice = Annotated[str, QueryParameter(name="practice", max_length=64, pattern=NO_NUL)]
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A parameter, or a field of a body."""
+
+    name: str
+    place: str
+    kind: str
+    required: bool
+    meaning: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    status: str
+    meaning: str
+    codes: list[str]
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One call, as it is shown."""
+
+    anchor: str
+    method: str
+    path: str
+    title: str
+    meaning: str
+    scope: str | None
+    fields: list[Field]
+    samples: Samples
+    example_answer: str | None
+    answers: list[Answer]
+    tried: str  # JSON: what the page needs to try it
+
+
+class Section(msgspec.Struct, frozen=True):
+    anchor: str
+    name: str
+    meaning: str
+    operations: list[Operation]
+
+
+@get("/portal/docs", guards=[SignedIn()])
+async def show_documentation(
+    request: AnyRequest, database: TheDatabase, settings: TheSettings, practice: Practice = ""
+) -> Response[str]:
+    visitor = visitor_of(request)
+    async with database.system() as db:
+        practices = [
+            row["practicepass"]
+            for row in await queries.practices(db)
+            if visitor.practice_id in (None, row["practice_id"])
+        ]
+    chosen = practice if practice in practices else visitor.practicepass or (practices or [DEMO_PRACTICE])[0]
+    if DEMO_PRACTICE in practices and not practice:
+        chosen = DEMO_PRACTICE
+    return _show(request, settings.base_url, chosen, practices)
+
+
+@get("/docs/console", guards=[open_page])
+async def show_console(request: AnyRequest, settings: TheSettings, practice: Practice = DEMO_PRACTICE) -> Response[str]:
+    """The same, for those who have no session: a key is only needed to try something."""
+    return _show(request, settings.base_url, practice, [])
+
+
+def _show(request: AnyRequest, base: str, practicepass: str, practices: list[str]) -> Response[str]:
+    drawn = request.app.state.get("documentation")
+    if drawn is None:
+        drawn = request.app.state.documentation = msgspec.json.decode(msgspec.json.encode(document(request.app)))
+    return page(
+        request,
+        "documentation.html",
+        introduction=drawn["info"]["description"],
+        sections=_sections(json.dumps(drawn), base, practicepass),
+        practicepass=practicepass,
+        practices=practices,
+        scopes=MEANINGS,
+        address="/portal/docs" if practices else "/docs/console",
+    )
+
+
+@lru_cache(maxsize=16)
+def _sections(drawn: str, base: str, practicepass: str) -> list[Section]:
+    """For each group of the seeds, in their order, its calls filled in with the reader's practice."""
+    whole: Json = json.loads(drawn)
+    found: dict[str, list[Operation]] = {tag["name"]: [] for tag in whole["tags"]}
+    for path, methods in whole["paths"].items():
+        for method in METHODS:
+            if method in methods:
+                operation = methods[method]
+                found[operation["tags"][0]].append(_operation(whole, base, path, method, operation, practicepass))
+    meanings = {tag["name"]: tag["description"] for tag in whole["tags"]}
+    return [Section(_anchor(name), name, meanings[name], found[name]) for name in found]
+
+
+def _operation(whole: Json, base: str, path: str, method: str, operation: Json, practicepass: str) -> Operation:
+    call = call_of(base, path, method, operation, practicepass)
+    success = next((answer for status, answer in operation["responses"].items() if status.startswith("2")), {})
+    content = next(iter(success.get("content", {}).values()), {})
+    tried = {"method": call.method, "address": call.address, "body": body_of(operation), "auth": _auth(call.headers)}
+    return Operation(
+        anchor=operation["operationId"],
+        method=call.method,
+        path=path,
+        title=operation["summary"],
+        meaning=operation.get("description", ""),
+        scope=operation.get("x-required-scope"),
+        fields=[*_parameters(operation), *_body_fields(whole, operation)],
+        samples=samples(call),
+        example_answer=json.dumps(content["example"], indent=2, ensure_ascii=False) if "example" in content else None,
+        answers=[_answer(whole, status, answer) for status, answer in operation["responses"].items()],
+        tried=json.dumps(tried),
+    )
+
+
+def _auth(headers: dict[str, str]) -> str:
+    return "bearer" if "Authorization" in headers else "admin" if "X-Admin-Secret" in headers else ""
+
+
+def _parameters(operation: Json) -> list[Field]:
+    return [
+        Field(one["name"], one["in"], _kind(one["schema"]), one.get("required", False), one.get("description", ""))
+        for one in operation.get("parameters", [])
+    ]
+
+
+def _body_fields(whole: Json, operation: Json) -> list[Field]:
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    schema = _resolved(whole, content.get("schema", {}))
+    required = set(schema.get("required", []))
+    return [
+        Field(name, "body", _kind(_resolved(whole, one)), name in required, one.get("description", ""))
+        for name, one in schema.get("properties", {}).items()
+    ]
+
+
+def _resolved(whole: Json, schema: Json) -> Json:
+    reference = schema.get("$ref")
+    if reference is None:
+        return schema
+    found: Json = whole["components"]["schemas"][reference.rpartition("/")[2]]
+    return found
+
+
+def _kind(schema: Json) -> str:
+    """`integer 1–1440`, `text ≤ 200`, `one of m, f, o, u`."""
+    if schema.get("enum"):
+        return "one of " + ", ".join(str(value) for value in schema["enum"] if value is not None)
+    if alternatives := schema.get("anyOf"):
+        return " or ".join(dict.fromkeys(_kind(one) for one in alternatives if one.get("type") != "null"))
+    kind = {"string": "text", "array": "list"}.get(schema.get("type", ""), schema.get("type", "any"))
+    kind = schema.get("format", kind)
+    if "maximum" in schema and schema["maximum"] < 2**53:
+        return f"{kind} {schema.get('minimum', 0)}–{schema['maximum']}"
+    return f"{kind} ≤ {schema['maxLength']}" if "maxLength" in schema else str(kind)
+
+
+def _answer(whole: Json, status: str, answer: Json) -> Answer:
+    if "$ref" in answer:
+        answer = whole["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    content = next(iter(answer.get("content", {}).values()), {})
+    codes = _codes(content.get("schema", {}))
+    return Answer(status, answer.get("description", ""), codes)
+
+
+def _codes(schema: Json) -> list[str]:
+    """The values of `code` that a failure's schema names, wherever it names them."""
+    found: list[str] = []
+    for part in (schema, *schema.get("allOf", [])):
+        code = part.get("properties", {}).get("code", {})
+        found += code.get("enum", []) or ([code["const"]] if "const" in code else [])
+    return found
+
+
+def _anchor(name: str) -> str:
+    return "".join(character if character.isalnum() else "-" for character in name.lower())
+
+
+router = Router("/", route_handlers=[show_documentation, show_console])
