@@ -102,5 +102,5 @@ def _javascript(call: Call) -> str:
     options: Json = {"method": call.method, "headers": call.headers}
     text = json.dumps(options, indent=2)[:-2]
     if call.body is not None:
-        text += ",\n  \"body\": JSON.stringify(" + json.dumps(call.body, ensure_ascii=False) + ")"
+        text += ',\n  "body": JSON.stringify(' + json.dumps(call.body, ensure_ascii=False) + ")"
     return f"const answer = await fetch({json.dumps(call.address)}, {text}\n}});\nconsole.log(await answer.json());"

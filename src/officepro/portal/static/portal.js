@@ -29,7 +29,7 @@ function offerCopying(block) {
     button.textContent = "Copied";
     setTimeout(() => (button.textContent = "Copy"), 1500);
   });
-  block.before(button);
+  block.append(button);
 }
 
 function searchAsTyped(field) {
