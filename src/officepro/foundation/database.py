@@ -65,6 +65,12 @@ class Unsettled(Unavailable):
     code = "unsettled"
 
 
+_NO_ROLES = (
+    "The login of OFFICEPRO_DATABASE_URL has not been given the roles that officepro works under; "
+    "`officepro migrate` gives them."
+)
+
+
 class WrongRole(OfficeProError):
     """The login of OFFICEPRO_DATABASE_URL could pass the wall between practices."""
 
@@ -93,14 +99,22 @@ class Database:
     @classmethod
     async def connect(cls, url: str, *, mode: Mode = Mode.SINGLE, pool_size: int = 10) -> "Database":
         """Raises DatabaseUnavailable, or WrongRole where the login could pass the wall."""
-        with _failures_explained():
-            application = await _pool(url, "officepro_app", mode, pool_size)
-            system = await _pool(url, "officepro_system", mode, max(2, pool_size // 3))
-        database = cls(application, system, mode)
+        pools: list[asyncpg.Pool[Row]] = []
         try:
+            with _failures_explained():
+                for role, size in (("officepro_app", pool_size), ("officepro_system", max(2, pool_size // 3))):
+                    pools.append(_pool(url, role, mode, size))
+                    await pools[-1]
+            application, system = pools
+            database = cls(application, system, mode)
             await database.refuse_wrong_role()
-        except BaseException:
-            await database.close()
+            async with database.system_transaction():
+                pass  # it may take that role too
+        except BaseException as error:
+            for pool in pools:
+                pool.terminate()
+            if isinstance(error, (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError)):
+                raise WrongRole(_NO_ROLES) from error
             raise
         return database
 
@@ -181,18 +195,19 @@ class Database:
         async with self.practice_transaction(NO_PRACTICE) as db:
             faults = await db.fetchrow(
                 """
-                SELECT rolsuper, rolbypassrls, current_setting('server_version_num')::int AS version,
+                SELECT bool_or(rolsuper) AS rolsuper, bool_or(rolbypassrls) AS rolbypassrls,
+                       current_setting('server_version_num')::int AS version,
                        EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace
                                AND relkind IN ('r', 'p') AND pg_has_role(session_user, relowner, 'MEMBER')) AS owner
-                FROM pg_roles WHERE rolname = session_user
+                FROM pg_roles WHERE pg_has_role(session_user, oid, 'MEMBER')  -- itself, and all that it can become
                 """
             )
         assert faults is not None
         if faults["version"] < OLDEST_SERVER_VERSION:
             raise WrongRole(f"PostgreSQL {faults['version'] // 10000} is too old: officepro needs 16 or newer.")
         for fault, meaning in (
-            ("rolsuper", "is a superuser"),
-            ("rolbypassrls", "has BYPASSRLS"),
+            ("rolsuper", "is a superuser or can become one"),
+            ("rolbypassrls", "has BYPASSRLS or can become who has it"),
             ("owner", "owns our tables"),
         ):
             if faults[fault]:
@@ -211,7 +226,8 @@ async def _borrowed(pool: "asyncpg.Pool[Row]") -> AsyncIterator[Connection]:
         await pool.release(cast("asyncpg.pool.PoolConnectionProxy[Row]", connection))
 
 
-async def _pool(url: str, role: str, mode: Mode, size: int) -> "asyncpg.Pool[Row]":
+def _pool(url: str, role: str, mode: Mode, size: int) -> "asyncpg.Pool[Row]":
+    """Not connected yet."""
     settings = {
         "application_name": "officepro",
         "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
@@ -220,7 +236,7 @@ async def _pool(url: str, role: str, mode: Mode, size: int) -> "asyncpg.Pool[Row
         "jit": "off",
         "role": role,
     }
-    return await asyncpg.create_pool(
+    return asyncpg.create_pool(
         url,
         min_size=min(2, size),
         max_size=size,
