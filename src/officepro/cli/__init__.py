@@ -6,6 +6,9 @@ import typer
 
 from officepro.cli import migrate, run, serve, settings, worker
 from officepro.cli.house import CommandError
+from officepro.cli.key import key
+from officepro.cli.partner import partner
+from officepro.cli.practice import practice
 from officepro.foundation.embedded import EmbeddedError
 from officepro.foundation.errors import OfficeProError
 from officepro.foundation.kept_secrets import KeptSecretsError
@@ -26,6 +29,9 @@ app.command("serve")(serve.serve)
 app.command("worker")(worker.work)
 app.command("migrate")(migrate.migrate)
 app.command("settings")(settings.settings)
+app.add_typer(practice, name="practice")
+app.add_typer(partner, name="partner")
+app.add_typer(key, name="key")
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """Partners' keys, for whoever holds the admin secret. (API.md: Keys, tokens, scopes; Admin endpoints)"""
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -12,12 +11,12 @@ from officepro.access.asked import TheDatabase, TheOnce
 from officepro.access.guards import requires_admin
 from officepro.access.keys import ImpossibleKey, KeyAlreadyRotated, KeyNotActive, Status, UnknownKey
 from officepro.foundation.answers import Paged, Written
-from officepro.foundation.clock import now, timestamp
+from officepro.foundation.clock import now
 from officepro.foundation.documented import documented
 from officepro.foundation.paging import DEFAULT_LIMIT, Page, paged
 from officepro.foundation.parameters import PageLimit, PageNumber, PathId
 from officepro.foundation.wire import MAXIMUM_ID, NO_NUL
-from officepro.partners.shapes import IssuedKey, Key, NewKey, ReplacedKey, RotateKey
+from officepro.partners.shapes import IssuedKey, Key, NewKey, RotateKey
 
 OfPartner = Annotated[
     int | None, QueryParameter(name="partnerId", ge=1, le=MAXIMUM_ID, description="Only this partner's.")
@@ -75,7 +74,7 @@ async def list_keys(
     asked = Page(page, limit)
     async with database.system() as db:
         found, total = await keys.keys(db, asked, partner_id=partner_id, practicepass=practicepass, status=status)
-    return paged([_key(one) for one in found], asked, total)
+    return paged([Key.of(one) for one in found], asked, total)
 
 
 @post(
@@ -92,7 +91,7 @@ async def create_key(data: JSONBody[NewKey], once: TheOnce) -> Written[IssuedKey
     """`apiKey` is in this answer only. Without `scopes` the key has Prospects and Tags."""
     async with once.system_transaction() as db:
         issued = await keys.issue(db, keys.NewKey(**msgspec.structs.asdict(data)), now())
-        answer = Written("Key created successfully", _issued(issued))
+        answer = Written("Key created successfully", IssuedKey.of(issued))
         await once.settled(db, _without_secret(answer))
     return answer
 
@@ -111,7 +110,7 @@ async def revoke_key(key_id: PathId, once: TheOnce) -> Written[Key]:
     """The key and its tokens stop within 5 seconds, for good. Revoking it once more changes nothing."""
     async with once.system_transaction() as db:
         revoked = await keys.revoke(db, key_id)
-        return await once.settled(db, Written("Key revoked successfully", _key(revoked)), 200)
+        return await once.settled(db, Written("Key revoked successfully", Key.of(revoked)), 200)
 
 
 @post(
@@ -132,52 +131,14 @@ async def rotate_key(key_id: PathId, data: JSONBody[RotateKey], once: TheOnce) -
     """A new key with the same partner, practice, name, scopes and expiry; the old one works until the grace ends."""
     async with once.system_transaction() as db:
         issued, old = await keys.rotate(db, key_id, data.grace_seconds)
-        answer = Written("Key rotated successfully", _issued(issued))
-        assert old.expires_at is not None
-        answer.data.replaces = ReplacedKey(old.key_id, timestamp(old.expires_at))
+        answer = Written("Key rotated successfully", IssuedKey.of(issued, old))
         await once.settled(db, _without_secret(answer))
     return answer
-
-
-def _key(key: keys.Key) -> Key:
-    return Key(
-        key_id=key.key_id,
-        partner_id=key.partner_id,
-        company=key.company,
-        practicepass=key.practicepass,
-        name=key.name,
-        scopes=key.scopes,
-        status=key.status,
-        expires_at=_at(key.expires_at),
-        revoked_at=_at(key.revoked_at),
-        replaced_by=key.replaced_by,
-        last_used_at=_at(key.last_used_at),
-        created_at=timestamp(key.created_at),
-    )
-
-
-def _issued(issued: keys.Issued) -> IssuedKey:
-    key = issued.key
-    return IssuedKey(
-        key_id=key.key_id,
-        api_key=issued.secret,
-        partner_id=key.partner_id,
-        practicepass=key.practicepass,
-        name=key.name,
-        scopes=key.scopes,
-        status=key.status,
-        expires_at=_at(key.expires_at),
-        created_at=timestamp(key.created_at),
-    )
 
 
 def _without_secret(answer: Written[IssuedKey]) -> Written[IssuedKey]:
     """What is kept for a repeat: a secret is never stored."""
     return Written(answer.message, msgspec.structs.replace(answer.data, api_key=None))
-
-
-def _at(moment: datetime | None) -> str | None:
-    return timestamp(moment) if moment else None
 
 
 router = Router(

@@ -8,7 +8,6 @@ from msgspec import UNSET
 from officepro.access.asked import TheDatabase, TheOnce
 from officepro.access.guards import requires_admin
 from officepro.foundation.answers import One, Paged, Written
-from officepro.foundation.clock import timestamp
 from officepro.foundation.documented import ETAG, documented
 from officepro.foundation.etags import etag, version_of
 from officepro.foundation.paging import DEFAULT_LIMIT, Page, paged
@@ -45,7 +44,7 @@ async def list_partners(
     asked = Page(page, limit)
     async with database.system() as db:
         found, total = await queries.partners(db, asked)
-    return paged([_partner(one) for one in found], asked, total)
+    return paged([Partner.of(one) for one in found], asked, total)
 
 
 @post(
@@ -63,7 +62,7 @@ async def create_partner(data: JSONBody[NewPartner], once: TheOnce) -> Response[
     new = queries.NewPartner(**msgspec.structs.asdict(data))
     async with once.system_transaction() as db:
         partner = await queries.create(db, new)
-        answer = await once.settled(db, Written("Partner created successfully", _partner(partner)))
+        answer = await once.settled(db, Written("Partner created successfully", Partner.of(partner)))
     return Response(answer, headers=etag(partner.version))
 
 
@@ -78,7 +77,7 @@ async def get_partner(partner_id: PathId, database: TheDatabase) -> Response[One
     """One partner; GET /v1/admin/keys?partnerId= has the keys."""
     async with database.system() as db:
         partner = await queries.partner(db, partner_id)
-    return Response(One(_partner(partner)), headers=etag(partner.version))
+    return Response(One(Partner.of(partner)), headers=etag(partner.version))
 
 
 @patch(
@@ -98,21 +97,7 @@ async def change_partner(
     changes = {field: value for field, value in msgspec.structs.asdict(data).items() if value is not UNSET}
     async with database.system_transaction() as db:
         partner = await queries.change(db, partner_id, changes, version_of(if_match))
-    return Response(Written("Partner updated successfully", _partner(partner)), headers=etag(partner.version))
-
-
-def _partner(partner: queries.Partner) -> Partner:
-    return Partner(
-        partner_id=partner.partner_id,
-        company=partner.company,
-        contact=partner.contact,
-        email=partner.email,
-        phone=partner.phone,
-        website=partner.website,
-        active=partner.active,
-        created_at=timestamp(partner.created_at),
-        updated_at=timestamp(partner.updated_at),
-    )
+    return Response(Written("Partner updated successfully", Partner.of(partner)), headers=etag(partner.version))
 
 
 router = Router(

@@ -3,7 +3,6 @@
 Every list is PUT as an upsert of what is sent, and what GET shows can be PUT back as it is.
 """
 
-import msgspec
 from litestar import Router, get, put
 from litestar.params import JSONBody
 
@@ -22,7 +21,6 @@ from officepro.practices.furnish import (
 )
 from officepro.practices.lists import ImpossibleSetUp
 from officepro.practices.queries import UnknownPractice
-from officepro.practices.setup import Room as RoomRecord
 from officepro.practices.shapes import (
     Provider,
     PutProvider,
@@ -51,7 +49,7 @@ from officepro.practices.shapes import (
 async def list_providers(practice: ThePractice, database: TheDatabase) -> Listed[Provider]:
     """All of them, by id, also those that are not active."""
     async with database.practice(practice.practice_id) as db:
-        return listed([_provider(one) for one in await furnish.providers(db, practice.practice_id)])
+        return listed([Provider.of(one) for one in await furnish.providers(db, practice.practice_id)])
 
 
 @put(
@@ -75,7 +73,7 @@ async def put_providers(
     given = [sent(item, id="provider_id") for item in data]
     async with database.practice_transaction(practice.practice_id) as db:
         changed = await furnish.put_providers(db, practice.practice_id, given)
-    return Written("Providers saved successfully", [_provider(one) for one in changed])
+    return Written("Providers saved successfully", [Provider.of(one) for one in changed])
 
 
 @get(
@@ -90,7 +88,7 @@ async def put_providers(
 async def list_rooms(practice: ThePractice, database: TheDatabase) -> Listed[Room]:
     """All of them, by id, also those that are not active."""
     async with database.practice(practice.practice_id) as db:
-        return listed([_room(one) for one in await furnish.rooms(db, practice.practice_id)])
+        return listed([Room.of(one) for one in await furnish.rooms(db, practice.practice_id)])
 
 
 @put(
@@ -112,7 +110,7 @@ async def put_rooms(data: JSONBody[list[PutRoom]], practice: ThePractice, databa
     given = [sent(item, id="room_id") for item in data]
     async with database.practice_transaction(practice.practice_id) as db:
         changed = await furnish.put_rooms(db, practice.practice_id, given)
-    return Written("Rooms saved successfully", [_room(one) for one in changed])
+    return Written("Rooms saved successfully", [Room.of(one) for one in changed])
 
 
 @get(
@@ -141,7 +139,7 @@ async def put_rooms(data: JSONBody[list[PutRoom]], practice: ThePractice, databa
 async def list_visit_types(practice: ThePractice, database: TheDatabase) -> Listed[VisitType]:
     """All of them, by name, also those that are not active."""
     async with database.practice(practice.practice_id) as db:
-        return listed([_visit_type(one) for one in await furnish.visit_types(db, practice.practice_id)])
+        return listed([VisitType.of(one) for one in await furnish.visit_types(db, practice.practice_id)])
 
 
 @put(
@@ -178,7 +176,7 @@ async def put_visit_types(
     given = [sent(item, providers="provider_ids", resources="room_ids") for item in data]
     async with database.practice_transaction(practice.practice_id) as db:
         changed = await furnish.put_visit_types(db, practice.practice_id, given)
-    return Written("Visit types saved successfully", [_visit_type(one) for one in changed])
+    return Written("Visit types saved successfully", [VisitType.of(one) for one in changed])
 
 
 @get(
@@ -193,7 +191,7 @@ async def put_visit_types(
 async def list_tags(practice: ThePractice, database: TheDatabase) -> Listed[Tag]:
     """All of them, by name."""
     async with database.practice(practice.practice_id) as db:
-        return listed([Tag(one.tag_id, one.tag) for one in await furnish.tags(db, practice.practice_id)])
+        return listed([Tag.of(one) for one in await furnish.tags(db, practice.practice_id)])
 
 
 @put(
@@ -212,19 +210,7 @@ async def put_tags(data: JSONBody[list[PutTag]], practice: ThePractice, database
     given = [sent(item, id="tag_id") for item in data]
     async with database.practice_transaction(practice.practice_id) as db:
         changed = await furnish.put_tags(db, practice.practice_id, given)
-    return Written("Tags saved successfully", [Tag(one.tag_id, one.tag) for one in changed])
-
-
-def _provider(provider: furnish.Provider) -> Provider:
-    return Provider(*msgspec.structs.astuple(provider))
-
-
-def _room(room: RoomRecord) -> Room:
-    return Room(*msgspec.structs.astuple(room))
-
-
-def _visit_type(visit_type: furnish.VisitType) -> VisitType:
-    return VisitType(*msgspec.structs.astuple(visit_type))
+    return Written("Tags saved successfully", [Tag.of(one) for one in changed])
 
 
 router = Router(

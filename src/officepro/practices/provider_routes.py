@@ -8,7 +8,6 @@ from officepro.access.asked import TheDatabase
 from officepro.access.guards import requires_admin
 from officepro.foundation.answers import Listed, Written, listed
 from officepro.foundation.documented import documented
-from officepro.foundation.local_time import written
 from officepro.foundation.parameters import PathId
 from officepro.practices import hours, week
 from officepro.practices.asked import PRACTICE_PROVIDED, ThePractice
@@ -23,8 +22,6 @@ from officepro.practices.hours import (
 from officepro.practices.lists import ImpossibleSetUp
 from officepro.practices.queries import UnknownPractice
 from officepro.practices.shapes import (
-    WEEKDAYS,
-    ClockMinute,
     Deleted,
     ExtraHours,
     Hours,
@@ -52,7 +49,7 @@ from officepro.practices.shapes import (
 async def list_hours(provider_id: PathId, practice: ThePractice, database: TheDatabase) -> Listed[Hours]:
     """The week on the practice's clocks."""
     async with database.practice(practice.practice_id) as db:
-        return listed([_hours(span) for span in await hours.week_of(db, practice.practice_id, provider_id)])
+        return listed([Hours.of(span) for span in await hours.week_of(db, practice.practice_id, provider_id)])
 
 
 @put(
@@ -77,19 +74,10 @@ async def put_hours(
     provider_id: PathId, data: JSONBody[list[PutHours]], practice: ThePractice, database: TheDatabase
 ) -> Written[list[Hours]]:
     """The week is one value: hours that are not in the list are no longer worked. Visits stay as they are booked."""
-    spans = [
-        week.Span(
-            WEEKDAYS.index(item.weekday),
-            item.start,
-            week.end_of(item.start, item.end),
-            item.valid_from,
-            item.valid_until,
-        )
-        for item in data
-    ]
+    spans = [item.span for item in data]
     async with database.practice_transaction(practice.practice_id) as db:
         now = await hours.put_week(db, practice.practice_id, provider_id, spans)
-    return Written("Hours saved successfully", [_hours(span) for span in now])
+    return Written("Hours saved successfully", [Hours.of(span) for span in now])
 
 
 @get(
@@ -108,7 +96,7 @@ async def list_times_off(provider_id: PathId, practice: ThePractice, database: T
     """All of it, by start, in the practice's local time."""
     async with database.practice(practice.practice_id) as db:
         found = await hours.times_off(db, practice.practice_id, provider_id)
-    return listed([_time_off(one, practice.time_zone) for one in found])
+    return listed([TimeOff.of(one, practice.time_zone) for one in found])
 
 
 @put(
@@ -135,7 +123,7 @@ async def put_times_off(
     ]
     async with database.practice_transaction(practice.practice_id) as db:
         changed = await hours.put_times_off(db, practice.practice_id, provider_id, practice.time_zone, given)
-    return Written("Time off saved successfully", [_time_off(one, practice.time_zone) for one in changed])
+    return Written("Time off saved successfully", [TimeOff.of(one, practice.time_zone) for one in changed])
 
 
 @delete(
@@ -170,7 +158,7 @@ async def list_extra_hours(provider_id: PathId, practice: ThePractice, database:
     """All of them, by date."""
     async with database.practice(practice.practice_id) as db:
         found = await hours.extra_openings(db, practice.practice_id, provider_id)
-    return listed([_extra_hours(one) for one in found])
+    return listed([ExtraHours.of(one) for one in found])
 
 
 @put(
@@ -197,7 +185,7 @@ async def put_extra_hours(
     ]
     async with database.practice_transaction(practice.practice_id) as db:
         changed = await hours.put_extra_openings(db, practice.practice_id, provider_id, given)
-    return Written("Extra hours saved successfully", [_extra_hours(one) for one in changed])
+    return Written("Extra hours saved successfully", [ExtraHours.of(one) for one in changed])
 
 
 @delete(
@@ -217,26 +205,6 @@ async def delete_extra_hours(
     async with database.practice_transaction(practice.practice_id) as db:
         await hours.remove_extra_opening(db, practice.practice_id, provider_id, extra_hours_id)
     return Written("Extra hours deleted successfully", Deleted(extra_hours_id))
-
-
-def _hours(span: week.Span) -> Hours:
-    return Hours(
-        WEEKDAYS[span.weekday],
-        ClockMinute.written(span.starts_minute),
-        ClockMinute.written(span.ends_minute),
-        span.valid_from.isoformat() if span.valid_from else None,
-        span.valid_until.isoformat() if span.valid_until else None,
-    )
-
-
-def _time_off(time_off: hours.TimeOff, time_zone: str) -> TimeOff:
-    starts, ends = written(time_zone, time_off.starts_at), written(time_zone, time_off.ends_at)
-    return TimeOff(time_off.time_off_id, starts, ends, time_off.reason)
-
-
-def _extra_hours(extra: hours.ExtraOpening) -> ExtraHours:
-    starts, ends = ClockMinute.written(extra.starts_minute), ClockMinute.written(extra.ends_minute)
-    return ExtraHours(extra.extra_opening_id, extra.day.isoformat(), starts, ends)
 
 
 router = Router(

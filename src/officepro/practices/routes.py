@@ -6,7 +6,6 @@ from litestar.params import JSONBody
 from officepro.access.asked import TheDatabase, TheOnce
 from officepro.access.guards import requires_admin
 from officepro.foundation.answers import One, Paged, Written
-from officepro.foundation.clock import timestamp
 from officepro.foundation.documented import ETAG, documented
 from officepro.foundation.etags import etag, version_of
 from officepro.foundation.paging import DEFAULT_LIMIT, Page, paged
@@ -45,7 +44,7 @@ async def list_practices(
     asked = Page(page, limit)
     async with database.system() as db:
         found, total = await queries.practices(db, asked)
-    return paged([_practice(one) for one in found], asked, total)
+    return paged([Practice.of(one) for one in found], asked, total)
 
 
 @post(
@@ -63,7 +62,7 @@ async def create_practice(data: JSONBody[NewPractice], once: TheOnce) -> Respons
     """The practice is empty: its providers, rooms and visit types follow."""
     async with once.system_transaction() as db:
         practice = await queries.establish(db, queries.NewPractice(**sent(data, timezone="time_zone")))
-        answer = await once.settled(db, Written("Practice created successfully", _practice(practice)))
+        answer = await once.settled(db, Written("Practice created successfully", Practice.of(practice)))
     return Response(answer, headers=etag(practice.version))
 
 
@@ -81,7 +80,7 @@ async def get_practice(practicepass: PathText, database: TheDatabase) -> Respons
     """Its version moves with every change to the set-up."""
     async with database.system() as db:
         practice = await queries.practice_named(db, practicepass)
-    return Response(One(_practice(practice)), headers=etag(practice.version))
+    return Response(One(Practice.of(practice)), headers=etag(practice.version))
 
 
 @patch(
@@ -101,21 +100,7 @@ async def change_practice(
     async with database.system_transaction() as db:
         changes = sent(data, timezone="time_zone")
         practice = await queries.change(db, practicepass, changes, version_of(if_match))
-    return Response(Written("Practice updated successfully", _practice(practice)), headers=etag(practice.version))
-
-
-def _practice(practice: queries.Practice) -> Practice:
-    return Practice(
-        practicepass=practice.practicepass,
-        name=practice.name,
-        timezone=practice.time_zone,
-        slot_minutes=practice.slot_minutes,
-        minimum_notice_minutes=practice.minimum_notice_minutes,
-        booking_horizon_days=practice.booking_horizon_days,
-        active=practice.active,
-        created_at=timestamp(practice.created_at),
-        updated_at=timestamp(practice.updated_at),
-    )
+    return Response(Written("Practice updated successfully", Practice.of(practice)), headers=etag(practice.version))
 
 
 router = Router(

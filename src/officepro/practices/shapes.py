@@ -1,27 +1,27 @@
 """Practices and their set-up on the wire. (API.md: Admin endpoints)"""
 
-import re
-from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from officepro.foundation.clock import timestamp
+from officepro.foundation.local_time import written
 from officepro.foundation.wire import (
-    EARLIEST_YEAR,
-    LATEST_YEAR,
     MINUTES_OF_DAY,
     Label,
     LocalDate,
-    Moment,
     Name,
     RecordId,
     Text100,
     Text200,
     Text500,
 )
+from officepro.practices import furnish, hours, queries, setup
 from officepro.practices.furnish import MAXIMUM_PROVIDERS, MAXIMUM_ROOMS
 from officepro.practices.queries import PRACTICEPASS_FORM
+from officepro.practices.times import ClockMinute, LocalDateTime
+from officepro.practices.week import Span, end_of
 
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -32,63 +32,6 @@ SlotMinutes = Annotated[int, Meta(ge=1, le=MINUTES_OF_DAY, description="Visits s
 NoticeMinutes = Annotated[int, Meta(ge=0, le=525_600, description="How long before its start a visit is booked.")]
 HorizonDays = Annotated[int, Meta(ge=1, le=3650, description="How many days ahead a visit is booked; null: any.")]
 BufferMinutes = Annotated[int, Meta(ge=0, le=240)]
-
-_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:00)?")
-_LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
-
-
-class ClockMinute(int):
-    """A whole minute of the day, `HH:MM`, as minutes since midnight."""
-
-    json_schema: ClassVar[dict[str, Any]] = {
-        "type": "string",
-        "pattern": f"^{_CLOCK.pattern}$",
-        "examples": ["09:00"],
-    }
-
-    @classmethod
-    def parse(cls, text: object) -> "ClockMinute":
-        if not isinstance(text, str) or not _CLOCK.fullmatch(text):
-            raise ValueError("must be a time of day in whole minutes as HH:MM, 00:00 to 23:59")
-        return cls(int(text[:2]) * 60 + int(text[3:5]))
-
-    @staticmethod
-    def written(minute: int) -> str:
-        return f"{minute // 60 % 24:02}:{minute % 60:02}"
-
-
-class LocalDateTime(datetime):
-    """A time on the practice's clocks, `YYYY-MM-DDTHH:MM:SS`, without an offset; or an instant as RFC 3339."""
-
-    json_schema: ClassVar[dict[str, Any]] = {
-        "type": "string",
-        "description": "On the practice's clocks (YYYY-MM-DDTHH:MM:SS), or with an offset (RFC 3339).",
-        "examples": ["2026-03-09T09:00:00"],
-    }
-
-    @classmethod
-    def parse(cls, text: object) -> "LocalDateTime":
-        if not isinstance(text, str) or not _LOCAL.fullmatch(text):
-            return cls._of_moment(text)
-        try:
-            local = cls.fromisoformat(text)
-        except ValueError:
-            raise ValueError(f"{text} is not a time of the calendar") from None
-        if not EARLIEST_YEAR <= local.year <= LATEST_YEAR:
-            raise ValueError(f"must be a time of the years {EARLIEST_YEAR} to {LATEST_YEAR}")
-        return local
-
-    @classmethod
-    def _of_moment(cls, text: object) -> "LocalDateTime":
-        try:
-            moment = Moment.parse(text)
-        except ValueError as error:
-            if "RFC 3339" not in str(error):
-                raise
-            raise ValueError(
-                "must be a time of the practice as YYYY-MM-DDTHH:MM:SS, or an instant with an offset as RFC 3339"
-            ) from None
-        return cls.combine(moment.date(), moment.timetz())
 
 
 class NewPractice(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -127,6 +70,20 @@ class Practice(msgspec.Struct, rename="camel"):
     created_at: str
     updated_at: str
 
+    @classmethod
+    def of(cls, practice: queries.Practice) -> "Practice":
+        return cls(
+            practicepass=practice.practicepass,
+            name=practice.name,
+            timezone=practice.time_zone,
+            slot_minutes=practice.slot_minutes,
+            minimum_notice_minutes=practice.minimum_notice_minutes,
+            booking_horizon_days=practice.booking_horizon_days,
+            active=practice.active,
+            created_at=timestamp(practice.created_at),
+            updated_at=timestamp(practice.updated_at),
+        )
+
 
 class PutProvider(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Without an id, or with one that is not known, a new provider; else what is left out stays as it is."""
@@ -147,6 +104,10 @@ class Provider(msgspec.Struct, rename="camel"):
     specialty: str
     active: bool
 
+    @classmethod
+    def of(cls, provider: furnish.Provider) -> "Provider":
+        return cls(*msgspec.structs.astuple(provider))
+
 
 class PutRoom(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Without an id, or with one that is not known, a new room; else what is left out stays as it is."""
@@ -162,6 +123,10 @@ class Room(msgspec.Struct, rename="camel"):
     id: int
     name: str
     active: bool
+
+    @classmethod
+    def of(cls, room: setup.Room) -> "Room":
+        return cls(*msgspec.structs.astuple(room))
 
 
 class PutVisitType(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -190,6 +155,10 @@ class VisitType(msgspec.Struct, rename="camel"):
     minimum_notice_minutes: int | None
     booking_horizon_days: int | None
 
+    @classmethod
+    def of(cls, visit_type: furnish.VisitType) -> "VisitType":
+        return cls(*msgspec.structs.astuple(visit_type))
+
 
 class PutTag(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """With an id, that tag gets this name; without, there is a tag of this name afterwards."""
@@ -204,6 +173,10 @@ class Tag(msgspec.Struct, rename="camel"):
     id: int
     tag: str
 
+    @classmethod
+    def of(cls, tag: furnish.Tag) -> "Tag":
+        return cls(tag.tag_id, tag.tag)
+
 
 class PutHours(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """A span of a provider's week. An end that is not after the start is the next day's; 00:00 is midnight."""
@@ -214,6 +187,12 @@ class PutHours(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     valid_from: LocalDate | None = None
     valid_until: LocalDate | None = None
 
+    @property
+    def span(self) -> Span:
+        return Span(
+            WEEKDAYS.index(self.weekday), self.start, end_of(self.start, self.end), self.valid_from, self.valid_until
+        )
+
 
 class Hours(msgspec.Struct, rename="camel"):
     """A span of a provider's week, on the days from `validFrom` to `validUntil`, both inclusive."""
@@ -223,6 +202,16 @@ class Hours(msgspec.Struct, rename="camel"):
     end: str
     valid_from: str | None
     valid_until: str | None
+
+    @classmethod
+    def of(cls, span: Span) -> "Hours":
+        return cls(
+            WEEKDAYS[span.weekday],
+            ClockMinute.written(span.starts_minute),
+            ClockMinute.written(span.ends_minute),
+            span.valid_from.isoformat() if span.valid_from else None,
+            span.valid_until.isoformat() if span.valid_until else None,
+        )
 
 
 class PutTimeOff(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -242,6 +231,11 @@ class TimeOff(msgspec.Struct, rename="camel"):
     end: str
     reason: str
 
+    @classmethod
+    def of(cls, time_off: hours.TimeOff, time_zone: str) -> "TimeOff":
+        starts, ends = written(time_zone, time_off.starts_at), written(time_zone, time_off.ends_at)
+        return cls(time_off.time_off_id, starts, ends, time_off.reason)
+
 
 class PutExtraHours(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """With an id, those extra hours are changed; without, there are extra hours of this span afterwards."""
@@ -259,6 +253,11 @@ class ExtraHours(msgspec.Struct, rename="camel"):
     date: str
     start: str
     end: str
+
+    @classmethod
+    def of(cls, extra: hours.ExtraOpening) -> "ExtraHours":
+        starts, ends = ClockMinute.written(extra.starts_minute), ClockMinute.written(extra.ends_minute)
+        return cls(extra.extra_opening_id, extra.day.isoformat(), starts, ends)
 
 
 class Deleted(msgspec.Struct, rename="camel"):

@@ -1,0 +1,124 @@
+"""What the commands of an operator have in common: a database to work on, input checked as the API checks it, and
+answers as a table for people or as JSON for programs."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from officepro.cli.house import CommandError, open_house, read_settings
+from officepro.foundation import embedded
+from officepro.foundation.database import Database, Mode
+from officepro.foundation.errors import Fault, OfficeProError
+from officepro.foundation.input import read_body
+from officepro.foundation.paging import MAXIMUM_LIMIT, Page
+from officepro.foundation.wire import encode
+from officepro.migrations.run import newest_revision
+from officepro.settings import Settings
+
+CONNECTIONS = 2
+PIPED_WIDTH = 200  # characters of a table that goes to a file or another program
+
+Answer = TypeVar("Answer")
+Shape = TypeVar("Shape")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON, as the API does.")]
+PageNumber = Annotated[int, typer.Option("--page", min=1, help=f"The page, of {MAXIMUM_LIMIT} rows each.")]
+
+
+def in_database(work: Callable[[Database], Awaitable[Answer]]) -> Answer:
+    """Raises CommandError, SettingsError, EmbeddedError, OfficeProError."""
+    settings = read_settings()
+    if settings.is_embedded and embedded.running(settings.data_dir) is None:
+        raise CommandError(f"The database in {settings.data_dir} is not running: start it with make run.")
+    with open_house(settings) as house, _faults_told():
+        return asyncio.run(_connected(house.settings, work))
+
+
+async def _connected(settings: Settings, work: Callable[[Database], Awaitable[Answer]]) -> Answer:
+    database = await Database.connect(
+        settings.database_url,
+        mode=Mode(settings.database_mode),
+        pool_size=min(CONNECTIONS, settings.database_pool_size),
+    )
+    try:
+        if await database.revision() != newest_revision():
+            raise CommandError("The database has another revision than this officepro: run officepro migrate first.")
+        return await work(database)
+    finally:
+        await database.close()
+
+
+def checked(shape: type[Shape], given: Mapping[str, Any]) -> Shape:
+    """The options as the API would read them; those that are None were not given. Raises CommandError."""
+    with _faults_told():
+        return read_body(encode({name: value for name, value in given.items() if value is not None}), shape)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    """Every fault by the name of its option: `body.slotMinutes` is --slot-minutes."""
+    try:
+        yield
+    except OfficeProError as error:
+        faults: Sequence[Fault] = error.members.get("errors", ())
+        if not faults:
+            raise
+        raise CommandError("\n".join(["this cannot be:", *map(_told, faults)])) from None
+
+
+def _told(fault: Fault) -> str:
+    field = re.sub(r"\[\d+\]", "", fault.location.removeprefix("body."))
+    option = {"scopes": "scope"}.get(field, re.sub(r"(?=[A-Z])", "-", field).lower())
+    return f"  {option}: {fault.message}"
+
+
+def show(record: msgspec.Struct) -> None:
+    """One record, a field on each line."""
+    table = Table(show_header=False, box=None)
+    for name, value in msgspec.to_builtins(record).items():
+        table.add_row(Text(name, style="bold"), _cell(value))
+    _console().print(table)
+
+
+def show_all(records: Sequence[msgspec.Struct], columns: Sequence[str], title: str | None = None) -> None:
+    """A row for each record, with these of its fields."""
+    table = Table(*columns, title=title, title_justify="left")
+    for record in records:
+        fields = msgspec.to_builtins(record)
+        table.add_row(*(_cell(fields[column]) for column in columns))
+    _console().print(table)
+
+
+def show_page(records: Sequence[msgspec.Struct], columns: Sequence[str], page: Page, total: int) -> None:
+    show_all(records, columns)
+    if total > len(records):
+        typer.echo(f"page {page.number}, {len(records)} of {total}; --page {page.number + 1} shows the next")
+
+
+def show_json(answer: object) -> None:
+    typer.echo(msgspec.json.format(encode(answer), indent=2))
+
+
+def _cell(value: object) -> Text:
+    match value:
+        case None | "":
+            return Text("-")
+        case bool():
+            return Text("yes" if value else "no")
+        case list():
+            return Text(", ".join(map(str, value)))
+        case _:
+            return Text(str(value))
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=PIPED_WIDTH)
