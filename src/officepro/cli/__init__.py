@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from officepro.cli import migrate, run, serve, settings, worker
+from officepro.cli import demo, migrate, run, serve, settings, worker
 from officepro.cli.house import CommandError
 from officepro.cli.key import key
 from officepro.cli.partner import partner
@@ -28,6 +28,7 @@ app.command("run")(run.run)
 app.command("serve")(serve.serve)
 app.command("worker")(worker.work)
 app.command("migrate")(migrate.migrate)
+app.command("demo")(demo.demo)
 app.command("settings")(settings.settings)
 app.add_typer(practice, name="practice")
 app.add_typer(partner, name="partner")
