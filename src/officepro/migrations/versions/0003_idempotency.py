@@ -21,5 +21,8 @@ def upgrade() -> None:
             CONSTRAINT idempotency_once PRIMARY KEY (practice_id, api_key_id, route, idempotency_key)
         );
         CREATE INDEX idempotency_by_age ON idempotency (practice_id, created_at);
-        SELECT raise_wall('idempotency', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT, UPDATE, DELETE');
+        SELECT raise_wall('idempotency', 'SELECT, INSERT, UPDATE, DELETE');
+        -- Answers are kept as they were, people and all: the role over all practices sees only what belongs to none.
+        CREATE POLICY no_practice ON idempotency TO officepro_system USING (practice_id = 0);
+        GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency TO officepro_system;
     """)
