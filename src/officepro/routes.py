@@ -4,16 +4,24 @@ from litestar.router import Router
 
 from officepro.access.routes import router as authentication
 from officepro.documentation.routes import router as documentation
+from officepro.knowledge.routes import administration as knowledge_administration
+from officepro.knowledge.routes import router as knowledge
+from officepro.me.routes import router as me
 from officepro.partners.key_routes import router as keys
 from officepro.partners.routes import router as partners
 from officepro.practices.list_routes import router as practice_lists
 from officepro.practices.provider_routes import router as provider_hours
 from officepro.practices.routes import router as practices
+from officepro.products.routes import router as products
+from officepro.products.routes import vendors
 from officepro.prospects.routes import router as prospects
+from officepro.requests.routes import administration as access_request_administration
+from officepro.requests.routes import router as access_requests
 from officepro.scheduling.availability import router as availability
 from officepro.scheduling.visit_routes import router as visits
 from officepro.service import router as service
 from officepro.tags.routes import router as tags
+from officepro.tickets.routes import router as tickets
 
 ROUTERS: list[Router] = [
     authentication,
@@ -26,6 +34,14 @@ ROUTERS: list[Router] = [
     partners,
     keys,
     visits,
+    products,
+    vendors,
+    knowledge,
+    knowledge_administration,
+    tickets,
+    me,
+    access_requests,
+    access_request_administration,
     service,
     documentation,
 ]

@@ -155,6 +155,10 @@ class Gate:
             self._count_failure(address)
             raise InvalidAdminSecret
 
+    def spend(self, limit: Limit, subject: str) -> Standing:
+        """Take one of a limit that another room sets."""
+        return self._limiter.spend(limit, subject)
+
     async def flush_use(self) -> None:
         """Write down when the keys were last used; called every few seconds."""
         used, self._used = self._used, {}

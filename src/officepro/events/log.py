@@ -11,7 +11,7 @@ import msgspec
 from officepro.foundation.database import Connection
 from officepro.foundation.wire import encode_hook
 
-# Each event of ours, and the webhook scope that it belongs to.
+# Each event of ours, and the scope that it belongs to: a webhook's, or Tickets, which can only be pulled.
 EVENTS = {
     "patient.created": "Patients",
     "patient.updated": "Patients",
@@ -20,6 +20,9 @@ EVENTS = {
     "visit.booked": "Encounters",
     "visit.rescheduled": "Encounters",
     "visit.cancelled": "Encounters",
+    "ticket.created": "Tickets",
+    "ticket.updated": "Tickets",
+    "ticket.commented": "Tickets",
 }
 
 _encoder = msgspec.json.Encoder(enc_hook=encode_hook)
@@ -55,3 +58,8 @@ async def record(db: Connection, practice_id: int, event: str, entity_id: int, d
     text = _encoder.encode(data).decode()
     log_id: int = await db.fetchval(_RECORD, practice_id, EVENTS[event], event, entity_id, text)
     return log_id
+
+
+def event_id(practice_id: int, log_id: int) -> str:
+    """The name by which a receiver knows an event again, however often and by whatever way it comes."""
+    return f"evt_{practice_id}_{log_id}"

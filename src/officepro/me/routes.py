@@ -1,0 +1,94 @@
+"""My information: read and changed. (seeds: My Information)"""
+
+from litestar import Response, Router, get, patch
+from litestar.params import JSONBody
+
+from officepro.access.asked import TheCaller, TheDatabase, TheSettings
+from officepro.access.guards import any_partner
+from officepro.foundation.answers import One, Written
+from officepro.foundation.database import Row
+from officepro.foundation.documented import ETAG, documented
+from officepro.foundation.etags import etag, version_of
+from officepro.foundation.parameters import IfMatch
+from officepro.me import queries
+from officepro.me.shapes import ChangeMe, Limits, Me, MyKey
+from officepro.settings import Settings
+
+_EXAMPLE = {
+    "partnerId": 1,
+    "company": "Example Company",
+    "contact": "Jo Doe",
+    "email": "api@example.com",
+    "phone": "555-0123",
+    "website": "https://partner.example.com",
+    "createdAt": "2026-03-02T14:00:00.000Z",
+    "updatedAt": "2026-03-09T14:15:00.000Z",
+    "key": {
+        "keyId": 1,
+        "name": "Booking site",
+        "practicepass": "DemoOffice",
+        "scopes": ["Prospects", "Scheduling", "Tags"],
+        "expiresAt": None,
+        "lastUsedAt": "2026-03-09T14:14:58.000Z",
+        "createdAt": "2026-03-02T14:00:00.000Z",
+        "limits": {"requestsPerMinute": 600},
+    },
+}
+
+
+@get("/", summary="Get your partner profile", opt=documented(example_response={"data": _EXAMPLE}, answer_headers=ETAG))
+async def get_me(caller: TheCaller, database: TheDatabase, settings: TheSettings) -> Response[One[Me]]:
+    """With the key that you call with: its practice (null: all of them), scopes, expiry, last use and limits.
+    `lastUsedAt` is a few seconds behind."""
+    async with database.system() as db:
+        row = await queries.partner_and_key(db, caller.partner_id, caller.key_id)
+    return Response(One(_me(row, settings)), headers=etag(row["version"]))
+
+
+@patch(
+    "/",
+    summary="Update your partner profile",
+    opt=documented(
+        example_request={"contact": "Jo Doe", "phone": "555-0123"},
+        example_response={"message": "Profile updated successfully", "data": _EXAMPLE},
+    ),
+)
+async def change_me(
+    data: JSONBody[ChangeMe],
+    caller: TheCaller,
+    database: TheDatabase,
+    settings: TheSettings,
+    if_match: IfMatch = None,
+) -> Response[Written[Me]]:
+    """Changes the fields that are sent and leaves the rest. Names, practices and scopes of keys are the admin's."""
+    async with database.system_transaction() as db:
+        await queries.change(db, caller.partner_id, data.columns(), version_of(if_match))
+        row = await queries.partner_and_key(db, caller.partner_id, caller.key_id)
+    return Response(Written("Profile updated successfully", _me(row, settings)), headers=etag(row["version"]))
+
+
+def _me(row: Row, settings: Settings) -> Me:
+    key = MyKey(
+        row["api_key_id"],
+        row["name"],
+        row["practicepass"],
+        sorted(row["scopes"]),
+        row["expires_at"],
+        row["last_used_at"],
+        row["key_created_at"],
+        Limits(settings.rate_limit_per_minute or None),
+    )
+    return Me(
+        row["partner_id"],
+        row["company"],
+        row["contact"],
+        row["email"],
+        row["phone"],
+        row["website"],
+        row["created_at"],
+        row["updated_at"],
+        key,
+    )
+
+
+router = Router("/v1/me", guards=[any_partner], route_handlers=[get_me, change_me], tags=["My Information"])

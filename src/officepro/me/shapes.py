@@ -1,0 +1,65 @@
+"""A partner's own information on the wire. (seeds: My Information)"""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from officepro.foundation.wire import NO_NUL, Name, Text200
+
+Phone = Annotated[str, Meta(max_length=40, pattern=NO_NUL, examples=["555-0123"])]
+EMail = Annotated[
+    str, Meta(max_length=254, pattern=r"^$|^[^\s@\x00]+@[^\s@\x00]+\.[^\s@.\x00]+$", examples=["api@example.com"])
+]
+Website = Annotated[
+    str, Meta(max_length=500, pattern=r"^$|^https?://[^\s\x00]+$", examples=["https://partner.example.com"])
+]
+
+
+class ChangeMe(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What a partner may change of itself. A field that is not sent is left as it is; empty text empties it."""
+
+    company: Name | UnsetType = UNSET
+    contact: Text200 | UnsetType = UNSET
+    email: EMail | UnsetType = UNSET
+    phone: Phone | UnsetType = UNSET
+    website: Website | UnsetType = UNSET
+
+    def columns(self) -> dict[str, Any]:
+        """The columns that were sent."""
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not UNSET}
+
+
+class Limits(msgspec.Struct, rename="camel"):
+    """How much the key may ask for; null: as much as it likes."""
+
+    requests_per_minute: int | None
+
+
+class MyKey(msgspec.Struct, rename="camel"):
+    """The key behind the token. `practicepass` is null where it is good for all practices, `expiresAt` where it does
+    not expire."""
+
+    key_id: int
+    name: str
+    practicepass: str | None
+    scopes: list[str]
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    created_at: datetime
+    limits: Limits
+
+
+class Me(msgspec.Struct, rename="camel"):
+    """The partner, and the key it calls with."""
+
+    partner_id: int
+    company: str
+    contact: str
+    email: str
+    phone: str
+    website: str
+    created_at: datetime
+    updated_at: datetime
+    key: MyKey

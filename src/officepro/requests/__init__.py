@@ -1,0 +1,1 @@
+"""Requests for access: who would like a key, and what an admin said to it."""

@@ -1,0 +1,48 @@
+"""Approving and denying a request for access: each one transaction, and each but once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from officepro.access import keys
+from officepro.access.keys import Issued, NewKey
+from officepro.foundation.database import Connection, Row
+from officepro.foundation.errors import Invalid
+from officepro.requests import queries
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What an admin grants of what was asked for."""
+
+    scopes: Sequence[str] | None = None  # None: all that were requested
+    practicepass: str | None = None  # None: the one that was requested
+    every_practice: bool = False
+    expires_at: datetime | None = None
+    name: str | None = None  # None: the company's
+
+
+async def approve(db: Connection, request_id: int, terms: Terms, now: datetime) -> Issued:
+    """Makes the partner and its key. Raises UnknownAccessRequest, AccessRequestDecided, Invalid, ImpossibleKey."""
+    asked = await queries.undecided(db, request_id)
+    scopes = _narrowed(asked["scopes"], terms.scopes)
+    partner_id = await queries.create_partner(db, asked["company"], asked["contact"], asked["email"])
+    practicepass = None if terms.every_practice else terms.practicepass or asked["practice"]
+    new = NewKey(partner_id, practicepass, terms.name or asked["company"], scopes, terms.expires_at)
+    issued = await keys.issue(db, new, now)
+    await queries.approved(db, request_id, partner_id, issued.key.key_id, now)
+    return issued
+
+
+async def deny(db: Connection, request_id: int, reason: str, now: datetime) -> Row:
+    """Raises UnknownAccessRequest, AccessRequestDecided."""
+    await queries.undecided(db, request_id)
+    return await queries.denied(db, request_id, reason, now)
+
+
+def _narrowed(requested: Sequence[str], granted: Sequence[str] | None) -> list[str]:
+    if granted is None:
+        return sorted(requested)
+    if beyond := sorted(set(granted) - set(requested)):
+        raise Invalid.at("body.scopes", f"may only narrow what was requested, and {', '.join(beyond)} was not")
+    return sorted(set(granted))

@@ -1,0 +1,184 @@
+"""Requests for access: asked by anybody, decided by whoever holds the admin secret."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Router, get, post
+from litestar.params import JSONBody, QueryParameter
+from msgspec import UNSET
+
+from officepro.access.asked import TheDatabase, TheGate, TheOnce
+from officepro.access.guards import address_of, is_open, requires_admin
+from officepro.access.keys import ImpossibleKey
+from officepro.access.limits import Limit
+from officepro.foundation import clock
+from officepro.foundation.answers import Paged, Written
+from officepro.foundation.database import Row
+from officepro.foundation.documented import documented
+from officepro.foundation.errors import TooManyRequests
+from officepro.foundation.input import AnyRequest
+from officepro.foundation.paging import DEFAULT_LIMIT, Page, paged
+from officepro.foundation.parameters import PageLimit, PageNumber, PathId
+from officepro.requests import deciding, queries
+from officepro.requests.deciding import Terms
+from officepro.requests.queries import AccessRequestDecided, UnknownAccessRequest, Wish
+from officepro.requests.shapes import AccessRequest, Approve, Approved, Asked, AskForAccess, Deny, Status
+
+MAXIMUM_BODY_BYTES = 16 * 1024
+REQUESTS_PER_HOUR = Limit("access requests", 10, window_seconds=3600.0)
+
+OfStatus = Annotated[Status | None, QueryParameter(name="status", description="Only requests of this status.")]
+
+
+class TooManyAccessRequests(TooManyRequests):
+    """Too many requests for access from this network address; wait as long as Retry-After says."""
+
+    code = "too_many_access_requests"
+
+
+_WISH = {
+    "company": "Example Company",
+    "practice": "DemoOffice",
+    "contact": "Jo Doe",
+    "email": "jo@example.com",
+    "scopes": ["Prospects", "Scheduling"],
+    "purpose": "Online booking for our patients.",
+}
+_OPEN = {
+    "id": 1,
+    **_WISH,
+    "timesAsked": 1,
+    "status": "pending",
+    "reason": None,
+    "partnerId": None,
+    "keyId": None,
+    "createdAt": "2026-03-09T14:15:00.000Z",
+    "lastAskedAt": "2026-03-09T14:15:00.000Z",
+    "decidedAt": None,
+}
+
+
+@post(
+    "/",
+    summary="Ask for access",
+    status_code=202,
+    request_max_body_size=MAXIMUM_BODY_BYTES,
+    opt=documented(
+        example_request=_WISH,
+        example_response={"message": "Access requested successfully", "data": {"status": "received"}},
+        errors=[TooManyAccessRequests],
+    ),
+)
+async def ask_for_access(
+    data: JSONBody[AskForAccess], once: TheOnce, gate: TheGate, request: AnyRequest
+) -> Written[Asked]:
+    """An admin of the practice decides, and writes to the e-mail given. The answer is always the same, whatever is
+    known of company, practice or e-mail."""
+    standing = gate.spend(REQUESTS_PER_HOUR, address_of(request.scope))
+    if not standing.allowed:
+        raise TooManyAccessRequests(retry_after_seconds=standing.retry_after_seconds)
+    async with once.system_transaction() as db:
+        await queries.ask(db, Wish(**msgspec.structs.asdict(data)))
+        return await once.settled(db, Written("Access requested successfully", Asked()), status=202)
+
+
+@get(
+    "/",
+    summary="List access requests",
+    opt=documented(
+        query_example={"status": "pending"},
+        example_response={"data": [_OPEN], "count": 1, "page": 1, "limit": 25, "total": 1},
+    ),
+)
+async def list_access_requests(
+    database: TheDatabase, status: OfStatus = None, page: PageNumber = 1, limit: PageLimit = DEFAULT_LIMIT
+) -> Paged[AccessRequest]:
+    """The newest first."""
+    async with database.system() as db:
+        rows, total = await queries.some(db, status, Page(page, limit))
+    return paged([_request(row) for row in rows], Page(page, limit), total)
+
+
+@post(
+    "/{request_id:str}/approve",
+    summary="Approve an access request",
+    opt=documented(
+        path_example={"id": 1},
+        example_request={"scopes": ["Scheduling"], "practicepass": "DemoOffice"},
+        example_response={
+            "message": "Access request approved successfully",
+            "data": {
+                "id": 1,
+                "status": "approved",
+                "partnerId": 7,
+                "keyId": 9,
+                "apiKey": "opk_9_…",
+                "name": "Example Company",
+                "practicepass": "DemoOffice",
+                "scopes": ["Scheduling"],
+                "expiresAt": None,
+            },
+        },
+        errors=[UnknownAccessRequest, AccessRequestDecided, ImpossibleKey],
+    ),
+)
+async def approve_access_request(request_id: PathId, data: JSONBody[Approve], once: TheOnce) -> Written[Approved]:
+    """Makes the partner and its key at once. The key is shown in this answer only: pass it on by a safe way. Scopes may
+    only be narrowed; `practicepass` is needed where the practice requested is not one of ours by that name."""
+    terms = Terms(
+        scopes=None if data.scopes is UNSET else data.scopes,
+        practicepass=None if data.practicepass is UNSET else data.practicepass,
+        every_practice=data.practicepass is None,
+        expires_at=data.expires_at,
+        name=None if data.name is UNSET else data.name,
+    )
+    async with once.system_transaction() as db:
+        approved = Approved.of(request_id, await deciding.approve(db, request_id, terms, clock.now()))
+        answer = Written("Access request approved successfully", approved)
+        await once.settled(db, Written(answer.message, msgspec.structs.replace(approved, api_key=None)))
+    return answer
+
+
+@post(
+    "/{request_id:str}/deny",
+    summary="Deny an access request",
+    status_code=200,
+    opt=documented(
+        path_example={"id": 1},
+        example_request={"reason": "Not a partner of ours."},
+        example_response={
+            "message": "Access request denied successfully",
+            "data": {
+                **_OPEN,
+                "status": "denied",
+                "reason": "Not a partner of ours.",
+                "decidedAt": "2026-03-09T15:00:00.000Z",
+            },
+        },
+        errors=[UnknownAccessRequest, AccessRequestDecided],
+    ),
+)
+async def deny_access_request(request_id: PathId, data: JSONBody[Deny], once: TheOnce) -> Written[AccessRequest]:
+    """The reason is kept for the practice; nobody is written to."""
+    async with once.system_transaction() as db:
+        row = await deciding.deny(db, request_id, data.reason, clock.now())
+        return await once.settled(db, Written("Access request denied successfully", _request(row)), status=200)
+
+
+def _request(row: Row) -> AccessRequest:
+    return AccessRequest(*row.values())
+
+
+router = Router(
+    "/v1/access-requests",
+    guards=[is_open("who asks for a key has none yet")],
+    route_handlers=[ask_for_access],
+    tags=["Authentication"],
+)
+
+administration = Router(
+    "/v1/admin/access-requests",
+    guards=[requires_admin],
+    route_handlers=[list_access_requests, approve_access_request, deny_access_request],
+    tags=["Administration"],
+)

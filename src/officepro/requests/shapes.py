@@ -1,0 +1,115 @@
+"""Requests for access on the wire. (API.md: Partner endpoints, Admin endpoints)"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from officepro.access.keys import Issued
+from officepro.access.scopes import EVERY_SCOPE
+from officepro.foundation.wire import SOME_TEXT, Label, Moment, Name, Text2000
+
+EMail = Annotated[
+    str,
+    Meta(min_length=1, max_length=254, pattern=r"^[^\s@\x00]+@[^\s@\x00]+\.[^\s@.\x00]+$", examples=["jo@example.com"]),
+]
+# Every scope there is, spelled out for the type checker; a test holds it against access/scopes.py.
+Scope = Literal[
+    "Prospects",
+    "Tags",
+    "Providers",
+    "Scheduling",
+    "ProductPro.Products",
+    "KB",
+    "Tickets",
+    "Patients",
+    "Encounters",
+    "Claims",
+    "Payments",
+    "Documents",
+]
+Scopes = Annotated[list[Scope], Meta(min_length=1, max_length=len(EVERY_SCOPE))]
+Status = Literal["pending", "approved", "denied"]
+
+
+class AskForAccess(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Who would like a key, for which practice, and what for."""
+
+    company: Name
+    practice: Name
+    contact: Name
+    email: EMail
+    scopes: Scopes
+    purpose: Text2000 = ""
+
+
+class Asked(msgspec.Struct):
+    """The request is with an admin, who writes to the e-mail given."""
+
+    status: Literal["received"] = "received"
+
+
+class AccessRequest(msgspec.Struct, rename="camel"):
+    """A request as the admin sees it. `timesAsked` counts those that joined it while it was open."""
+
+    id: int
+    company: str
+    practice: str
+    contact: str
+    email: str
+    scopes: list[str]
+    purpose: str
+    times_asked: int
+    status: Status
+    reason: str | None
+    partner_id: int | None
+    key_id: int | None
+    created_at: datetime
+    last_asked_at: datetime
+    decided_at: datetime | None
+
+
+class Approve(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What the key is to be good for. `scopes`: some of those requested, all unless told otherwise. `practicepass`: the
+    one requested unless told otherwise; null is every practice."""
+
+    scopes: Scopes | UnsetType = UNSET
+    practicepass: Label | UnsetType | None = UNSET
+    expires_at: Moment | None = None
+    name: Name | UnsetType = UNSET
+
+
+class Approved(msgspec.Struct, rename="camel"):
+    """The new partner and its key. `apiKey` is shown this once; a repeat by Idempotency-Key shows null."""
+
+    id: int
+    status: Status
+    partner_id: int
+    key_id: int
+    api_key: str | None
+    name: str
+    practicepass: str | None
+    scopes: list[str]
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, request_id: int, issued: Issued) -> "Approved":
+        key = issued.key
+        return cls(
+            request_id,
+            "approved",
+            key.partner_id,
+            key.key_id,
+            issued.secret,
+            key.name,
+            key.practicepass,
+            sorted(key.scopes),
+            key.expires_at,
+        )
+
+
+class Deny(msgspec.Struct, forbid_unknown_fields=True):
+    """Why not."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=2000, pattern=SOME_TEXT)]

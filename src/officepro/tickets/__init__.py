@@ -1,0 +1,1 @@
+"""Tickets: what a practice and its partners work off together."""
