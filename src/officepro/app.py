@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from litestar import Litestar, Request
+from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -19,7 +19,7 @@ from officepro.access.limits import Limiter
 from officepro.access.once import Replay
 from officepro.access.tokens import Tokens
 from officepro.door import Door
-from officepro.failures import DOCUMENTATION_URL, answer_problem, answer_replay
+from officepro.failures import DOCUMENTATION_URL, answer_problem, answer_replay, methods_of
 from officepro.foundation.database import Database, Mode
 from officepro.foundation.errors import Invalid, OfficeProError
 from officepro.foundation.input import StrictJson, names_are_known
@@ -53,7 +53,7 @@ def create_inner_app(settings: Settings) -> Litestar:
         dependencies={**PROVIDED, "setups": Provide(provide_setups, sync_to_thread=False)},
         dto=StrictJson,
         return_dto=None,
-        before_request=_refuse_unknown_parameters,
+        before_request=_look_over,
         exception_handlers={
             Replay: answer_replay,
             OfficeProError: answer_problem,
@@ -104,8 +104,12 @@ async def _flush_use(gate: Gate) -> None:
             logger.warning("key use not written", extra={"cause": error.code})
 
 
-async def _refuse_unknown_parameters(request: Request[None, None, State]) -> None:
+async def _look_over(request: Request[None, None, State]) -> Response[None] | None:
+    """Before a handler: OPTIONS is answered (Litestar would leave methods out), unknown parameters are refused."""
+    if request.method == "OPTIONS":
+        return Response(None, status_code=204, headers={"Allow": ", ".join(methods_of(request))})
     if request.scope["query_string"] and not names_are_known(request, request.route_handler):
         if request.route_handler.parsed_data_field is not None:
             await request.body()
         raise Invalid([])
+    return None

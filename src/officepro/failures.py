@@ -71,7 +71,7 @@ def explained(request: AnyRequest, error: Exception) -> OfficeProError:
         case ValidationException():
             return _with_every_fault(request, Invalid([]))
         case MethodNotAllowedException():
-            return MethodNotAllowed(allow=", ".join(_methods(request)))
+            return MethodNotAllowed(allow=", ".join(methods_of(request)))
         case NotFoundException():
             return UnknownAddress()
         case HTTPException(status_code=413):
@@ -96,14 +96,12 @@ def _with_every_fault(request: AnyRequest, error: Invalid) -> Invalid:
     return Invalid([*faults, *(fault for fault in error.faults if fault not in faults)])
 
 
-def _methods(request: AnyRequest) -> list[str]:
+def methods_of(request: AnyRequest) -> list[str]:
     """The methods that the address does take."""
     path = request.scope["path"].rstrip("/") or "/"
-    found: set[str] = set()
-    for route in request.app.routes:
-        if _matches(route.path_components, path):
-            found.update(route.methods)
-    return sorted(found)
+    matching = [route for route in request.app.routes if _matches(route.path_components, path)]
+    nearest = max(matching, key=lambda route: [isinstance(part, str) for part in route.path_components], default=None)
+    return sorted(nearest.methods) if nearest else []
 
 
 def _matches(components: list[Any], path: str) -> bool:

@@ -14,7 +14,7 @@ from officepro.access.guards import is_open
 from officepro.foundation.database import Database
 from officepro.foundation.documented import documented
 from officepro.foundation.errors import OfficeProError, Unavailable
-from officepro.migrations.run import newest_revision
+from officepro.migrations.run import revisions
 
 DATABASE_ANSWERS_WITHIN_SECONDS = 2.0
 
@@ -66,11 +66,12 @@ async def _lacks(database: Database, *, is_draining: bool) -> AsyncIterator[str]
     except (OfficeProError, TimeoutError):
         yield f"the database does not answer within {DATABASE_ANSWERS_WITHIN_SECONDS:g} seconds"
         return
-    if revision != _newest_revision():
-        yield f"the database is at revision {revision or 'none'} instead of {_newest_revision()}"
+    # A revision that is unknown here is a newer version's, whose migration runs before it is deployed everywhere.
+    if revision is None or (revision in _revisions() and revision != _revisions()[0]):
+        yield f"the database is at revision {revision or 'none'} instead of {_revisions()[0]}"
 
 
-_newest_revision = cache(newest_revision)  # it reads every revision's file
+_revisions = cache(revisions)  # it reads every revision's file
 
 
 router = Router(

@@ -50,8 +50,18 @@ async def test_without_its_database_it_is_not_ready(house: House, inner_app: Lit
 
 
 async def test_with_another_schema_than_its_own_it_is_not_ready(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "_newest_revision", lambda: "9999")
+    known = service._revisions()
+    monkeypatch.setattr(service, "_revisions", lambda: ["9999", *known])
     answer = await house.stranger.get("/readyz")
 
     assert answer.status_code == 503
     assert answer.json()["missing"][0].endswith("instead of 9999")
+
+
+async def test_a_newer_version_s_schema_does_not_stop_this_one(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = service._revisions()[1:]
+    monkeypatch.setattr(service, "_revisions", lambda: older)
+
+    assert (await house.stranger.get("/readyz")).status_code == 200

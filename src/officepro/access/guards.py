@@ -57,6 +57,10 @@ class IsOpen:
         return None
 
 
+class PageGuard:
+    """What stands before a page of the portal: a session, which the API does not know. The portal has its own."""
+
+
 Guard = Requires | RequiresAdmin | IsOpen
 requires = Requires
 any_partner = Requires(None)

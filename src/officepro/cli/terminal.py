@@ -20,7 +20,7 @@ from officepro.foundation.errors import Fault, OfficeProError
 from officepro.foundation.input import read_body
 from officepro.foundation.paging import MAXIMUM_LIMIT, Page
 from officepro.foundation.wire import encode
-from officepro.migrations.run import newest_revision
+from officepro.migrations.run import revisions
 from officepro.settings import Settings
 
 CONNECTIONS = 2
@@ -49,7 +49,7 @@ async def _connected(settings: Settings, work: Callable[[Database], Awaitable[An
         pool_size=min(CONNECTIONS, settings.database_pool_size),
     )
     try:
-        if await database.revision() != newest_revision():
+        if await database.revision() != revisions()[0]:
             raise CommandError("The database has another revision than this officepro: run officepro migrate first.")
         return await work(database)
     finally:

@@ -25,10 +25,9 @@ class MigrationRefused(OfficeProError):
     code = "migration_refused"
 
 
-def newest_revision() -> str:
-    revision = ScriptDirectory.from_config(_configuration()).get_current_head()
-    assert revision is not None
-    return revision
+def revisions() -> list[str]:
+    """All that this version knows, the newest first."""
+    return [found.revision for found in ScriptDirectory.from_config(_configuration()).walk_revisions()]
 
 
 def migrate(owner_url: str, application_login: str | None = None) -> str:
@@ -54,10 +53,9 @@ def migrate(owner_url: str, application_login: str | None = None) -> str:
 
 def _upgrade(connection: sqlalchemy.Connection) -> None:
     configuration = _configuration()
-    known = {revision.revision for revision in ScriptDirectory.from_config(configuration).walk_revisions()}
     current = MigrationContext.configure(connection).get_current_revision()
     connection.commit()
-    if current is not None and current not in known:
+    if current is not None and current not in revisions():
         raise MigrationRefused(
             f"The database is at revision {current}, which this version of officepro does not know: "
             "it was migrated by a newer version. Nothing was changed."

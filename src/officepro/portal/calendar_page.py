@@ -21,7 +21,7 @@ from officepro.practices.setup import Provider, Setup
 from officepro.scheduling import queries as scheduling
 from officepro.scheduling.diary import Diary, TheSetups, Wanted, known_setup, open_diary, today
 from officepro.scheduling.openings import roomless_starts, start_times
-from officepro.scheduling.wall_clock import time_text
+from officepro.scheduling.wall_clock import Clock, time_text
 
 DEFAULT_MINUTES = 30
 
@@ -132,13 +132,14 @@ def _monday(setup: Setup, text: str) -> date:
 
 
 async def _busy(db: Connection, diary: Diary, provider: Provider) -> dict[date, list[str]]:
-    rows = await scheduling.schedule(
-        db, diary.setup.practice_id, provider.provider_id, diary.window.first, diary.window.last, None
-    )
+    clock = Clock(diary.setup.zone)
+    begins, ends = clock.day_begins(diary.window.first), clock.day_begins(diary.window.last + timedelta(days=1))
+    rows = await scheduling.schedule(db, diary.setup.practice_id, provider.provider_id, begins, ends, None)
     busy: dict[date, list[str]] = {}
     for row in rows:
-        ends = row["local_start"] + timedelta(minutes=row["minutes"])
-        busy.setdefault(row["local_start"].date(), []).append(f"{row['local_start']:%H:%M}–{ends:%H:%M}")
+        starts = clock.local(row["starts_at"])
+        stops = clock.local(row["starts_at"] + timedelta(minutes=row["minutes"]))
+        busy.setdefault(starts.date(), []).append(f"{starts:%H:%M}–{stops:%H:%M}")
     return busy
 
 

@@ -16,7 +16,7 @@ from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler
 from markupsafe import Markup, escape
 
-from officepro.access.guards import is_open
+from officepro.access.guards import PageGuard, is_open
 from officepro.foundation.clock import now
 from officepro.foundation.database import Database
 from officepro.foundation.errors import Forbidden, NotFound, OfficeProError
@@ -71,7 +71,7 @@ class WrongForm(Forbidden):
     code = "form_out_of_date"
 
 
-class SignedIn:
+class SignedIn(PageGuard):
     """A guard: somebody who is signed in, and is an admin where the page is the admin's."""
 
     def __init__(self, *, admin: bool = False, scope: str | None = None) -> None:

@@ -16,6 +16,7 @@ from officepro.access.scopes import PROSPECTS
 from officepro.foundation import clock
 from officepro.foundation.answers import One, Paged, Written
 from officepro.foundation.database import Connection, Row
+from officepro.foundation.documented import ETAG, documented
 from officepro.foundation.errors import Invalid
 from officepro.foundation.etags import StaleVersion, etag, version_of
 from officepro.foundation.paging import DEFAULT_LIMIT, MAXIMUM_TOTAL, Page, paged
@@ -28,7 +29,16 @@ from officepro.prospects.tokens import searched, tokens_of
 
 MAXIMUM_BODY_BYTES = 2 * 1024 * 1024  # a picture of 1 MiB in base64, and the other fields
 FIELDS_OF_A_LIST = len(queries.COLUMNS) + 3  # the number of the patient before them, two times behind
-_IDENTIFYING = ("first_name", "last_name", "full_name", "nick_name", "email", "phone", "cell_phone", "sms_phone")
+_IDENTIFYING = {
+    "first_name": "FirstName",
+    "last_name": "LastName",
+    "full_name": "FullName",
+    "nick_name": "NickName",
+    "email": "EMail",
+    "phone": "Phone",
+    "cell_phone": "CellPhone",
+    "sms_phone": "SMSPhone",
+}
 
 OnlyProspects = Annotated[bool, QueryParameter(name="prospect", description="true: only those with Prospect = 1.")]
 WornTag = Annotated[
@@ -44,7 +54,11 @@ Cursor = Annotated[
 ]
 
 
-@get("/", summary="List and search prospects")
+@get(
+    "/",
+    summary="List and search prospects",
+    opt=documented(query_example={"search": "doe", "page": 1, "limit": 25, "prospect": True}),
+)
 async def list_prospects(
     caller: TheCaller,
     database: TheDatabase,
@@ -74,7 +88,11 @@ async def list_prospects(
     return answer
 
 
-@get("/{patient_id:str}", summary="Get one prospect")
+@get(
+    "/{patient_id:str}",
+    summary="Get one prospect",
+    opt=documented(path_example={"id": 1001}, errors=[queries.UnknownProspect], answer_headers=ETAG),
+)
 async def get_prospect(patient_id: PathId, caller: TheCaller, database: TheDatabase) -> Response[One[Prospect]]:
     """With every field, the tags and the picture."""
     async with database.practice(caller.practice_id) as db:
@@ -82,7 +100,16 @@ async def get_prospect(patient_id: PathId, caller: TheCaller, database: TheDatab
     return Response(One(_with_picture(row)), headers=etag(row["version"]))
 
 
-@post("/", summary="Create a new prospect")
+@post(
+    "/",
+    summary="Create a new prospect",
+    opt=documented(
+        example_request={"FirstName": "John", "LastName": "Doe", "EMail": "john@example.com", "Phone": "555-0123"},
+        errors=[queries.UnknownProvider],
+        answer_headers=ETAG,
+        body_rules={"anyOf": [{"required": [name]} for name in _IDENTIFYING.values()]},
+    ),
+)
 async def create_prospect(
     data: JSONBody[ProspectFields], caller: TheCaller, once: TheOnce
 ) -> Response[Written[Prospect]]:
@@ -91,8 +118,7 @@ async def create_prospect(
     if not any(columns.get(name) for name in _IDENTIFYING):
         raise Invalid.at(
             "body",
-            "must say who it is: at least one of FirstName, LastName, FullName, NickName, EMail, Phone, CellPhone, "
-            "SMSPhone",
+            f"must say who it is: at least one of {', '.join(_IDENTIFYING.values())}",
         )
     _refuse_future_birth(columns)
     picture = None if data.picture is UNSET else data.picture
@@ -103,7 +129,16 @@ async def create_prospect(
     return Response(answer, headers=etag(row["version"]))
 
 
-@put("/{patient_id:str}", summary="Update an existing prospect")
+@put(
+    "/{patient_id:str}",
+    summary="Update an existing prospect",
+    opt=documented(
+        path_example={"id": 1001},
+        example_request={"NickName": "Johnny", "Gender": "m", "Prospect": 0},
+        errors=[queries.UnknownProspect, queries.UnknownProvider],
+        answer_headers=ETAG,
+    ),
+)
 async def update_prospect(
     patient_id: PathId,
     data: JSONBody[ProspectFields],
