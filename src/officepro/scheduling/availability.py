@@ -13,28 +13,40 @@ from officepro.access.scopes import PROVIDERS
 from officepro.foundation import clock
 from officepro.foundation.answers import Listed, One, listed
 from officepro.foundation.database import Database
-from officepro.foundation.errors import Invalid
+from officepro.foundation.documented import documented
+from officepro.foundation.errors import Invalid, OfficeProError
 from officepro.foundation.parameters import Day, Duration, EndDate, PathId, StartDate, TimeOfDay, VisitTypeName
 from officepro.foundation.wire import NO_NUL, LocalDate
-from officepro.practices.setup import Provider, Setups
-from officepro.scheduling import queries, shapes
+from officepro.practices.setup import Setups
+from officepro.scheduling import examples, queries, shapes
+from officepro.scheduling.appointment import TimeDoesNotExist, minute_of
 from officepro.scheduling.diary import (
     Diary,
+    InactiveVisitType,
+    ProviderNotAllowed,
+    SetupKeepsChanging,
     TheSetups,
     UnknownProvider,
+    UnknownVisitType,
     Wanted,
     known_setup,
-    minute_of,
     open_diary,
-    today,
 )
-from officepro.scheduling.openings import Reason, StartTimes, reasons, roomless_starts, start_times
-from officepro.scheduling.wall_clock import DAY_MINUTES, moment_text, time_text
+from officepro.scheduling.wall_clock import DAY_MINUTES, Clock, moment_text, time_text
 
 LONGEST_SCHEDULE_DAYS = 366
 LONGEST_SEARCH_DAYS = 365
 LONGEST_OPENINGS_DAYS = 31
 SEARCH_STEPS_DAYS = (7, 28, 120, 365)  # next-slot looks in growing windows and stops at the first hit
+
+# Why nobody's time is looked for.
+OF_A_PROVIDER: list[type[OfficeProError]] = [
+    UnknownProvider,
+    UnknownVisitType,
+    InactiveVisitType,
+    ProviderNotAllowed,
+    SetupKeepsChanging,
+]
 
 ScheduleStart = Annotated[
     LocalDate | None, QueryParameter(name="startDate", description="The first day, inclusive; today unless given.")
@@ -52,7 +64,7 @@ WantedVisitType = Annotated[
 ]
 OnlyProviders = Annotated[
     list[int] | None,
-    QueryParameter(name="providerId", description="Only these providers; may be given several times."),
+    QueryParameter(name="providerId", max_items=100, description="Only these providers; may be given several times."),
 ]
 OptionalDuration = Annotated[
     int | None,
@@ -63,7 +75,11 @@ FromDate = Annotated[
 ]
 
 
-@get("/providers", summary="List providers")
+@get(
+    "/providers",
+    summary="List providers",
+    opt=documented(example_response={"data": [examples.PROVIDER], "count": 1}),
+)
 async def list_providers(caller: TheCaller, database: TheDatabase) -> Listed[shapes.Provider]:
     """All active providers."""
     async with database.practice(caller.practice_id) as db:
@@ -71,13 +87,26 @@ async def list_providers(caller: TheCaller, database: TheDatabase) -> Listed[sha
     return listed([shapes.Provider(*row.values()) for row in rows])
 
 
-@get("/providers/{provider_id:str}", summary="Get a provider")
+@get(
+    "/providers/{provider_id:str}",
+    summary="Get a provider",
+    opt=documented(path_example={"id": 1}, example_response={"data": examples.PROVIDER}, errors=[UnknownProvider]),
+)
 async def get_provider(provider_id: PathId, caller: TheCaller, database: TheDatabase) -> One[shapes.Provider]:
     """One active provider."""
     return One(await _provider(database, caller, provider_id))
 
 
-@get("/providers/{provider_id:str}/schedule", summary="Get a provider's scheduled visits")
+@get(
+    "/providers/{provider_id:str}/schedule",
+    summary="Get a provider's scheduled visits",
+    opt=documented(
+        path_example={"id": 1},
+        query_example={"startDate": "2026-03-09", "endDate": "2026-03-15"},
+        example_response={"data": examples.SCHEDULE},
+        errors=[UnknownProvider],
+    ),
+)
 async def get_schedule(
     provider_id: PathId,
     caller: TheCaller,
@@ -90,18 +119,30 @@ async def get_schedule(
     """The visits within a range of at most 366 local days, by day."""
     provider = await _provider(database, caller, provider_id)
     async with database.practice(caller.practice_id) as db:
-        first = start_date or today((await known_setup(db, setups, caller.practice_id)).zone, clock.now())
+        wall_clock = Clock((await known_setup(db, setups, caller.practice_id)).zone)
+        first = start_date or wall_clock.local(clock.now()).date()
         last = end_date or first + timedelta(days=6)
         _check_range(first, last, LONGEST_SCHEDULE_DAYS)
-        rows = await queries.schedule(db, caller.practice_id, provider_id, first, last, visit_type)
+        begins, ends = wall_clock.day_begins(first), wall_clock.day_begins(last + timedelta(days=1))
+        rows = await queries.schedule(db, caller.practice_id, provider_id, begins, ends, visit_type)
     days: dict[str, list[shapes.ScheduledVisit]] = {}
-    for visit_id, local_start, minutes, kind in rows:
-        visit = shapes.ScheduledVisit(visit_id, local_start.time(), minutes, kind, booked=True)
-        days.setdefault(local_start.date().isoformat(), []).append(visit)
+    for visit_id, starts_at, minutes, kind in rows:
+        day = wall_clock.local(starts_at).date().isoformat()
+        visit = shapes.ScheduledVisit(visit_id, wall_clock.time(starts_at), minutes, kind, booked=True)
+        days.setdefault(day, []).append(visit)
     return One(shapes.Schedule(provider, first, last, days, len(rows)))
 
 
-@get("/providers/{provider_id:str}/check", summary="Check whether a time is free")
+@get(
+    "/providers/{provider_id:str}/check",
+    summary="Check whether a time is free",
+    opt=documented(
+        path_example={"id": 1},
+        query_example={"date": "2026-03-09", "time": "10:15:00", "duration": 30},
+        example_response={"data": examples.CHECKED},
+        errors=[*OF_A_PROVIDER, TimeDoesNotExist],
+    ),
+)
 async def check(
     provider_id: PathId,
     day: Day,
@@ -113,9 +154,9 @@ async def check(
     visit_type: VisitTypeName = None,
 ) -> One[shapes.Checked]:
     """`Reasons` says why not. With `visitType`, the type's buffers and a free room are asked for too."""
-    diary = await _diary(database, setups, caller, provider_id, day, 1, visit_type)
+    diary = await _diary(database, setups, caller, provider_id, day, duration, visit_type)
     start = minute_of(diary.setup.zone, day, time_of_day.hour * 60 + time_of_day.minute)
-    why = _reasons(diary, diary.providers[0], duration, start)
+    why = diary.refuses(diary.visit(duration), start)
     if time_of_day.second and "off_grid" not in why:
         why.append("off_grid")
     checked = shapes.Checked(provider_id, day, time_of_day, duration, available=not why)
@@ -124,7 +165,16 @@ async def check(
     return One(checked)
 
 
-@get("/providers/{provider_id:str}/slots", summary="Get a provider's free times on a day")
+@get(
+    "/providers/{provider_id:str}/slots",
+    summary="Get a provider's free times on a day",
+    opt=documented(
+        path_example={"id": 1},
+        query_example={"date": "2026-03-09", "duration": 30},
+        example_response={"data": examples.SLOTS},
+        errors=OF_A_PROVIDER,
+    ),
+)
 async def get_slots(
     provider_id: PathId,
     day: Day,
@@ -135,16 +185,24 @@ async def get_slots(
     visit_type: VisitTypeName = None,
 ) -> One[shapes.Slots]:
     """All times of the day at which a visit of this duration may start. With `visitType`, a room is free too."""
-    diary = await _diary(database, setups, caller, provider_id, day, 1, visit_type)
-    zone, times, details = diary.setup.zone, [], []
-    starts = _starts(diary, diary.providers[0], duration, _roomless(diary, duration))
-    for minute, minute_of_day in starts.by_day().get(day, ()):
-        times.append(time_text(minute_of_day))
-        details.append(shapes.SlotDetail(*_from_to(diary, minute, duration)))
-    return One(shapes.Slots(provider_id, day, duration, times, len(times), zone, details))
+    diary = await _diary(database, setups, caller, provider_id, day, duration, visit_type)
+    ((_, starts),) = diary.starts(diary.visit(duration))
+    shown = starts.by_day().get(day, ())
+    times = [time_text(minute_of_day) for _, minute_of_day in shown]
+    details = [shapes.SlotDetail(*_from_to(diary, minute, duration)) for minute, _ in shown]
+    return One(shapes.Slots(provider_id, day, duration, times, len(times), diary.setup.zone, details))
 
 
-@get("/providers/{provider_id:str}/next-slot", summary="Get a provider's next free time")
+@get(
+    "/providers/{provider_id:str}/next-slot",
+    summary="Get a provider's next free time",
+    opt=documented(
+        path_example={"id": 1},
+        query_example={"duration": 30, "maxDays": 30},
+        example_response={"data": examples.NEXT_SLOT},
+        errors=OF_A_PROVIDER,
+    ),
+)
 async def get_next_slot(
     provider_id: PathId,
     duration: Duration,
@@ -156,11 +214,19 @@ async def get_next_slot(
     visit_type: VisitTypeName = None,
 ) -> One[shapes.NextSlot]:
     """Searches `maxDays` days, the first one counted; `TheNextSlot` is null when there is none."""
-    found = await _search(database, setups, caller, [provider_id], duration, from_date, max_days, visit_type)
+    _, found = await _search(database, setups, caller, [provider_id], duration, from_date, max_days, visit_type)
     return One(shapes.NextSlot(provider_id, duration, max_days, found))
 
 
-@get("/slots", summary="Get the free times of all providers for a visit type")
+@get(
+    "/slots",
+    summary="Get the free times of all providers for a visit type",
+    opt=documented(
+        query_example={"visitType": "Consult", "startDate": "2026-03-09", "endDate": "2026-03-15"},
+        example_response={"data": examples.OPENINGS},
+        errors=OF_A_PROVIDER,
+    ),
+)
 async def get_openings(
     visit_type: WantedVisitType,
     start_date: StartDate,
@@ -178,19 +244,24 @@ async def get_openings(
     wanted = Wanted(provider_ids=provider_id, first=start_date, days=days, visit_type=visit_type)
     async with database.practice(caller.practice_id) as db:
         diary = await open_diary(db, setups, caller.practice_id, wanted)
-    minutes = duration or _own_duration(diary)
-    roomless = _roomless(diary, minutes)
+    minutes = duration or diary.own_duration
     found = sorted(
-        (minute, provider.provider_id)
-        for provider in diary.providers
-        for minute in _starts(diary, provider, minutes, roomless)
+        (minute, provider.provider_id) for provider, starts in diary.starts(diary.visit(minutes)) for minute in starts
     )
     openings = [_opening(diary, provider, minute, minutes) for minute, provider in found]
     zone = diary.setup.zone
     return One(shapes.Openings(visit_type, start_date, end_date, minutes, zone, openings, len(openings)))
 
 
-@get("/next-slot", summary="Get the next free time of any provider for a visit type")
+@get(
+    "/next-slot",
+    summary="Get the next free time of any provider for a visit type",
+    opt=documented(
+        query_example={"visitType": "Consult", "maxDays": 30},
+        example_response={"data": examples.NEXT_OPENING},
+        errors=OF_A_PROVIDER,
+    ),
+)
 async def get_next_opening(
     visit_type: WantedVisitType,
     caller: TheCaller,
@@ -202,17 +273,8 @@ async def get_next_opening(
     from_date: FromDate = None,
 ) -> One[shapes.NextOpening]:
     """The earliest; of two at the same time that of the provider with the lower id. Null when there is none."""
-    if duration is None:
-        wanted = Wanted(provider_ids=provider_id, first=from_date, days=1, visit_type=visit_type)
-        async with database.practice(caller.practice_id) as db:
-            duration = _own_duration(await open_diary(db, setups, caller.practice_id, wanted))
-    found = await _search(database, setups, caller, provider_id, duration, from_date, max_days, visit_type)
+    duration, found = await _search(database, setups, caller, provider_id, duration, from_date, max_days, visit_type)
     return One(shapes.NextOpening(visit_type, duration, max_days, found))
-
-
-def _own_duration(diary: Diary) -> int:
-    assert diary.visit_type is not None
-    return diary.visit_type.duration_minutes
 
 
 def _opening(diary: Diary, provider_id: int, minute: int, duration: int) -> shapes.Opening:
@@ -230,30 +292,28 @@ async def _search(
     setups: Setups,
     caller: Caller,
     provider_ids: list[int] | None,
-    duration: int,
+    duration: int | None,
     first: date | None,
     days: int,
     visit_type: str | None,
-) -> shapes.NextSlotTime | None:
-    """The earliest free time of any of the providers; of two at the same time that of the lower id."""
+) -> tuple[int, shapes.NextSlotTime | None]:
+    """The duration, and the earliest free time of any provider; of two at the same time that of the lower id."""
     searched = 0
-    for step in SEARCH_STEPS_DAYS:
-        step = min(step, days) - searched
-        if step <= 0:
-            break
+    while True:
+        step = next(step for step in SEARCH_STEPS_DAYS if step > searched) - searched
+        step = min(step, days - searched)
         wanted = Wanted(provider_ids=provider_ids, first=first, days=step, visit_type=visit_type)
         async with database.practice(caller.practice_id) as db:
             diary = await open_diary(db, setups, caller.practice_id, wanted)
-        roomless = _roomless(diary, duration)
-        firsts = [
-            (_starts(diary, provider, duration, roomless).first(), provider.provider_id) for provider in diary.providers
-        ]
+        duration = duration or diary.own_duration
+        firsts = [(starts.first(), provider.provider_id) for provider, starts in diary.starts(diary.visit(duration))]
         found = min(((minute, provider) for minute, provider in firsts if minute is not None), default=None)
         if found is not None:
             local = diary.window.local_time(found[0])
-            return shapes.NextSlotTime(str(found[1]), local.day, time_text(local.minute_of_day))
+            return duration, shapes.NextSlotTime(str(found[1]), local.day, time_text(local.minute_of_day))
         first, searched = diary.window.last + timedelta(days=1), searched + step
-    return None
+        if searched == days:
+            return duration, None
 
 
 async def _diary(
@@ -261,28 +321,14 @@ async def _diary(
     setups: Setups,
     caller: Caller,
     provider_id: int,
-    first: date,
-    days: int,
+    day: date,
+    duration: int,
     visit_type: str | None,
 ) -> Diary:
-    wanted = Wanted(provider_ids=[provider_id], first=first, days=days, visit_type=visit_type)
+    """Of one provider, on one day."""
+    wanted = Wanted(provider_ids=[provider_id], first=day, days=1, visit_type=visit_type, longest=duration)
     async with database.practice(caller.practice_id) as db:
         return await open_diary(db, setups, caller.practice_id, wanted)
-
-
-def _starts(diary: Diary, provider: Provider, duration: int, roomless: int) -> StartTimes:
-    return start_times(diary.window, diary.visit(duration), diary.period(), diary.calendar(provider), roomless)
-
-
-def _reasons(diary: Diary, provider: Provider, duration: int, start: int) -> list[Reason]:
-    visit = diary.visit(duration)
-    calendar = diary.calendar(provider)
-    return reasons(diary.window, visit, diary.period(), calendar, start, _roomless(diary, duration))
-
-
-def _roomless(diary: Diary, duration: int) -> int:
-    rooms = diary.rooms()
-    return 0 if rooms is None else roomless_starts(diary.window, diary.visit(duration), rooms.values())
 
 
 async def _provider(database: Database, caller: Caller, provider_id: int) -> shapes.Provider:

@@ -19,10 +19,19 @@ from officepro.practices import setup as setups_of_practices
 from officepro.practices.setup import Provider, Setup, Setups, VisitType
 from officepro.scheduling import queries
 from officepro.scheduling.minutes import Ranges
-from officepro.scheduling.openings import BookingPeriod, Calendar, Visit
+from officepro.scheduling.openings import (
+    BookingPeriod,
+    Calendar,
+    Reason,
+    StartTimes,
+    Visit,
+    reasons,
+    roomless_starts,
+    start_times,
+)
 from officepro.scheduling.queries import Busy
-from officepro.scheduling.wall_clock import NonexistentTime, local_time, resolve
-from officepro.scheduling.window import Window, make_window
+from officepro.scheduling.wall_clock import local_time
+from officepro.scheduling.window import LONGEST_VISIT_MINUTES, Window, make_window
 
 TheSetups = NamedDependency[Setups]  # in a handler: what this worker remembers of the practices' set-up
 
@@ -53,12 +62,6 @@ class ProviderNotAllowed(Impossible):
     code = "provider_not_allowed"
 
 
-class TimeDoesNotExist(Impossible):
-    """The practice's clocks skip this local time when they go forward; choose another one."""
-
-    code = "nonexistent_time"
-
-
 class SetupKeepsChanging(Unavailable):
     """The practice's set-up is being changed just now; try again in a moment."""
 
@@ -72,6 +75,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     first: date | None  # None: today
     days: int
     visit_type: str | None = None
+    longest: int = LONGEST_VISIT_MINUTES  # minutes that the visit may take
     but_visit: int | None = None  # a visit that is to be moved, and so is not in its own way
 
 
@@ -85,6 +89,12 @@ class Diary(msgspec.Struct, frozen=True):
     busy: Busy
     now: datetime
 
+    @property
+    def own_duration(self) -> int:
+        """How long a visit of the type takes unless told otherwise."""
+        assert self.visit_type is not None
+        return self.visit_type.duration_minutes
+
     def calendar(self, provider: Provider) -> Calendar:
         booked, held = self.busy.booked[provider.provider_id], self.busy.held[provider.provider_id]
         return Calendar(provider.weekly, provider.extra, provider.time_off, booked, held)
@@ -94,6 +104,24 @@ class Diary(msgspec.Struct, frozen=True):
         if self.visit_type is None or not self.visit_type.room_ids:
             return None
         return {room: self.busy.rooms[room] for room in usable_rooms(self.setup, self.visit_type)}
+
+    def roomless(self, visit: Visit) -> int:
+        """For `start_times` and `reasons`: where no room is free for the visit."""
+        rooms = self.rooms()
+        return 0 if rooms is None else roomless_starts(self.window, visit, rooms.values())
+
+    def starts(self, visit: Visit) -> list[tuple[Provider, StartTimes]]:
+        """When each provider, and where needed a room, is free for the visit."""
+        period, roomless = self.period(), self.roomless(visit)
+        return [
+            (provider, start_times(self.window, visit, period, self.calendar(provider), roomless))
+            for provider in self.providers
+        ]
+
+    def refuses(self, visit: Visit, start: int) -> list[Reason]:
+        """Why the first provider cannot take the visit at this minute; empty when that is among the start times."""
+        calendar = self.calendar(self.providers[0])
+        return reasons(self.window, visit, self.period(), calendar, start, self.roomless(visit))
 
     def period(self) -> BookingPeriod:
         rule = self.visit_type or self.setup
@@ -154,7 +182,9 @@ async def _read(db: Connection, setup: Setup, wanted: Wanted, now: datetime) -> 
     first = wanted.first or today(setup.zone, now)
     window = make_window(setup.zone, first, first + timedelta(days=wanted.days - 1), setup.slot_minutes)
     begins = clock.from_seconds(window.begins * 60)
-    ends = clock.from_seconds((window.begins + window.length) * 60 + 86_400)  # a visit may run over midnight
+    ends = clock.from_seconds(
+        (window.begins + window.length + wanted.longest) * 60
+    )  # the last one may run over midnight
     rooms = usable_rooms(setup, visit_type) if visit_type else []
     if len(providers) == 1 and not rooms and wanted.but_visit is None:
         busy = await queries.busy_of_provider(db, setup.practice_id, providers[0].provider_id, begins, ends)
@@ -197,14 +227,6 @@ def usable_rooms(setup: Setup, visit_type: VisitType) -> list[int]:
 def today(zone: str, now: datetime) -> date:
     """The practice's own day."""
     return local_time(zone, int(now.timestamp()) // 60).day
-
-
-def minute_of(zone: str, day: date, minute_of_day: int) -> int:
-    """The UTC minute of a local time, the first of two. Raises TimeDoesNotExist."""
-    try:
-        return resolve(zone, day, minute_of_day)
-    except NonexistentTime:
-        raise TimeDoesNotExist from None
 
 
 def _horizon(zone: str, now: datetime, days: int | None) -> int | None:

@@ -5,15 +5,16 @@ the ranges' own).
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
 from officepro.foundation.database import Connection, Row
 
-# A visit that touches a window starts at most this long before it: a day's visit with its buffer.
-REACH_BEFORE = timedelta(minutes=1440 + 240)
-REACH_BEHIND = timedelta(minutes=240)
+# How far a visit may begin before or behind the times that it is in the way of: a visit takes a day at most, a buffer
+# of 240 minutes may follow it, and one of 240 minutes may go before the visit that is looked for. (visit_reach)
+REACH_BEFORE = timedelta(minutes=1440 + 240 + 240)
+REACH_BEHIND = timedelta(minutes=240 + 240)
 
 Range = tuple[int, int]  # epoch seconds
 
@@ -31,8 +32,8 @@ _STANDS = "(status = 'booked' OR status = 'held' AND held_until > now())"
 
 _ONE_PROVIDER = f"""
     SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version,
-           array_agg(date_part('epoch', busy_starts_at)::bigint) AS starts,
-           array_agg(date_part('epoch', busy_ends_at)::bigint) AS ends,
+           array_agg(floor(date_part('epoch', busy_starts_at))::bigint) AS starts,
+           array_agg(ceil(date_part('epoch', busy_ends_at))::bigint) AS ends,
            array_agg(status = 'held') AS held
     FROM visit WHERE practice_id = $1 AND provider_id = $2 AND starts_at >= $3 AND starts_at < $4 AND {_STANDS}
 """
@@ -40,10 +41,10 @@ _ONE_PROVIDER = f"""
 _MANY = f"""
     SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version,
            array_agg(provider_id) AS providers, array_agg(room_id) AS rooms,
-           array_agg(date_part('epoch', busy_starts_at)::bigint) AS starts,
-           array_agg(date_part('epoch', busy_ends_at)::bigint) AS ends,
-           array_agg(date_part('epoch', starts_at)::bigint) AS room_starts,
-           array_agg(date_part('epoch', ends_at)::bigint) AS room_ends,
+           array_agg(floor(date_part('epoch', busy_starts_at))::bigint) AS starts,
+           array_agg(ceil(date_part('epoch', busy_ends_at))::bigint) AS ends,
+           array_agg(floor(date_part('epoch', starts_at))::bigint) AS room_starts,
+           array_agg(ceil(date_part('epoch', ends_at))::bigint) AS room_ends,
            array_agg(status = 'held') AS held
     FROM visit WHERE practice_id = $1 AND starts_at >= $2 AND starts_at < $3 AND {_STANDS}
       AND (provider_id = ANY ($4) OR room_id = ANY ($5)) AND visit_id IS DISTINCT FROM $6
@@ -122,24 +123,20 @@ async def provider(db: Connection, practice_id: int, provider_id: int) -> Row | 
 
 
 async def schedule(
-    db: Connection, practice_id: int, provider_id: int, first: date, last: date, visit_type: str | None
+    db: Connection, practice_id: int, provider_id: int, begins: datetime, ends: datetime, visit_type: str | None
 ) -> list[Row]:
-    """The visits that took or will take place on these local days, in order; `local_start` is the wall clock's."""
+    """The visits that took or will take place between two moments, in order."""
     return await db.fetch(
         """
-        WITH zone AS (SELECT time_zone FROM practice WHERE practice_id = $1)
-        SELECT visit_id, starts_at AT TIME ZONE (SELECT time_zone FROM zone) AS local_start,
-               (date_part('epoch', ends_at - starts_at) / 60)::int AS minutes, visit_type
+        SELECT visit_id, starts_at, ceil(date_part('epoch', ends_at - starts_at) / 60)::int AS minutes, visit_type
         FROM visit
         WHERE practice_id = $1 AND provider_id = $2 AND status IN ('booked', 'completed', 'noshow')
-          AND starts_at >= $3::date::timestamp AT TIME ZONE (SELECT time_zone FROM zone)
-          AND starts_at < ($4::date + 1)::timestamp AT TIME ZONE (SELECT time_zone FROM zone)
-          AND visit_type = coalesce($5, visit_type)
+          AND starts_at >= $3 AND starts_at < $4 AND visit_type = coalesce($5, visit_type)
         ORDER BY starts_at, visit_id
         """,
         practice_id,
         provider_id,
-        first,
-        last,
+        begins,
+        ends,
         visit_type,
     )

@@ -21,7 +21,7 @@ class ScheduledVisit(msgspec.Struct):
     """A visit in a provider's schedule: when and of what type, and nothing about whose it is."""
 
     visit_id: int = msgspec.field(name="VisitID")
-    time: datetime.time
+    time: str
     duration: int
     type: str
     booked: bool

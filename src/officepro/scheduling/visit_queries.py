@@ -4,7 +4,7 @@ Each write is one statement that locks the practice's counter first. So writers 
 exclusion constraints never meet an uncommitted neighbour, and no two bookings can deadlock.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -60,8 +60,10 @@ class Times(msgspec.Struct, frozen=True):
 
 _TIMES = "starts_at, ends_at, provider_starts_at, provider_ends_at, busy_starts_at, busy_ends_at"
 _THIN = "jsonb_build_object('VisitID', visit_id, 'PatientID', patient_id, 'ProviderID', provider_id)"
+# A hold past its time has ended for all who look, whether or not somebody has cleared it away.
+_STATUS = "CASE WHEN status = 'held' AND held_until <= now() THEN 'cancelled' ELSE status END"
 _ROW = f"""
-    visit_id, patient_id, provider_id, room_id, visit_type, status, {_TIMES}, held_until, complaint, notes,
+    visit_id, patient_id, provider_id, room_id, visit_type, {_STATUS} AS status, {_TIMES}, held_until, complaint, notes,
     cancel_reason, api_key_id, version, created_at, updated_at
 """
 
@@ -342,10 +344,10 @@ async def history(db: Connection, practice_id: int, visit_id: int) -> list[Row]:
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which visits are wanted; local days, both inclusive."""
+    """Which visits are wanted: those that start from `begins` to before `ends`."""
 
-    first: date | None = None
-    last: date | None = None
+    begins: datetime | None = None
+    ends: datetime | None = None
     provider_id: int | None = None
     patient_id: int | None = None
     status: str | None = None
@@ -370,14 +372,13 @@ async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> 
 
 
 def _conditions(wanted: Filter, arguments: list[Any]) -> str:
-    zone = "(SELECT time_zone FROM practice WHERE practice_id = $1)"
     conditions = ["practice_id = $1"]
     for value, condition in (
-        (wanted.first, f"starts_at >= {{}}::date::timestamp AT TIME ZONE {zone}"),
-        (wanted.last, f"starts_at < ({{}}::date + 1)::timestamp AT TIME ZONE {zone}"),
+        (wanted.begins, "starts_at >= {}"),
+        (wanted.ends, "starts_at < {}"),
         (wanted.provider_id, "provider_id = {}"),
         (wanted.patient_id, "patient_id = {}"),
-        (wanted.status, "status = {}"),
+        (wanted.status, f"({_STATUS}) = {{}}"),
     ):
         if value is not None:
             arguments.append(value)

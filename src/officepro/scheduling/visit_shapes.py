@@ -75,6 +75,11 @@ class MoveVisit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     complaint: Complaint | UnsetType | None = msgspec.field(name="VisitComplaint", default=UNSET)
     notes: Text10000 | UnsetType | None = msgspec.field(name="VisitNotes", default=UNSET)
 
+    def asks_for_a_time(self) -> bool:
+        """Complaint and notes take none."""
+        sent = {name for name in self.__struct_fields__ if getattr(self, name) is not UNSET}
+        return bool(sent - {"complaint", "notes"})
+
 
 class CancelVisit(msgspec.Struct, forbid_unknown_fields=True):
     """Why the visit is cancelled."""

@@ -70,21 +70,27 @@ def _offset_text(offset_minutes: int) -> str:
 
 
 class Clock:
-    """A practice's wall clock, for times that come from the database."""
+    """A practice's wall clock, for times that come from the database: an EMR's visits have seconds, too."""
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
+        self._zone_info = ZoneInfo(zone)
 
-    def local(self, moment: datetime) -> LocalTime:
-        return local_time(self.zone, int(moment.timestamp()) // 60)
+    def local(self, moment: datetime) -> datetime:
+        """`fold` is 1 when the clock shows it for the second time."""
+        return moment.astimezone(self._zone_info)
 
     def time(self, moment: datetime) -> str:
         """`09:00:00`"""
-        return time_text(self.local(moment).minute_of_day)
+        return self.local(moment).time().isoformat("seconds")
 
     def moment(self, moment: datetime) -> str:
         """`2026-03-09T09:00:00-04:00`"""
-        return moment_text(self.local(moment))
+        return self.local(moment).isoformat(timespec="seconds")
+
+    def day_begins(self, day: date) -> datetime:
+        """The instant of a day's local midnight; where clocks skip it, of the change."""
+        return _EPOCH + timedelta(minutes=day_begins(self.zone, day))
 
 
 def resolve(zone: str, day: date, minute_of_day: int) -> int:
@@ -95,6 +101,23 @@ def resolve(zone: str, day: date, minute_of_day: int) -> int:
     if minute + stretch_at(stretches, minute).offset != wall:
         raise NonexistentTime(f"{day} {minute_of_day // 60:02}:{minute_of_day % 60:02} does not exist in {zone}.")
     return minute
+
+
+def next_showing(zone: str, minute: int, minute_of_day: int) -> int:
+    """The first minute, from `minute` on, at which the wall clock shows this time of day."""
+    year = (_EPOCH + timedelta(minutes=minute)).year
+    for begins, ends, offset in stretches_of(zone, year, year + 1):
+        earliest = max(minute, begins)
+        found = earliest + (minute_of_day - earliest - offset) % DAY_MINUTES
+        if found < ends:
+            return found
+    raise NonexistentTime(f"{minute_of_day // 60:02}:{minute_of_day % 60:02} does not come again in {zone}.")
+
+
+def day_begins(zone: str, day: date) -> int:
+    """The minute of a day's local midnight; where clocks skip it, of the change."""
+    stretches = stretches_of(zone, (day - timedelta(days=2)).year, (day + timedelta(days=2)).year)
+    return moment_of(stretches, midnight(day))
 
 
 def local_time(zone: str, minute: int) -> LocalTime:

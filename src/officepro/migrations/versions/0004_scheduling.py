@@ -1,4 +1,4 @@
-"""What happened to a visit, and how long a visit of a type takes unless told otherwise."""
+"""What happened to a visit, how long one may take, and how long one of a type takes unless told otherwise."""
 
 from alembic import op
 
@@ -26,6 +26,11 @@ def upgrade() -> None:
         CREATE INDEX visit_history_of_visit ON visit_history (practice_id, visit_id);
         SELECT raise_wall('visit_history', 'SELECT, INSERT');
         GRANT USAGE ON SEQUENCE visit_history_id_seq TO officepro_app;
+
+        -- Those who look for what is in the way of a time find visits by a window on starts_at: nothing reaches further.
+        ALTER TABLE visit ADD CONSTRAINT visit_reach CHECK (
+            ends_at - starts_at <= interval '24 hours' AND provider_starts_at - busy_starts_at <= interval '4 hours'
+            AND busy_ends_at - provider_ends_at <= interval '4 hours');
 
         ALTER TABLE visit_type ADD COLUMN duration_minutes integer NOT NULL DEFAULT 30
             CONSTRAINT visit_type_duration CHECK (duration_minutes BETWEEN 1 AND 1440);
