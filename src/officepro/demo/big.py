@@ -64,7 +64,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         return total // self.practices + (number < total % self.practices)
 
 
-class Made(msgspec.Struct, frozen=True):
+class Made(msgspec.Struct, frozen=True, rename="camel"):
     """What was added, and how fast; a part is left out of the rate when there was nothing to add."""
 
     practices: int  # with those that were there before
