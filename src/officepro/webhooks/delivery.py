@@ -1,0 +1,58 @@
+"""One attempt: sent, and what came of it. (ARCHITECTURE.md: Webhooks)"""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from officepro.foundation import clock
+from officepro.foundation.outbound import OutboundClient, OutboundError
+from officepro.webhooks.messages import Event, body_of, headers_of
+from officepro.webhooks.retries import disables_the_subscription, parse_retry_after, succeeded
+
+BAD_STATUS = "bad_status"
+MAXIMUM_MESSAGE_CHARACTERS = 500
+
+
+class Delivered(NamedTuple):
+    at: datetime
+    status_code: int
+    duration_ms: int
+
+
+class Failed(msgspec.Struct, frozen=True):
+    at: datetime
+    duration_ms: int
+    error_code: str
+    error_message: str
+    status_code: int | None = None
+    retry_after: timedelta | None = None
+    gone: bool = False
+
+
+async def attempt(
+    client: OutboundClient, hook_url: str, secrets: list[str], event: Event, now: datetime
+) -> Delivered | Failed:
+    """Never raises for anything that the receiver does. `now` is when the attempt begins: what is signed."""
+    body = body_of(event)
+    try:
+        answer = await client.post(hook_url, body, headers_of(event, body, secrets, int(now.timestamp())))
+    except OutboundError as error:
+        ended = clock.now()
+        return Failed(ended, _milliseconds(ended - now), error.code, str(error)[:MAXIMUM_MESSAGE_CHARACTERS])
+    ended = clock.now()
+    if succeeded(answer.status):
+        return Delivered(ended, answer.status, answer.duration_ms)
+    return Failed(
+        ended,
+        answer.duration_ms,
+        BAD_STATUS,
+        f"The endpoint answered {answer.status}; only 2xx counts as received.",
+        status_code=answer.status,
+        retry_after=parse_retry_after(answer.headers.get("retry-after"), ended),
+        gone=disables_the_subscription(answer.status),
+    )
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return round(duration / timedelta(milliseconds=1))

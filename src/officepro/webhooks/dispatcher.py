@@ -1,0 +1,311 @@
+"""The worker's loop: fan out and claim, send, put on record, and again. (`officepro worker`)
+
+A round asks with one plain read which practices have work, and takes it practice by practice (fan_out). What was
+taken goes into lanes (lanes), each of which sends its deliveries one after the other; results gather for a moment and
+are recorded together (recording). When a worker dies, its leases end after a minute and others take over; when it is
+asked to stop, it gives back what it has not begun.
+"""
+
+import asyncio
+import logging
+import secrets
+import signal
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+
+import uvloop
+
+from officepro.foundation import clock
+from officepro.foundation.database import Connection, Database, Mode
+from officepro.foundation.errors import OfficeProError, Unavailable
+from officepro.foundation.logs import configure_logging
+from officepro.foundation.outbound import OutboundClient
+from officepro.settings import Settings
+from officepro.webhooks import fan_out, housekeeping, recording
+from officepro.webhooks.delivery import Delivered, Failed, attempt
+from officepro.webhooks.lanes import SENDING_SECONDS, Item, Lane, LaneKey
+from officepro.webhooks.recording import Result
+from officepro.webhooks.sealing import Sealer
+
+BUSY_PAUSE_SECONDS = 0.02
+IDLE_PAUSE_SECONDS = 0.3
+PAUSE_GROWTH = 1.5
+GATHER_SECONDS = 0.01  # how long results wait for company
+TROUBLE_PAUSE_SECONDS = 0.5  # while the database does not answer
+CONNECTIONS = 1024
+MOST_IN_HAND = 4000  # deliveries; beyond it nothing more is claimed
+PRACTICES_AT_ONCE = 4
+SYSTEM_CONNECTIONS = PRACTICES_AT_ONCE + 3
+FIRST_ATTEMPTS_AT_ONCE = 12  # to one endpoint, over all practices
+RETRIES_AT_ONCE = 4
+START_SECONDS = 30.0  # how long a database that is starting is waited for
+
+logger = logging.getLogger("officepro.worker")
+
+
+class Dispatcher:
+    def __init__(self, database: Database, client: OutboundClient, sealer: Sealer) -> None:
+        self._database = database
+        self._client = client
+        self._sealer = sealer
+        self._worker = _new_worker()
+        self._lanes: dict[LaneKey, Lane] = {}
+        self._in_hand: set[int] = set()
+        self._ended: set[int] = set()  # practices in which a lane has come to its end
+        self._results: list[Result] = []
+        self._failing: set[int] = set()
+        self._slots: dict[tuple[int, bool], asyncio.Semaphore] = {}
+        self._has_results = asyncio.Event()
+        self._go_round = asyncio.Event()
+        self._practices = asyncio.Semaphore(PRACTICES_AT_ONCE)
+        self._recording = asyncio.Lock()
+
+    async def live(self, stop: asyncio.Event, drain_seconds: float) -> None:
+        """Until `stop` is set, and then as long as deliveries in flight take, at most `drain_seconds`."""
+        recorder = asyncio.create_task(self._record_always())
+        stopping = asyncio.create_task(stop.wait())
+        pause = BUSY_PAUSE_SECONDS
+        while not stop.is_set():
+            try:
+                busy = await self.round()
+                pause = BUSY_PAUSE_SECONDS if busy else min(pause * PAUSE_GROWTH, IDLE_PAUSE_SECONDS)
+            except OfficeProError as error:
+                self._distrust(error)
+                pause = TROUBLE_PAUSE_SECONDS
+            going = asyncio.create_task(self._go_round.wait())
+            await asyncio.wait([stopping, going], timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            going.cancel()
+        await self._drain(drain_seconds)
+        recorder.cancel()
+        with suppress(asyncio.CancelledError):
+            await recorder
+        with suppress(OfficeProError):
+            await self.record_results()
+
+    async def round(self) -> bool:
+        """True when there was work, and so may be more."""
+        self._go_round.clear()
+        if len(self._in_hand) >= MOST_IN_HAND:
+            return True
+        ended, self._ended = self._ended, set()
+        try:
+            async with self._database.system() as db:
+                todo = await fan_out.practices_with_work(db, list(ended))
+        except OfficeProError:
+            self._ended |= ended
+            raise
+        found = await asyncio.gather(*(self._take(practice) for practice in todo), return_exceptions=True)
+        for failure in found:
+            if isinstance(failure, BaseException):
+                raise failure
+        return any(found)
+
+    async def _take(self, todo: fan_out.Todo) -> bool:
+        async with self._practices:
+            if not todo.is_known:
+                async with self._database.system() as db:
+                    await fan_out.make_known(db, todo.practice_id)
+            if not todo.has_subscribers and not todo.is_due:
+                async with self._database.system() as db:
+                    await fan_out.pass_over(db, todo.practice_id)
+                return False
+            try:
+                async with self._database.system_transaction() as db:
+                    work = await fan_out.take_work(db, todo.practice_id, self._worker, self._room)
+            except fan_out.LogHasGap as gap:
+                logger.error(gap.code, extra={"detail": gap.detail})
+                return False
+        if work is None:
+            return False
+        for key, items in work.items.items():
+            self._add(key, items)
+        self._ended |= {key.practice_id for key in work.left if key not in self._lanes}
+        return bool(work.items)
+
+    def _room(self, key: LaneKey) -> int:
+        lane = self._lanes.get(key)
+        return Lane(key).room if lane is None else lane.room
+
+    def _add(self, key: LaneKey, items: Iterable[Item]) -> None:
+        lane = self._lanes.setdefault(key, Lane(key))
+        new = [item for item in items if item.delivery_id not in self._in_hand]
+        self._in_hand.update(item.delivery_id for item in new)
+        if lane.is_closed:
+            self._give_back(lane, new)
+            return
+        lane.items.extend(new)
+        while lane.items and len(lane.runners) < min(lane.width(), len(lane.items)):
+            runner = asyncio.create_task(self._run(lane))
+            lane.runners.add(runner)
+            runner.add_done_callback(lane.runners.discard)
+
+    async def _run(self, lane: Lane) -> None:
+        slots = self._slots_of(lane.key)
+        while lane.items:
+            async with slots:
+                if not lane.items:
+                    return
+                item = lane.items.popleft()
+                if item.lease_ends - asyncio.get_running_loop().time() < SENDING_SECONDS:
+                    self._give_back(lane, [item, *lane.close()])
+                    return
+                outcome: Delivered | Failed | None = None
+                try:
+                    outcome = await self._attempt(item)
+                finally:  # cancelled by a stop: given back
+                    self._results.append(Result(lane.key, item, outcome))
+                    self._has_results.set()
+
+    async def _attempt(self, item: Item) -> Delivered | Failed:
+        try:
+            signers = [self._sealer.open(sealed) for sealed in item.endpoint.sealed_secrets]
+        except OfficeProError as error:
+            return Failed(clock.now(), 0, error.code, error.detail)
+        return await attempt(self._client, item.endpoint.hook_url, signers, item.event, clock.now())
+
+    def _slots_of(self, key: LaneKey) -> asyncio.Semaphore:
+        is_retry = key.traffic == "retry"
+        identity = (key.subscription_id, is_retry)
+        if identity not in self._slots:
+            self._slots[identity] = asyncio.Semaphore(RETRIES_AT_ONCE if is_retry else FIRST_ATTEMPTS_AT_ONCE)
+        return self._slots[identity]
+
+    def _give_back(self, lane: Lane, items: Iterable[Item]) -> None:
+        self._results.extend(Result(lane.key, item, None) for item in items)
+        self._has_results.set()
+
+    async def _record_always(self) -> None:
+        while True:
+            await self._has_results.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            try:
+                await self.record_results()
+            except OfficeProError as error:
+                self._distrust(error)
+                await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
+
+    async def record_results(self) -> None:
+        """Keeps the results when the database does not take them; their leases hold for a while."""
+        async with self._recording:
+            self._has_results.clear()
+            results, self._results = self._results, []
+            if not results:
+                return
+            try:
+                async with self._database.system_transaction() as db:
+                    await recording.record(db, results)
+                    await self._note_health(db, results)
+            except BaseException:
+                self._results[:0] = results
+                self._has_results.set()
+                raise
+            self._let_go(results)
+
+    async def _note_health(self, db: Connection, results: list[Result]) -> None:
+        latest: dict[int, tuple[LaneKey, Item, Delivered | Failed]] = {}
+        for result in results:
+            if result.outcome is not None:
+                latest[result.lane.subscription_id] = (result.lane, result.item, result.outcome)
+        recovered = set()
+        for subscription_id, (lane, item, outcome) in sorted(latest.items()):
+            if isinstance(outcome, Failed):
+                self._failing.add(subscription_id)
+                await recording.note_failure(db, lane, outcome)
+            elif item.endpoint.failing_since is not None or subscription_id in self._failing:
+                recovered.add(subscription_id)
+        if recovered:
+            await recording.note_recovery(db, recovered)
+            self._failing -= recovered
+
+    def _let_go(self, results: list[Result]) -> None:
+        """Done with these; lanes that have come to their end are looked after in the next round."""
+        for result in results:
+            self._in_hand.discard(result.item.delivery_id)
+            lane = self._lanes.get(result.lane)
+            if lane is not None and lane.is_done:
+                del self._lanes[result.lane]
+            if lane is None or lane.is_done:
+                self._ended.add(result.lane.practice_id)
+                self._go_round.set()
+
+    def _distrust(self, error: OfficeProError) -> None:
+        """What was claimed last may or may not be ours: under a new name, only its lease will tell."""
+        logger.warning(error.code, extra={"cause": type(error.__cause__ or error).__name__})
+        self._worker = _new_worker()
+
+    async def _drain(self, drain_seconds: float) -> None:
+        for lane in self._lanes.values():
+            self._give_back(lane, lane.close())
+        runners = [runner for lane in self._lanes.values() for runner in lane.runners]
+        if runners:
+            _, late = await asyncio.wait(runners, timeout=drain_seconds)
+            for runner in late:
+                runner.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def settle(self) -> None:
+        """Rounds until nothing is in hand or to be had: for tests and for draining a practice by hand."""
+        while await self.round() or self._in_hand or self._ended:
+            await asyncio.sleep(0.005)
+            await self.record_results()
+
+
+def _new_worker() -> int:
+    return secrets.randbits(62)
+
+
+@asynccontextmanager
+async def dispatcher(settings: Settings) -> AsyncIterator[Dispatcher]:
+    """A worker's loop, with its own way to the database and to the world."""
+    async with (
+        _database(settings) as database,
+        OutboundClient(settings.webhook_allowed_networks, connections=CONNECTIONS) as client,
+    ):
+        keeping = asyncio.create_task(housekeeping.always(database, settings.delivery_retention_days))
+        try:
+            yield Dispatcher(database, client, Sealer(settings.encryption_keys))
+        finally:
+            keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeping
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Database]:
+    database = await _connected(settings)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def _connected(settings: Settings) -> Database:
+    mode = Mode(settings.database_mode)
+    connections = 3 * SYSTEM_CONNECTIONS  # of which a third is the system role's
+    deadline = asyncio.get_running_loop().time() + START_SECONDS
+    while True:
+        try:
+            return await Database.connect(settings.database_url, mode=mode, pool_size=connections)
+        except Unavailable:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
+
+
+async def live(settings: Settings, stop: asyncio.Event) -> None:
+    async with dispatcher(settings) as worker:
+        await worker.live(stop, settings.drain_seconds)
+
+
+async def _until_signalled(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await live(settings, stop)
+
+
+def run(settings: Settings) -> None:
+    """Deliver until SIGTERM or Ctrl-C."""
+    configure_logging(settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_signalled(settings))

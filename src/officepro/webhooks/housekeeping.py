@@ -1,0 +1,73 @@
+"""What else a worker sees to, now and then: partitions ahead and past, answers kept for repeats; a function a duty."""
+
+import asyncio
+import logging
+import random
+from datetime import datetime, timedelta
+
+from officepro.foundation import clock
+from officepro.foundation.database import Connection, Database
+from officepro.foundation.errors import OfficeProError
+
+EVERY_SECONDS = 3600
+JITTER_SECONDS = 300  # several workers need not meet
+MONTHS_AHEAD = 4
+LOG_KEPT_DAYS = 400  # the log outlives its deliveries, so that a partner can still pull and replay
+IDEMPOTENCY_KEPT = timedelta(hours=24)
+PURGED_AT_ONCE = 5000
+
+logger = logging.getLogger("officepro.worker")
+_random = random.SystemRandom()
+
+
+async def always(database: Database, delivery_retention_days: int) -> None:
+    """Each duty by itself, so that one that fails keeps no other from being done."""
+    while True:
+        now = clock.now()
+        for duty in (
+            add_partitions(database, now),
+            drop_partitions(database, now, delivery_retention_days),
+            purge_idempotency(database, now),
+        ):
+            try:
+                await duty
+            except OfficeProError as error:
+                logger.warning("housekeeping_failed", extra={"cause": error.code})
+        await asyncio.sleep(EVERY_SECONDS + _random.random() * JITTER_SECONDS)
+
+
+async def add_partitions(database: Database, now: datetime) -> None:
+    for table in ("log", "webhook_delivery"):
+        async with database.system() as db:
+            await db.execute("SELECT add_partitions($1, 'month', $2, $3)", table, now, MONTHS_AHEAD)
+
+
+async def drop_partitions(database: Database, now: datetime, delivery_retention_days: int) -> None:
+    log_kept_days = max(LOG_KEPT_DAYS, delivery_retention_days)
+    for table, days in (("webhook_delivery", delivery_retention_days), ("log", log_kept_days)):
+        async with database.system() as db:
+            await db.execute("SELECT drop_partitions($1, $2)", table, now - timedelta(days=days))
+
+
+async def purge_idempotency(database: Database, now: datetime) -> None:
+    async with database.system() as db:
+        before = now - IDEMPOTENCY_KEPT
+        rows = await db.fetch("SELECT DISTINCT practice_id FROM idempotency WHERE created_at < $1", before)
+        for row in rows:
+            while await _purge(db, row["practice_id"], before) == PURGED_AT_ONCE:
+                pass
+
+
+async def _purge(db: Connection, practice_id: int, before: datetime) -> int:
+    purged: int = await db.fetchval(
+        """
+        WITH gone AS (
+            DELETE FROM idempotency WHERE practice_id = $1 AND created_at < $2 AND ctid = ANY (ARRAY(
+                SELECT ctid FROM idempotency WHERE practice_id = $1 AND created_at < $2 LIMIT $3)) RETURNING 1
+        ) SELECT count(*) FROM gone
+        """,
+        practice_id,
+        before,
+        PURGED_AT_ONCE,
+    )
+    return purged

@@ -1,0 +1,48 @@
+"""What a delivery says: the thin body and its headers. (API.md: Webhook delivery; seeds: Webhooks)"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from officepro.foundation.clock import timestamp
+from officepro.webhooks.signing import signature_header
+
+_encoder = msgspec.json.Encoder()
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One event as a receiver gets to know it."""
+
+    event: str
+    event_id: str
+    practicepass: str
+    scope: str | None  # None: an event about the subscription itself, such as webhook.test
+    log_id: int | None
+    occurred_at: datetime
+    data: str  # JSON, as it stands in the log
+
+
+def body_of(event: Event) -> bytes:
+    return _encoder.encode(
+        {
+            "event": event.event,
+            "scope": event.scope,
+            "eventId": event.event_id,
+            "logId": event.log_id,
+            "practicepass": event.practicepass,
+            "occurredAt": timestamp(event.occurred_at),
+            "data": msgspec.Raw(event.data.encode()),
+        }
+    )
+
+
+def headers_of(event: Event, body: bytes, secrets: Sequence[str], now_seconds: int) -> Mapping[str, str]:
+    return {
+        "Content-Type": "application/json",
+        "X-OfficePro-Event": event.event,
+        "X-OfficePro-Event-Id": event.event_id,
+        "webhook-id": event.event_id,
+        "webhook-timestamp": str(now_seconds),
+        "webhook-signature": signature_header(secrets, event.event_id, now_seconds, body),
+    }

@@ -1,0 +1,244 @@
+"""Subscriptions in the database: as the worker needs them, and as their partners know them. Under the system role."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from officepro.foundation.database import Connection, Row
+from officepro.foundation.errors import NotFound
+
+
+class Standing(StrEnum):
+    ACTIVE = "active"
+    PAUSED = "paused"
+    STOPPED = "stopped"  # disabled, or its key no longer stands
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    subscription_id: int
+    hook_url: str
+    scopes: frozenset[str]  # those asked for that the key still holds
+    standing: Standing
+    sealed_secrets: tuple[str, ...]
+    failing_since: datetime | None
+    warned_at: datetime | None
+
+
+# The newest key of a line of replaced keys speaks for all of them.
+_SELECTED = """
+    SELECT s.subscription_id, s.hook_url, s.status, s.secret, s.failing_since, s.warned_at,
+           CASE WHEN s.previous_secret_until > now() THEN s.previous_secret END AS previous_secret,
+           ARRAY(SELECT unnest(s.scopes) INTERSECT SELECT unnest(k.scopes)) AS scopes,
+           k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND partner.active
+               AND (k.practice_id IS NULL OR k.practice_id = $1) AS stands
+    FROM webhook_subscription s
+    CROSS JOIN LATERAL (
+        WITH RECURSIVE line AS (
+            SELECT k.*, 0 AS depth FROM api_key k WHERE k.api_key_id = s.api_key_id
+            UNION ALL
+            SELECT k.*, line.depth + 1 FROM line JOIN api_key k ON k.api_key_id = line.replaced_by
+            WHERE line.depth < 1000
+        ) SELECT * FROM line ORDER BY depth DESC LIMIT 1
+    ) k
+    JOIN partner USING (partner_id)
+"""
+
+
+async def endpoints(db: Connection, practice_id: int) -> list[Endpoint]:
+    """All subscriptions that hear of this practice, whatever their standing."""
+    rows = await db.fetch(
+        f"{_SELECTED} WHERE s.practice_id = $1 UNION ALL {_SELECTED} WHERE s.practice_id IS NULL", practice_id
+    )
+    return [_endpoint(row) for row in rows]
+
+
+async def endpoint(db: Connection, practice_id: int, subscription_id: int) -> Endpoint | None:
+    row = await db.fetchrow(f"{_SELECTED} WHERE s.subscription_id = $2", practice_id, subscription_id)
+    return None if row is None else _endpoint(row)
+
+
+def _endpoint(row: Row) -> Endpoint:
+    standing = Standing.STOPPED
+    if row["stands"] and row["status"] != "disabled":
+        standing = Standing(row["status"])
+    return Endpoint(
+        subscription_id=row["subscription_id"],
+        hook_url=row["hook_url"],
+        scopes=frozenset(row["scopes"]),
+        standing=standing,
+        sealed_secrets=tuple(sealed for sealed in (row["secret"], row["previous_secret"]) if sealed),
+        failing_since=row["failing_since"],
+        warned_at=row["warned_at"],
+    )
+
+
+# --- the partner's own subscription ----------------------------------------------------------------------------------
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """A subscription as its partner and the admin see it."""
+
+    subscription_id: int
+    practice_id: int | None
+    hook_url: str
+    scopes: list[str]
+    status: str
+    failing_since: datetime | None
+    warned_at: datetime | None
+    disabled_at: datetime | None
+    disabled_reason: str | None
+    previous_secret_until: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class UnknownSubscription(NotFound):
+    """This key has no webhook subscription; POST /v1/webhooks/signup makes one."""
+
+    code = "unknown_subscription"
+
+
+_COLUMNS = ", ".join(f"s.{name}" for name in Subscription.__struct_fields__)
+
+# The key and all that it replaced or was replaced by: they share one subscription.
+_LINE = """
+    WITH RECURSIVE older AS (
+        SELECT $1::bigint AS api_key_id
+        UNION SELECT k.api_key_id FROM api_key k JOIN older ON k.replaced_by = older.api_key_id
+    ), newer AS (
+        SELECT $1::bigint AS api_key_id
+        UNION SELECT k.replaced_by FROM api_key k JOIN newer USING (api_key_id) WHERE k.replaced_by IS NOT NULL
+    ), line AS (SELECT api_key_id FROM older UNION SELECT api_key_id FROM newer)
+"""
+
+
+async def subscription_of(db: Connection, key_id: int, *, lock: bool = False) -> Subscription:
+    """Raises UnknownSubscription."""
+    found = await find_subscription(db, key_id, lock=lock)
+    if found is None:
+        raise UnknownSubscription
+    return found
+
+
+async def find_subscription(db: Connection, key_id: int, *, lock: bool = False) -> Subscription | None:
+    row = await db.fetchrow(
+        f"""
+        {_LINE} SELECT {_COLUMNS} FROM webhook_subscription s WHERE api_key_id IN (SELECT api_key_id FROM line)
+        ORDER BY subscription_id LIMIT 1 {"FOR UPDATE" if lock else ""}
+        """,
+        key_id,
+    )
+    return None if row is None else Subscription(*row)
+
+
+async def create(db: Connection, key_id: int, hook_url: str, scopes: list[str], sealed: str) -> Subscription | None:
+    """None when another request of this key was faster."""
+    row = await db.fetchrow(
+        f"""
+        INSERT INTO webhook_subscription AS s (api_key_id, practice_id, hook_url, scopes, secret)
+        SELECT $1, practice_id, $2, $3, $4 FROM api_key WHERE api_key_id = $1
+        ON CONFLICT ON CONSTRAINT webhook_subscription_one_per_key DO NOTHING RETURNING {_COLUMNS}
+        """,
+        key_id,
+        hook_url,
+        scopes,
+        sealed,
+    )
+    return None if row is None else Subscription(*row)
+
+
+async def change(db: Connection, subscription_id: int, hook_url: str, scopes: list[str]) -> Subscription:
+    """A new sign-up brings a disabled subscription back; a paused one stays paused."""
+    row = await db.fetchrow(
+        f"""
+        UPDATE webhook_subscription s SET hook_url = $2, scopes = $3, updated_at = now(),
+            status = CASE WHEN status = 'disabled' THEN 'active' ELSE status END,
+            disabled_at = NULL, disabled_reason = NULL, failing_since = NULL, warned_at = NULL
+        WHERE subscription_id = $1 RETURNING {_COLUMNS}
+        """,
+        subscription_id,
+        hook_url,
+        scopes,
+    )
+    assert row is not None
+    return Subscription(*row)
+
+
+async def set_status(db: Connection, subscription_id: int, status: str) -> Subscription:
+    """Paused, or active again with a clean record."""
+    row = await db.fetchrow(
+        f"""
+        UPDATE webhook_subscription s SET status = $2, updated_at = now(), disabled_at = NULL, disabled_reason = NULL,
+            failing_since = CASE WHEN status = 'disabled' THEN NULL ELSE failing_since END,
+            warned_at = CASE WHEN status = 'disabled' THEN NULL ELSE warned_at END
+        WHERE subscription_id = $1 RETURNING {_COLUMNS}
+        """,
+        subscription_id,
+        status,
+    )
+    assert row is not None
+    return Subscription(*row)
+
+
+async def rotate_secret(db: Connection, subscription_id: int, sealed: str, overlap_hours: int) -> Subscription:
+    row = await db.fetchrow(
+        f"""
+        UPDATE webhook_subscription s SET previous_secret = secret, secret = $2, updated_at = now(),
+            previous_secret_until = now() + make_interval(hours => $3)
+        WHERE subscription_id = $1 RETURNING {_COLUMNS}
+        """,
+        subscription_id,
+        sealed,
+        overlap_hours,
+    )
+    assert row is not None
+    return Subscription(*row)
+
+
+async def delete(db: Connection, subscription_id: int) -> None:
+    await db.execute("DELETE FROM webhook_subscription WHERE subscription_id = $1", subscription_id)
+
+
+async def practices_waiting(db: Connection, subscription_id: int) -> list[int]:
+    """The practices that have deliveries of this subscription waiting. A plain read."""
+    rows = await db.fetch(
+        """
+        SELECT practice_id FROM practice p WHERE EXISTS (
+            SELECT FROM webhook_delivery d WHERE d.practice_id = p.practice_id AND d.subscription_id = $1
+            AND d.state = 'queued')
+        """,
+        subscription_id,
+    )
+    return [row["practice_id"] for row in rows]
+
+
+async def wake(db: Connection, practice_id: int) -> None:
+    """Have a worker look at the practice."""
+    await db.execute(
+        "UPDATE dispatch_state SET next_due_at = least(next_due_at, now()) WHERE practice_id = $1", practice_id
+    )
+
+
+async def cancel_queued(db: Connection, practice_id: int, subscription_ids: Sequence[int]) -> None:
+    """Nobody wants them any more."""
+    await db.execute(
+        """
+        UPDATE webhook_delivery SET state = 'cancelled'
+        WHERE practice_id = $1 AND subscription_id = ANY ($2) AND state = 'queued'
+        """,
+        practice_id,
+        list(subscription_ids),
+    )
+
+
+async def every_subscription(db: Connection, practice_id: int | None) -> list[Subscription]:
+    rows = await db.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM webhook_subscription s
+        WHERE $1::bigint IS NULL OR practice_id = $1 OR practice_id IS NULL ORDER BY subscription_id LIMIT 1000
+        """,
+        practice_id,
+    )
+    return [Subscription(*row) for row in rows]

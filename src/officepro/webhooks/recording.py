@@ -1,0 +1,164 @@
+"""What came of attempts, put on record: many at once, each under the lease by which it was sent.
+
+A result whose lease was lost meanwhile changes nothing: whoever holds the delivery now will tell. (ARCHITECTURE.md)
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from officepro.foundation.clock import timestamp
+from officepro.foundation.database import Connection
+from officepro.webhooks.delivery import Delivered, Failed
+from officepro.webhooks.lanes import Item, LaneKey
+from officepro.webhooks.queries import cancel_queued
+from officepro.webhooks.retries import DISABLE_AFTER, is_due_for_disabling, is_due_for_warning, next_attempt
+
+_random = random.SystemRandom()
+
+
+class Result(msgspec.Struct, frozen=True):
+    lane: LaneKey
+    item: Item
+    outcome: Delivered | Failed | None  # None: given back without an attempt
+
+
+async def record(db: Connection, results: Sequence[Result]) -> None:
+    """Within a transaction."""
+    by_practice: dict[tuple[int, int], list[Result]] = defaultdict(list)
+    for result in results:
+        by_practice[result.lane.practice_id, result.item.leased_by].append(result)
+    delivered, others, due = [], [], {}
+    for (practice_id, worker), group in sorted(by_practice.items()):
+        if good := [result for result in group if isinstance(result.outcome, Delivered)]:
+            delivered.append((practice_id, worker, *_delivered_columns(good)))
+        if rest := [_changed(result) for result in group if not isinstance(result.outcome, Delivered)]:
+            others.append((practice_id, worker, *map(list, zip(*rest, strict=True))))
+            due[practice_id] = min((row[3] for row in rest if row[3]), default=None)
+    if delivered:
+        await db.executemany(_DELIVERED, delivered)
+    if others:
+        await db.executemany(_OTHERS, others)
+        await db.executemany(WAKE, [(practice_id, at) for practice_id, at in sorted(due.items()) if at])
+
+
+def _delivered_columns(results: Sequence[Result]) -> list[list[object]]:
+    rows = [
+        (result.item.delivery_id, result.item.created_at, *result.outcome)
+        for result in results
+        if isinstance(result.outcome, Delivered)
+    ]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _changed(
+    result: Result,
+) -> tuple[int, datetime, str, datetime | None, datetime | None, int | None, str | None, str | None, int | None]:
+    """The row of a delivery that was not received: identity, state, when it is due, and what happened."""
+    item, outcome = result.item, result.outcome
+    identity = (item.delivery_id, item.created_at)
+    if not isinstance(outcome, Failed):
+        return *identity, "queued", None, None, None, None, None, None
+    due = None if outcome.gone else next_attempt(item.attempts + 1, outcome.at, _random.random(), outcome.retry_after)
+    return (
+        *identity,
+        "failed" if due is None else "pending",
+        due,
+        outcome.at,
+        outcome.status_code,
+        outcome.error_code,
+        outcome.error_message,
+        outcome.duration_ms,
+    )
+
+
+_DELIVERED = """
+    UPDATE webhook_delivery d
+    SET state = 'delivered', attempts = d.attempts + 1, due_at = NULL, leased_by = NULL, attempted_at = r.attempted_at,
+        status_code = r.status_code, error_code = NULL, error_message = NULL, duration_ms = r.duration_ms
+    FROM unnest($3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::smallint[], $7::integer[])
+         AS r (delivery_id, created_at, attempted_at, status_code, duration_ms)
+    WHERE d.practice_id = $1 AND d.delivery_id = r.delivery_id AND d.created_at = r.created_at
+      AND d.state = 'sending' AND d.leased_by = $2
+"""
+_OTHERS = """
+    UPDATE webhook_delivery d
+    SET state = r.state, attempts = d.attempts + (r.attempted_at IS NOT NULL)::int, due_at = r.due_at, leased_by = NULL,
+        attempted_at = coalesce(r.attempted_at, d.attempted_at),
+        status_code = CASE WHEN r.attempted_at IS NULL THEN d.status_code ELSE r.status_code END,
+        error_code = coalesce(r.error_code, d.error_code), error_message = coalesce(r.error_message, d.error_message),
+        duration_ms = coalesce(r.duration_ms, d.duration_ms)
+    FROM unnest($3::bigint[], $4::timestamptz[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::smallint[],
+                $9::text[], $10::text[], $11::integer[])
+         AS r (delivery_id, created_at, state, due_at, attempted_at, status_code, error_code, error_message,
+               duration_ms)
+    WHERE d.practice_id = $1 AND d.delivery_id = r.delivery_id AND d.created_at = r.created_at
+      AND d.state = 'sending' AND d.leased_by = $2
+"""
+WAKE = "UPDATE dispatch_state SET next_due_at = least(next_due_at, $2) WHERE practice_id = $1"
+
+
+async def note_recovery(db: Connection, subscription_ids: Iterable[int]) -> None:
+    await db.execute(
+        """
+        UPDATE webhook_subscription SET failing_since = NULL, warned_at = NULL
+        WHERE subscription_id = ANY ($1) AND failing_since IS NOT NULL
+        """,
+        sorted(subscription_ids),
+    )
+
+
+async def note_failure(db: Connection, lane: LaneKey, failure: Failed) -> None:
+    """Within a transaction: the endpoint's health, the warning, and in the end giving it up."""
+    row = await db.fetchrow(
+        """
+        UPDATE webhook_subscription SET failing_since = coalesce(failing_since, $2) WHERE subscription_id = $1
+        RETURNING failing_since, warned_at, hook_url, status
+        """,
+        lane.subscription_id,
+        failure.at,
+    )
+    if row is None or row["status"] == "disabled":
+        return
+    failing_since: datetime = row["failing_since"]
+    if failure.gone or is_due_for_disabling(failing_since, failure.at):
+        await _disable(db, lane, "gone" if failure.gone else "failing")
+    elif row["warned_at"] is None and is_due_for_warning(failing_since, failure.at):
+        await _warn(db, lane, row["hook_url"], failing_since, failure.at)
+
+
+async def _disable(db: Connection, lane: LaneKey, reason: str) -> None:
+    await db.execute(
+        """
+        UPDATE webhook_subscription
+        SET status = 'disabled', disabled_at = now(), disabled_reason = $2, updated_at = now()
+        WHERE subscription_id = $1
+        """,
+        lane.subscription_id,
+        reason,
+    )
+    await cancel_queued(db, lane.practice_id, [lane.subscription_id])
+
+
+async def _warn(db: Connection, lane: LaneKey, hook_url: str, failing_since: datetime, now: datetime) -> None:
+    """The partner may still read it: where one path of an endpoint fails, another may not."""
+    await db.execute(
+        "UPDATE webhook_subscription SET warned_at = $2 WHERE subscription_id = $1", lane.subscription_id, now
+    )
+    data = {"failingSince": timestamp(failing_since), "disabledAt": timestamp(failing_since + DISABLE_AFTER)}
+    await db.execute(
+        """
+        INSERT INTO webhook_delivery (practice_id, subscription_id, kind, event, event_id, occurred_at, data,
+                                      hook_url, state)
+        VALUES ($1, $2, 'live', 'webhook.failing', 'evt_' || gen_random_uuid(), $3, $4::text::jsonb, $5, 'queued')
+        """,
+        lane.practice_id,
+        lane.subscription_id,
+        now,
+        msgspec.json.encode(data).decode(),
+        hook_url,
+    )
+    await db.execute(WAKE, lane.practice_id, now)
