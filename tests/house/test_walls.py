@@ -18,6 +18,7 @@ OF_NO_PRACTICE = {
 }
 APPEND_ONLY = ("log", "disclosure", "visit_history", "ticket_history", "ticket_comment")
 
+
 def is_of_no_practice(table: str) -> bool:
     return table in OF_NO_PRACTICE or table.partition("_")[0] in OF_NO_PRACTICE.keys() - {"practice"}
 
