@@ -27,10 +27,10 @@ class Region(NamedTuple):
 
 NEW_YORK = Region(
     female=(
-        "Abigail", "Aisha", "Alice", "Amara", "Andrea", "Angela", "Beatriz", "Bridget", "Camila", "Carmen", "Charlotte",
-        "Chloe", "Claire", "Daniela", "Deborah", "Diana", "Elena", "Elizabeth", "Emily", "Esther", "Fatima", "Grace",
-        "Hannah", "Ingrid", "Isabel", "Jasmine", "Joan", "Julia", "Katherine", "Keiko", "Laura", "Leila", "Linda",
-        "Lucía", "Margaret", "Maria", "Mei", "Michelle", "Naomi", "Nicole", "Nora", "Olivia", "Patricia", "Rachel",
+        "Abigail", "Aisha", "Alice", "Amara", "Andrea", "Angela", "Anna", "Beatriz", "Bridget", "Camila", "Carmen",
+        "Charlotte", "Chloe", "Claire", "Daniela", "Deborah", "Diana", "Elena", "Elizabeth", "Emily", "Esther", "Fatima", "Grace",
+        "Hannah", "Ingrid", "Isabel", "Jane", "Jasmine", "Joan", "Julia", "Katherine", "Keiko", "Laura", "Leila",
+        "Linda", "Lucía", "Margaret", "Maria", "Mei", "Michelle", "Naomi", "Nicole", "Nora", "Olivia", "Patricia", "Rachel",
         "Rebecca", "Renée", "Rosa", "Ruth", "Samantha", "Sarah", "Simone", "Susan", "Tamika", "Teresa", "Valentina",
         "Veronica", "Victoria", "Wendy", "Yasmin", "Zoe",
     ),
