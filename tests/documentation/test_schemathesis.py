@@ -39,8 +39,11 @@ RULES_BEYOND_THE_SCHEMA = {
     "adminPutVisitTypes": "no two are the same",
     "bookVisit": "dryRun does not go with HoldID",
     "createProspect": "a name, an e-mail or a phone says who it is",
+    "listArticles": "highlights go with search",
+    "listProducts": "a cursor is one that was given, and goes not with page",
     "listProspects": "a cursor is one that was given, and goes with neither search nor page",
     "listVisits": "the last day does not lie before the first",
+    "saveProducts": "no two are the same",
 }
 _addresses = itertools.count(1)
 

@@ -46,7 +46,7 @@ async def test_a_product_is_found_by_the_beginning_of_any_word(
 
 
 async def test_pages_and_cursor_go_through_all_of_them_once(demo_office: Office, vendor: str) -> None:
-    parameters = {"vendorCode": vendor, "limit": 1}
+    parameters: dict[str, str | int] = {"vendorCode": vendor, "limit": 1}
     pages = [
         (await demo_office.partner_global.get("/products", params=parameters | {"page": page})).json()
         for page in (1, 2, 3, 4)

@@ -1,7 +1,9 @@
 """GET /v1/{PPass}/tickets and GET /v1/{PPass}/ticket/{id}"""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.tickets.desk import change, open_ticket
@@ -65,14 +67,15 @@ async def test_a_ticket_of_another_practice_cannot_be_told_from_none(
     foreign = await open_ticket(berlin_office)
     assert await found(demo_office) == []
 
-    for ask in (
+    asked: tuple[Callable[[int], Awaitable[httpx.Response]], ...] = (
         lambda number: demo_office.partner.get(f"/ticket/{number}"),
         lambda number: demo_office.partner.put(f"/ticket/{number}", json={"Status": "Closed"}),
         lambda number: demo_office.partner.put(f"/ticket/{number}", json={}, headers={"If-Match": '"1"'}),
         lambda number: demo_office.partner.post(
             f"/tickets/{number}/comment", json={"Comment": "Hello", "Author": "Me"}
         ),
-    ):
+    )
+    for ask in asked:
         theirs, none = await ask(foreign), await ask(2**62)
         assert theirs.status_code == none.status_code == 404
         assert theirs.json() | {"requestId": ""} == none.json() | {"requestId": ""}

@@ -5,6 +5,8 @@ import sys
 import typer
 
 from officepro.cli import demo, migrate, run, serve, settings, worker
+from officepro.cli.access_request import access_request
+from officepro.cli.article import kb
 from officepro.cli.house import CommandError
 from officepro.cli.key import key
 from officepro.cli.partner import partner
@@ -33,6 +35,8 @@ app.command("settings")(settings.settings)
 app.add_typer(practice, name="practice")
 app.add_typer(partner, name="partner")
 app.add_typer(key, name="key")
+app.add_typer(access_request, name="access-request")
+app.add_typer(kb, name="kb")
 
 
 def main() -> None:

@@ -6,9 +6,9 @@ from datetime import datetime
 import msgspec
 
 from officepro.access import keys
-from officepro.access.keys import Issued, NewKey
+from officepro.access.keys import ImpossibleKey, Issued, NewKey
 from officepro.foundation.database import Connection, Row
-from officepro.foundation.errors import Invalid
+from officepro.foundation.errors import Fault
 from officepro.requests import queries
 
 
@@ -23,7 +23,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def approve(db: Connection, request_id: int, terms: Terms, now: datetime) -> Issued:
-    """Makes the partner and its key. Raises UnknownAccessRequest, AccessRequestDecided, Invalid, ImpossibleKey."""
+    """Makes the partner and its key. Raises UnknownAccessRequest, AccessRequestDecided, ImpossibleKey."""
     asked = await queries.undecided(db, request_id)
     scopes = _narrowed(asked["scopes"], terms.scopes)
     partner_id = await queries.create_partner(db, asked["company"], asked["contact"], asked["email"])
@@ -44,5 +44,6 @@ def _narrowed(requested: Sequence[str], granted: Sequence[str] | None) -> list[s
     if granted is None:
         return sorted(requested)
     if beyond := sorted(set(granted) - set(requested)):
-        raise Invalid.at("body.scopes", f"may only narrow what was requested, and {', '.join(beyond)} was not")
+        message = f"may only narrow what was requested, and {', '.join(beyond)} was not"
+        raise ImpossibleKey([Fault("body.scopes", message)])
     return sorted(set(granted))
