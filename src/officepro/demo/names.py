@@ -28,11 +28,11 @@ class Region(NamedTuple):
 NEW_YORK = Region(
     female=(
         "Abigail", "Aisha", "Alice", "Amara", "Andrea", "Angela", "Anna", "Beatriz", "Bridget", "Camila", "Carmen",
-        "Charlotte", "Chloe", "Claire", "Daniela", "Deborah", "Diana", "Elena", "Elizabeth", "Emily", "Esther", "Fatima", "Grace",
-        "Hannah", "Ingrid", "Isabel", "Jane", "Jasmine", "Joan", "Julia", "Katherine", "Keiko", "Laura", "Leila",
-        "Linda", "Lucía", "Margaret", "Maria", "Mei", "Michelle", "Naomi", "Nicole", "Nora", "Olivia", "Patricia", "Rachel",
-        "Rebecca", "Renée", "Rosa", "Ruth", "Samantha", "Sarah", "Simone", "Susan", "Tamika", "Teresa", "Valentina",
-        "Veronica", "Victoria", "Wendy", "Yasmin", "Zoe",
+        "Charlotte", "Chloe", "Claire", "Daniela", "Deborah", "Diana", "Elena", "Elizabeth", "Emily", "Esther",
+        "Fatima", "Grace", "Hannah", "Ingrid", "Isabel", "Jane", "Jasmine", "Joan", "Julia", "Katherine", "Keiko",
+        "Laura", "Leila", "Linda", "Lucía", "Margaret", "Maria", "Mei", "Michelle", "Naomi", "Nicole", "Nora", "Olivia",
+        "Patricia", "Rachel", "Rebecca", "Renée", "Rosa", "Ruth", "Samantha", "Sarah", "Simone", "Susan", "Tamika",
+        "Teresa", "Valentina", "Veronica", "Victoria", "Wendy", "Yasmin", "Zoe",
     ),
     male=(
         "Aaron", "Adam", "Ahmed", "Andrew", "Anthony", "Arjun", "Benjamin", "Brian", "Carlos", "Charles", "Christopher",
