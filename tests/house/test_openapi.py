@@ -58,7 +58,8 @@ def resolved(part: Json) -> Json:
 
 @every_route
 def test_a_route_is_guarded_or_says_that_it_is_open(path: str, method: str, handler: HTTPRouteHandler) -> None:
-    of_pages = [guard for guard in handler.resolve_guards() if isinstance(guard, PageGuard)]
+    guards: list[object] = list(handler.resolve_guards())
+    of_pages = [guard for guard in guards if isinstance(guard, PageGuard)]
     assert len(guards_of(handler)) + len(of_pages) == 1
 
 

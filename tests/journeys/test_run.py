@@ -57,7 +57,7 @@ def test_the_printed_lines_work_when_pasted(tmp_path: Path) -> None:
     try:
         lines = [line for line in house.output.read_text().splitlines() if line.startswith(("TOKEN=", "curl "))]
         assert len(lines) == 3
-        pasted = subprocess.run(["bash", "-ec", "\n".join(lines)], capture_output=True, text=True, check=True)
+        pasted = subprocess.run(["/bin/bash", "-ec", "\n".join(lines)], capture_output=True, text=True, check=True)
         assert '"PatientID"' in pasted.stdout
         assert '"ProviderID":1' in pasted.stdout
     finally:

@@ -1,5 +1,6 @@
 """Every example of the seeds for authentication, prospects, tags, providers and visits, against a running house."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,13 +11,9 @@ from tests.journeys.conftest import RunningHouse
 
 
 @pytest.fixture(scope="module")
-def partner(running_house: RunningHouse) -> httpx.Client:
-    return running_house.client()
-
-
-def a_working_day() -> str:
-    day = date.today() + timedelta(days=7)  # noqa: DTZ011 -- the demo's visits reach 60 days either way
-    return (day - timedelta(days=day.weekday())).isoformat() if day.weekday() > 4 else day.isoformat()
+def partner(running_house: RunningHouse) -> Iterator[httpx.Client]:
+    with running_house.client() as client:
+        yield client
 
 
 def test_a_key_becomes_a_token(running_house: RunningHouse) -> None:
@@ -82,7 +79,7 @@ def test_what_slots_offers_check_confirms_and_next_slot_begins_with(partner: htt
     found = next_slot["data"]["TheNextSlot"]
     assert found["ProviderID"] == "1"
 
-    params = {"date": found["Date"], "duration": 30}
+    params: dict[str, Any] = {"date": found["Date"], "duration": 30}
     slots = partner.get("/availability/providers/1/slots", params=params).json()["data"]
     assert (slots["ProviderID"], slots["Date"], slots["Duration"]) == (1, found["Date"], 30)
     assert slots["Slots"][0] == found["Time"]
@@ -106,7 +103,7 @@ def test_consult_is_a_visit_type_and_can_be_booked(partner: httpx.Client) -> Non
     assert consult == {"VisitType": "Consult", "Active": True, "Providers": [1, 2], "Resources": [101, 102]}
     assert types["count"] == len(types["data"])
 
-    params = {"duration": 30, "visitType": "Consult"}
+    params: dict[str, Any] = {"duration": 30, "visitType": "Consult"}
     found = partner.get("/availability/providers/2/next-slot", params=params).json()["data"]["TheNextSlot"]
     body = {
         "PatientID": 1001,

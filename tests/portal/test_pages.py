@@ -114,3 +114,73 @@ async def test_a_form_that_is_sent_too_late_is_kept(house: House, demo_office: O
     resumed = await portal(house).post("/portal/login", data=data)
     assert "Not &lt;b&gt;now&lt;/b&gt;" in resumed.text
     assert "Send it now" in resumed.text
+
+
+async def test_an_admin_makes_a_key_that_works_and_revokes_it(house: House, demo_office: Office) -> None:
+    browser = await signed_in(house, house.settings.admin_secret)
+    shown = await browser.get("/portal/keys")
+    partner = await house.owner.fetchval("SELECT max(partner_id) FROM partner")
+    fields = {
+        "csrf_token": csrf_token(shown),
+        "partner": str(partner),
+        "practice": demo_office.practicepass,
+        "name": "Made in <the> portal",
+        "scopes": ["Tags", "Prospects"],
+    }
+    made = await browser.post("/portal/keys", data=fields)
+    assert made.status_code == 200, made.text
+    secret = re.search(r"opk_(\d+)_\w{32}_\w{6}", made.text)
+    assert secret is not None
+    assert "Made in &lt;the&gt; portal" in made.text
+    demo_office.keys["made"] = secret.group(0)
+    await demo_office.token("made")
+
+    revoked = await browser.post(f"/portal/keys/{secret.group(1)}/revoke", data={"csrf_token": fields["csrf_token"]})
+    assert revoked.status_code == 303
+    answer = await house.stranger.post(f"{demo_office.path}/auth/token", json={"apiKey": secret.group(0)})
+    assert answer.status_code == 401
+
+
+async def test_what_is_wrong_with_a_form_is_said_and_what_was_typed_stays(house: House, demo_office: Office) -> None:
+    browser = await signed_in(house, house.settings.admin_secret)
+    token = csrf_token(await browser.get("/portal/keys"))
+    typed = {"csrf_token": token, "partner": "1", "name": "Kept name", "expires": "2026-02-29", "scopes": "Tags"}
+    page = await browser.post("/portal/keys", data=typed)
+
+    assert page.status_code == 400
+    assert "2026-02-29 is not a day of the calendar" in page.text
+    assert "Kept name" in page.text
+
+
+async def test_a_request_for_access_is_approved_once(house: House, demo_office: Office) -> None:
+    asked = await portal(house).post(
+        "/portal/request-access",
+        data={
+            "company": "CallPilot AI",
+            "practice": demo_office.practicepass,
+            "contact": "Pat",
+            "email": f"pat@{demo_office.practicepass}.example".lower(),
+            "scopes": ["Scheduling", "Providers"],
+        },
+    )
+    assert "Thank you" in asked.text, asked.text
+    number = await house.owner.fetchval("SELECT max(access_request_id) FROM access_request")
+    browser = await signed_in(house, house.settings.admin_secret)
+    token = csrf_token(await browser.get("/portal/requests"))
+    terms = {"csrf_token": token, "scopes": "Providers", "practice": demo_office.practicepass, "expires": "2099-12-31"}
+
+    approved = await browser.post(f"/portal/requests/{number}/approve", data=terms)
+    assert approved.status_code == 200, approved.text
+    assert "shown this once" in approved.text
+    again = await browser.post(f"/portal/requests/{number}/approve", data=terms)
+    assert again.status_code == 409
+    assert "nothing was done" in again.text
+
+
+@pytest.mark.parametrize("address", ["/keys", "/partners", "/requests", "/docs", "/request-access", "/activity"])
+async def test_every_page_of_the_admin_opens(house: House, demo_office: Office, address: str) -> None:
+    browser = await signed_in(house, house.settings.admin_secret)
+    page = await browser.get(f"/portal{address}")
+
+    assert page.status_code == 200, page.text
+    assert "Loading" not in page.text

@@ -1,11 +1,13 @@
 """GET /v1/admin/practices"""
 
+from typing import Any
+
 from tests.world import Office
 
 
 async def test_practices_come_in_pages_by_their_names(demo_office: Office, berlin_office: Office) -> None:
     admin = demo_office.house.admin
-    pages = []
+    pages: list[Any] = []
     while not pages or len(pages[-1]["data"]) == 100:
         params = {"limit": 100, "page": len(pages) + 1}
         pages.append((await admin.get("/v1/admin/practices", params=params)).json())

@@ -117,8 +117,8 @@ def _sections(drawn: str, base: str, practicepass: str) -> list[Section]:
 
 def _operation(whole: Json, base: str, path: str, method: str, operation: Json, practicepass: str) -> Operation:
     call = call_of(base, path, method, operation, practicepass)
-    success = next((answer for status, answer in operation["responses"].items() if status.startswith("2")), {})
-    content = next(iter(success.get("content", {}).values()), {})
+    success: Json = next((answer for status, answer in operation["responses"].items() if status.startswith("2")), {})
+    content: Json = next(iter(success.get("content", {}).values()), {})
     tried = {"method": call.method, "address": call.address, "body": body_of(operation), "auth": _auth(call.headers)}
     return Operation(
         anchor=operation["operationId"],
@@ -180,7 +180,7 @@ def _kind(schema: Json) -> str:
 def _answer(whole: Json, status: str, answer: Json) -> Answer:
     if "$ref" in answer:
         answer = whole["components"]["responses"][answer["$ref"].rpartition("/")[2]]
-    content = next(iter(answer.get("content", {}).values()), {})
+    content: Json = next(iter(answer.get("content", {}).values()), {})
     codes = _codes(content.get("schema", {}))
     return Answer(status, answer.get("description", ""), codes)
 

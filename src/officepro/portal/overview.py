@@ -13,11 +13,13 @@ from officepro.activity.figures import average_milliseconds, percentile_millisec
 from officepro.activity.queries import Figures, Filter
 from officepro.foundation.clock import now
 from officepro.foundation.database import Connection
+from officepro.foundation.paging import Page
 from officepro.foundation.wire import NO_NUL
 from officepro.portal import queries
 from officepro.portal.charts import bars
 from officepro.portal.frame import AnyRequest, SignedIn, page, visitor_of
 from officepro.portal.sessions import Visitor
+from officepro.requests import queries as access_requests
 
 PERIODS = (7, 30, 90)
 RECENT_CALLS = 12
@@ -55,7 +57,7 @@ async def show_overview(
         before = await activity.figures(db, since - timedelta(days=days), since, *whose)
         usage = await activity.by_day(db, since, until, *whose)
         calls = await _recent(db, whose)
-        requests = await queries.open_requests(db) if visitor.is_admin else []
+        requests = (await access_requests.some(db, "pending", Page(1, 5)))[0] if visitor.is_admin else []
     return page(
         request,
         "overview.html",

@@ -1,6 +1,9 @@
 """What the pages show that no room of its own has a query for; under the system role."""
 
+from datetime import datetime
+
 from officepro.foundation.database import Connection, Row
+from officepro.foundation.paging import Page
 
 MOST_CHOICES = 500  # in a list to choose from
 
@@ -18,13 +21,22 @@ async def partners(db: Connection) -> list[Row]:
     )
 
 
-async def open_requests(db: Connection) -> list[Row]:
-    """The newest requests for access that nobody has decided on."""
-    if await db.fetchval("SELECT to_regclass('access_request') IS NULL"):
-        return []
+async def partners_at_work(db: Connection, since: datetime, page: Page) -> list[Row]:
+    """By company: what they may do where, how much they called since, and when they were last seen."""
     return await db.fetch(
         """
-        SELECT access_request_id, company, practice, scopes, created_at FROM access_request
-        WHERE status = 'open' ORDER BY created_at DESC LIMIT 5
-        """
+        SELECT p.partner_id, p.company, p.contact, p.email, p.active,
+               ARRAY(SELECT DISTINCT coalesce(practicepass, 'all') FROM api_key k LEFT JOIN practice USING (practice_id)
+                     WHERE k.partner_id = p.partner_id AND k.revoked_at IS NULL ORDER BY 1) AS practices,
+               (SELECT count(*) FROM api_key k WHERE k.partner_id = p.partner_id AND k.revoked_at IS NULL
+                AND (k.expires_at IS NULL OR k.expires_at > now())) AS active_keys,
+               (SELECT coalesce(sum(calls), 0)::bigint FROM request_hour h
+                WHERE h.partner_id = p.partner_id AND h.hour >= $1) AS calls,
+               (SELECT max(last_used_at) FROM api_key k WHERE k.partner_id = p.partner_id) AS last_seen
+        FROM (SELECT * FROM partner ORDER BY lower(company), partner_id LIMIT $2 OFFSET $3) AS p
+        ORDER BY lower(p.company), p.partner_id
+        """,
+        since,
+        page.limit,
+        page.offset,
     )

@@ -8,7 +8,17 @@ from litestar.params import PathParameter, QueryParameter
 
 from officepro.failures import explained, log_failure
 from officepro.foundation.errors import Invalid, NotFound, OfficeProError
-from officepro.portal import activity_page, calendar_page, documentation_page, login, overview
+from officepro.portal import (
+    activity_page,
+    calendar_page,
+    documentation_page,
+    keys_page,
+    login,
+    overview,
+    partners_page,
+    request_access_page,
+    requests_page,
+)
 from officepro.portal.frame import MAXIMUM_FORM_BYTES, STATIC, AnyRequest, SignedOut, open_page, page
 
 _MEDIA_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -55,6 +65,10 @@ router = Router(
         overview.router,
         activity_page.router,
         calendar_page.router,
+        partners_page.router,
+        keys_page.router,
+        requests_page.router,
+        request_access_page.router,
         documentation_page.router,
     ],
     exception_handlers={OfficeProError: answer_fault, HTTPException: answer_fault, Exception: answer_fault},
