@@ -83,7 +83,7 @@ async def found_alone(db: Connection, practice_id: int) -> object:
 
 def found_among(**wanted: Any) -> Callable[[Connection, int], Awaitable[object]]:
     async def found(db: Connection, practice_id: int) -> object:
-        rows, _ = await prospects.some(db, practice_id, Filter(**wanted), Page(1, 100))
+        rows, _ = await prospects.some(db, practice_id, Filter(**wanted), Page(1, 100_000))
         return [row["first_name"] for row in rows if row["patient_id"] == FOREIGN]
 
     return found
