@@ -128,11 +128,13 @@ async def test_time_off_can_be_deleted(demo_office: Office) -> None:
 
 async def test_nobody_elses_time_off_can_be_deleted(demo_office: Office, berlin_office: Office) -> None:
     foreign = (await put(berlin_office, TIME_OFF, [VACATION])).json()["data"][0]
+    johns = (await put(demo_office, "/providers/2/time-off", [VACATION])).json()["data"][0]
 
-    answer = await demo_office.house.admin.delete(path(demo_office, f"{TIME_OFF}/{foreign['id']}"))
-
-    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_time_off")
+    for time_off in (foreign, johns):
+        answer = await demo_office.house.admin.delete(path(demo_office, f"{TIME_OFF}/{time_off['id']}"))
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown_time_off")
     assert await shown(berlin_office, TIME_OFF) == [foreign]
+    assert await shown(demo_office, "/providers/2/time-off") == [johns]
 
 
 async def test_both_ids_of_the_address_are_named_by_their_own_names(demo_office: Office) -> None:

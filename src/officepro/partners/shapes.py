@@ -17,7 +17,7 @@ from officepro.partners import queries
 MAXIMUM_EMAIL_CHARACTERS = 254  # RFC 5321, section 4.5.3.1
 MAXIMUM_WEBSITE_CHARACTERS = 500
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+[.][^@\s\x00-\x1f.]+")
-_WEBSITE = re.compile(r"https?://[^\s\x00-\x1f/]+[^\s\x00-\x1f]*", re.IGNORECASE)
+_WEBSITE = re.compile(r"(https?://[^\s\x00-\x1f/]+[^\s\x00-\x1f]*)?")
 
 
 class EmailAddress(str):
@@ -45,27 +45,20 @@ class Website(str):
     json_schema: ClassVar[dict[str, Any]] = {
         "type": "string",
         "maxLength": MAXIMUM_WEBSITE_CHARACTERS,
+        "pattern": f"^{_WEBSITE.pattern}$",
         "examples": ["https://booking.example"],
     }
 
     @classmethod
     def parse(cls, text: object) -> "Website":
-        if (
-            not isinstance(text, str)
-            or len(text) > MAXIMUM_WEBSITE_CHARACTERS
-            or (text and not _WEBSITE.fullmatch(text))
-        ):
+        if not isinstance(text, str) or len(text) > MAXIMUM_WEBSITE_CHARACTERS or not _WEBSITE.fullmatch(text):
             raise ValueError(f"must begin with https:// or http://, at most {MAXIMUM_WEBSITE_CHARACTERS} characters")
         return cls(text)
 
 
+Scope = Annotated[str, Meta(extra_json_schema={"enum": sorted(EVERY_SCOPE)})]
 Scopes = Annotated[
-    list[str],
-    Meta(
-        min_length=1,
-        max_length=len(EVERY_SCOPE),
-        extra_json_schema={"items": {"type": "string", "enum": sorted(EVERY_SCOPE)}},
-    ),
+    list[Scope], Meta(min_length=1, max_length=len(EVERY_SCOPE), extra_json_schema={"uniqueItems": True})
 ]
 
 
