@@ -21,7 +21,9 @@ Number = Annotated[int, QueryParameter(name="page", ge=1, le=1000)]
 @get("/partners", guards=[SignedIn(admin=True)])
 async def show_partners(request: AnyRequest, database: TheDatabase, number: Number = 1) -> Response[str]:
     async with database.system() as db:
-        partners = await queries.partners_at_work(db, now() - timedelta(days=CALLS_DAYS), Page(number, ROWS + 1))
+        partners = await queries.partners_at_work(
+            db, (now() - timedelta(days=CALLS_DAYS)).date(), Page(number, ROWS + 1)
+        )
     return page(
         request,
         "partners.html",

@@ -1,6 +1,6 @@
 """What the pages show that no room of its own has a query for; under the system role."""
 
-from datetime import datetime
+from datetime import date
 
 from officepro.foundation.database import Connection, Row
 from officepro.foundation.paging import Page
@@ -21,7 +21,7 @@ async def partners(db: Connection) -> list[Row]:
     )
 
 
-async def partners_at_work(db: Connection, since: datetime, page: Page) -> list[Row]:
+async def partners_at_work(db: Connection, since: date, page: Page) -> list[Row]:
     """By company: what they may do where, how much they called since, and when they were last seen."""
     return await db.fetch(
         """
@@ -30,8 +30,8 @@ async def partners_at_work(db: Connection, since: datetime, page: Page) -> list[
                      WHERE k.partner_id = p.partner_id AND k.revoked_at IS NULL ORDER BY 1) AS practices,
                (SELECT count(*) FROM api_key k WHERE k.partner_id = p.partner_id AND k.revoked_at IS NULL
                 AND (k.expires_at IS NULL OR k.expires_at > now())) AS active_keys,
-               (SELECT coalesce(sum(calls), 0)::bigint FROM request_hour h
-                WHERE h.partner_id = p.partner_id AND h.hour >= $1) AS calls,
+               (SELECT coalesce(sum(calls), 0)::bigint FROM request_day d
+                WHERE d.partner_id = p.partner_id AND d.day >= $1) AS calls,
                (SELECT max(last_used_at) FROM api_key k WHERE k.partner_id = p.partner_id) AS last_seen
         FROM (SELECT * FROM partner ORDER BY lower(company), partner_id LIMIT $2 OFFSET $3) AS p
         ORDER BY lower(p.company), p.partner_id
