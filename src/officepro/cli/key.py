@@ -105,5 +105,5 @@ def _show_issued(issued: IssuedKey, as_json: bool) -> None:
     if as_json:
         show_json(issued)
         return
-    show(msgspec.structs.replace(issued, api_key=None))
+    show(issued, leave_out=["apiKey"])
     typer.echo(f"\n{issued.api_key}\n\nThis is the only time that the key is shown; keep it now.")

@@ -80,11 +80,12 @@ def _told(fault: Fault) -> str:
     return f"  {option}: {fault.message}"
 
 
-def show(record: msgspec.Struct) -> None:
+def show(record: msgspec.Struct, leave_out: Sequence[str] = ()) -> None:
     """One record, a field on each line."""
     table = Table(show_header=False, box=None)
     for name, value in msgspec.to_builtins(record).items():
-        table.add_row(Text(name, style="bold"), _cell(value))
+        if name not in leave_out:
+            table.add_row(Text(name, style="bold"), _cell(value))
     _console().print(table)
 
 
