@@ -254,6 +254,17 @@ async def test_a_vendor_has_one_partner_however_many_write_it_first_at_once(
     assert len(await stored(demo_office, vendor)) == 8
 
 
+async def test_what_two_calls_send_of_one_product_at_once_is_all_kept(demo_office: Office, vendor: str) -> None:
+    for number in range(12):
+        await save(demo_office, product(vendor, number))
+        sent: list[dict[str, Any]] = [{"Description": "Round"}, {"Category": "Serum"}, {"UPC": "0123"}, {"Cost": 12.5}]
+        answers = await asyncio.gather(*(save(demo_office, product(vendor, number, **one)) for one in sent))
+        assert {answer.status_code for answer in answers} == {200}
+
+    for found in await stored(demo_office, vendor):
+        assert found == found | {"Description": "Round", "Category": "Serum", "UPC": "0123", "Cost": 12.5}
+
+
 async def test_an_admin_gives_a_vendor_to_another_partner(
     demo_office: Office, berlin_office: Office, vendor: str
 ) -> None:
