@@ -6,7 +6,7 @@ import random
 from datetime import datetime, timedelta
 
 from officepro.foundation import clock
-from officepro.foundation.database import Connection, Database
+from officepro.foundation.database import NO_PRACTICE, Connection, Database
 from officepro.foundation.errors import OfficeProError
 
 EVERY_SECONDS = 3600
@@ -14,7 +14,6 @@ JITTER_SECONDS = 300  # several workers need not meet
 MONTHS_AHEAD = 4
 LOG_KEPT_DAYS = 400  # the log outlives its deliveries, so that a partner can still pull and replay
 IDEMPOTENCY_KEPT = timedelta(hours=24)
-PURGED_AT_ONCE = 5000
 
 logger = logging.getLogger("officepro.worker")
 _random = random.SystemRandom()
@@ -50,24 +49,15 @@ async def drop_partitions(database: Database, now: datetime, delivery_retention_
 
 
 async def purge_idempotency(database: Database, now: datetime) -> None:
+    """Practice by practice under its own wall, for the answers kept may speak of people."""
+    before = now - IDEMPOTENCY_KEPT
     async with database.system() as db:
-        before = now - IDEMPOTENCY_KEPT
-        rows = await db.fetch("SELECT DISTINCT practice_id FROM idempotency WHERE created_at < $1", before)
-        for row in rows:
-            while await _purge(db, row["practice_id"], before) == PURGED_AT_ONCE:
-                pass
+        practices = await db.fetch("SELECT practice_id FROM practice")
+        await _purge(db, NO_PRACTICE, before)
+    for row in practices:
+        async with database.practice(row["practice_id"]) as db:
+            await _purge(db, row["practice_id"], before)
 
 
-async def _purge(db: Connection, practice_id: int, before: datetime) -> int:
-    purged: int = await db.fetchval(
-        """
-        WITH gone AS (
-            DELETE FROM idempotency WHERE practice_id = $1 AND created_at < $2 AND ctid = ANY (ARRAY(
-                SELECT ctid FROM idempotency WHERE practice_id = $1 AND created_at < $2 LIMIT $3)) RETURNING 1
-        ) SELECT count(*) FROM gone
-        """,
-        practice_id,
-        before,
-        PURGED_AT_ONCE,
-    )
-    return purged
+async def _purge(db: Connection, practice_id: int, before: datetime) -> None:
+    await db.execute("DELETE FROM idempotency WHERE practice_id = $1 AND created_at < $2", practice_id, before)

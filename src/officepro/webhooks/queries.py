@@ -231,14 +231,3 @@ async def cancel_queued(db: Connection, practice_id: int, subscription_ids: Sequ
         practice_id,
         list(subscription_ids),
     )
-
-
-async def every_subscription(db: Connection, practice_id: int | None) -> list[Subscription]:
-    rows = await db.fetch(
-        f"""
-        SELECT {_COLUMNS} FROM webhook_subscription s
-        WHERE $1::bigint IS NULL OR practice_id = $1 OR practice_id IS NULL ORDER BY subscription_id LIMIT 1000
-        """,
-        practice_id,
-    )
-    return [Subscription(*row) for row in rows]

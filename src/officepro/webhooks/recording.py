@@ -13,7 +13,7 @@ import msgspec
 from officepro.foundation.clock import timestamp
 from officepro.foundation.database import Connection
 from officepro.webhooks.delivery import Delivered, Failed
-from officepro.webhooks.lanes import Item, LaneKey
+from officepro.webhooks.lanes import LEASE_SECONDS, Item, LaneKey
 from officepro.webhooks.queries import cancel_queued
 from officepro.webhooks.retries import DISABLE_AFTER, is_due_for_disabling, is_due_for_warning, next_attempt
 
@@ -162,3 +162,14 @@ async def _warn(db: Connection, lane: LaneKey, hook_url: str, failing_since: dat
         hook_url,
     )
     await db.execute(WAKE, lane.practice_id, now)
+
+
+async def wake_at_lease_end(db: Connection, practice_id: int) -> None:
+    """For what was leased outside of the worker: should its sender die, a worker looks after it."""
+    await db.execute(
+        f"""
+        UPDATE dispatch_state SET next_due_at = least(next_due_at, now() + interval '{LEASE_SECONDS} seconds')
+        WHERE practice_id = $1
+        """,
+        practice_id,
+    )

@@ -1,0 +1,157 @@
+"""Webhooks as the admin sees them: health, deliveries, and retrying one. (seeds: /v1/admin/webhooks)"""
+
+from datetime import timedelta
+from typing import Annotated
+
+import msgspec
+from litestar import Router, get, post
+from litestar.params import QueryParameter
+
+from officepro.access.asked import TheDatabase, TheOnce, TheSettings
+from officepro.access.guards import requires_admin
+from officepro.access.once import Replay as Repeated
+from officepro.access.once import StillRunning
+from officepro.foundation import clock
+from officepro.foundation.answers import Written
+from officepro.foundation.database import Connection
+from officepro.foundation.documented import documented
+from officepro.foundation.paging import MAXIMUM_LIMIT
+from officepro.foundation.parameters import PathId
+from officepro.foundation.wire import NO_NUL, encode
+from officepro.practices.queries import UnknownPractice, practice_named
+from officepro.webhooks import delivery_queries, manual
+from officepro.webhooks.delivery_queries import Filter
+from officepro.webhooks.manual import EventExpired, SubscriptionGone, UnknownDelivery
+from officepro.webhooks.routes import From, OfEvent, Success, To
+from officepro.webhooks.shapes import Begun, Delivery, DispatchState, Monitor, Retried, Summary
+
+DEFAULT_SPAN = timedelta(days=7)
+MAXIMUM_OFFSET = 100_000
+RETRIED = "Webhook delivery retried successfully"
+
+InPractice = Annotated[
+    str | None,
+    QueryParameter(name="practicepass", min_length=1, max_length=64, pattern=NO_NUL, description="Only this practice."),
+]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAXIMUM_LIMIT, description="Deliveries to show.")]
+Offset = Annotated[int, QueryParameter(ge=0, le=MAXIMUM_OFFSET, description="Deliveries to pass over.")]
+
+_DELIVERY = {
+    "id": 10,
+    "practicepass": "DemoOffice",
+    "subscriptionId": 1,
+    "event": "patient.updated",
+    "eventId": "evt_1_14656636",
+    "logId": 14656636,
+    "hookUrl": "https://partner.example.com/officepro/webhooks",
+    "success": False,
+    "statusCode": 500,
+    "attempts": 1,
+    "errorMessage": "bad_status: The endpoint answered 500; only 2xx counts as received.",
+    "durationMs": 42,
+    "createdAt": "2026-03-09T14:15:00.000Z",
+    "nextAttemptAt": "2026-03-09T14:15:05.000Z",
+}
+
+
+@get(
+    "/monitor",
+    summary="Monitor webhooks",
+    opt=documented(
+        query_example={"practicepass": "DemoOffice", "success": False, "limit": 50, "offset": 0},
+        example_response={
+            "summary": {
+                "totalSubscriptions": 3,
+                "activeSubscriptions": 2,
+                "totalDeliveries": 150,
+                "failedDeliveries": 4,
+                "successRate": 97.33,
+            },
+            "dispatchStates": [{"practicepass": "DemoOffice", "lastLogId": 14656636}],
+            "recentDeliveries": [_DELIVERY],
+        },
+        errors=[UnknownPractice],
+    ),
+)
+async def monitor_webhooks(
+    database: TheDatabase,
+    practicepass: InPractice = None,
+    success: Success = None,
+    limit: Limit = 50,
+    offset: Offset = 0,
+    since: From = None,
+    until: To = None,
+    event: OfEvent = None,
+) -> Monitor:
+    """Admin monitoring endpoint for webhook health and delivery activity. The deliveries are those of the last seven
+    days unless `from` says otherwise, the newest first; the summary counts those that were attempted, whatever
+    `success`, `limit` and `offset` are. A subscription for every practice counts in each of them."""
+    async with database.system() as db:
+        practice_id = None if practicepass is None else (await practice_named(db, practicepass)).practice_id
+        begins = since or (until or clock.now()) - DEFAULT_SPAN
+        wanted = Filter(practice_id=practice_id, event=event, since=begins, until=until)
+        summary = await _summary(db, wanted)
+        states = await delivery_queries.dispatch_states(db, practice_id)
+        rows = await delivery_queries.recent(db, msgspec.structs.replace(wanted, success=success), limit, offset)
+    return Monitor(summary, [DispatchState(*row) for row in states], [Delivery(*row) for row in rows])
+
+
+async def _summary(db: Connection, wanted: Filter) -> Summary:
+    subscriptions, active = await delivery_queries.subscription_counts(db, wanted.practice_id)
+    total, failed = await delivery_queries.counts(db, wanted)
+    rate = round(100 * (total - failed) / total, 2) if total else 0.0
+    return Summary(subscriptions, active, total, failed, rate)
+
+
+@post(
+    "/retry/{delivery_id:str}",
+    summary="Retry a delivery",
+    status_code=200,
+    opt=documented(
+        path_example={"id": 10},
+        example_response={
+            "message": RETRIED,
+            "data": {
+                "sourceDeliveryId": 10,
+                "retryDeliveryId": 11,
+                "success": True,
+                "statusCode": 200,
+                "attempts": 1,
+                "errorMessage": None,
+            },
+        },
+        errors=[UnknownDelivery, SubscriptionGone, EventExpired],
+    ),
+)
+async def retry_webhook_delivery(
+    delivery_id: PathId, once: TheOnce, database: TheDatabase, settings: TheSettings
+) -> Written[Retried]:
+    """Admin endpoint to retry a specific webhook delivery record. Makes a new record with the same event id and sends
+    it at once, with a fresh signature, also where the subscription is paused or disabled; `success` tells what came of
+    it."""
+    try:
+        async with once.system_transaction() as db:
+            made = await manual.begin_retry(db, delivery_id)
+            await once.settled(db, Begun(made.delivery_id), status=200)
+    except Repeated as repeated:
+        async with database.system() as db:
+            shown = await manual.shown(db, msgspec.json.decode(repeated.body, type=Begun).delivery_id)
+        if not shown.is_over:
+            raise StillRunning from None
+        raise Repeated(200, encode(Written(RETRIED, _retried(delivery_id, shown)))) from None
+    outcome = await manual.send(made, settings)
+    async with database.system() as db:
+        await manual.finish(db, made, outcome)
+        return Written(RETRIED, _retried(delivery_id, await manual.shown(db, made.delivery_id)))
+
+
+def _retried(source_id: int, shown: manual.Shown) -> Retried:
+    return Retried(source_id, shown.delivery_id, shown.success, shown.status_code, shown.attempts, shown.error_message)
+
+
+router = Router(
+    "/v1/admin/webhooks",
+    guards=[requires_admin],
+    route_handlers=[monitor_webhooks, retry_webhook_delivery],
+    tags=["Webhooks"],
+)

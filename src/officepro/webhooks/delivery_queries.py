@@ -1,0 +1,114 @@
+"""Deliveries as they are looked at: by their partner, within one practice, and by the monitor over all."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from officepro.foundation.database import Connection, Row
+from officepro.foundation.paging import MAXIMUM_TOTAL, Page
+
+MAXIMUM_STATES = 1000
+
+# In the order of the shape `Delivery`.
+_SHOWN = """
+    d.delivery_id, practice.practicepass, d.subscription_id, d.event, d.event_id, d.log_id, d.hook_url,
+    CASE WHEN d.state = 'delivered' THEN true WHEN d.attempts > 0 THEN false END AS success,
+    d.status_code, d.attempts, d.error_code || coalesce(': ' || d.error_message, '') AS error_message, d.duration_ms,
+    d.created_at, CASE WHEN d.state = 'pending' THEN d.due_at END AS next_attempt_at
+"""
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which deliveries are wanted."""
+
+    practice_id: int | None = None
+    subscription_id: int | None = None
+    success: bool | None = None
+    event: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def where(self) -> tuple[str, list[object]]:
+        """The condition over `d`, and its values."""
+        values: list[object] = []
+        conditions = ["true"]
+        for condition, value in (
+            ("d.practice_id =", self.practice_id),
+            ("d.subscription_id =", self.subscription_id),
+            ("d.event =", self.event),
+            ("d.created_at >=", self.since),
+            ("d.created_at <", self.until),
+        ):
+            if value is not None:
+                values.append(value)
+                conditions.append(f"{condition} ${len(values)}")
+        if self.success is not None:
+            conditions.append("d.state = 'delivered'" if self.success else "d.attempts > 0 AND d.state <> 'delivered'")
+        return " AND ".join(conditions), values
+
+
+async def some(db: Connection, wanted: Filter, page: Page) -> tuple[Sequence[Row], int]:
+    """Of one practice, the newest first, and how many there are (up to a bound)."""
+    where, values = wanted.where()
+    rows = await db.fetch(
+        f"""
+        SELECT {_SHOWN}, d.state FROM webhook_delivery d JOIN practice USING (practice_id) WHERE {where}
+        ORDER BY d.delivery_id DESC LIMIT {page.limit} OFFSET {page.offset}
+        """,
+        *values,
+    )
+    total = await db.fetchval(
+        f"SELECT count(*) FROM (SELECT FROM webhook_delivery d WHERE {where} LIMIT {MAXIMUM_TOTAL}) AS counted", *values
+    )
+    return rows, total
+
+
+async def recent(db: Connection, wanted: Filter, limit: int, offset: int) -> Sequence[Row]:
+    """The newest first."""
+    where, values = wanted.where()
+    return await db.fetch(
+        f"""
+        SELECT {_SHOWN} FROM webhook_delivery d JOIN practice USING (practice_id) WHERE {where}
+        ORDER BY d.delivery_id DESC LIMIT {limit:d} OFFSET {offset:d}
+        """,
+        *values,
+    )
+
+
+async def counts(db: Connection, wanted: Filter) -> tuple[int, int]:
+    """How many were attempted, and how many of those have not been received."""
+    where, values = wanted.where()
+    row = await db.fetchrow(
+        f"""
+        SELECT count(*) FILTER (WHERE d.attempts > 0),
+               count(*) FILTER (WHERE d.attempts > 0 AND d.state <> 'delivered')
+        FROM webhook_delivery d WHERE {where}
+        """,
+        *values,
+    )
+    assert row is not None
+    return row[0], row[1]
+
+
+async def subscription_counts(db: Connection, practice_id: int | None) -> tuple[int, int]:
+    """All subscriptions, and the active ones; of a practice, those that hear of it."""
+    row = await db.fetchrow(
+        """
+        SELECT count(*), count(*) FILTER (WHERE status = 'active') FROM webhook_subscription
+        WHERE $1::bigint IS NULL OR practice_id = $1 OR practice_id IS NULL
+        """,
+        practice_id,
+    )
+    assert row is not None
+    return row[0], row[1]
+
+
+async def dispatch_states(db: Connection, practice_id: int | None) -> Sequence[Row]:
+    return await db.fetch(
+        f"""
+        SELECT practice.practicepass, d.last_log_id FROM dispatch_state d JOIN practice USING (practice_id)
+        WHERE $1::bigint IS NULL OR d.practice_id = $1 ORDER BY practice.practicepass LIMIT {MAXIMUM_STATES}
+        """,
+        practice_id,
+    )

@@ -1,0 +1,48 @@
+"""Sign-up: a key's one subscription, made or changed. (seeds: POST /v1/webhooks/signup)"""
+
+from collections.abc import Sequence
+
+from officepro.access.gate import require
+from officepro.foundation.database import Connection
+from officepro.foundation.errors import Impossible, Invalid
+from officepro.foundation.outbound import ForbiddenAddress, InvalidUrl, Network, check_destination
+from officepro.webhooks import queries
+from officepro.webhooks.queries import Subscription
+from officepro.webhooks.sealing import Sealer
+from officepro.webhooks.signing import make_secret
+
+
+class ForbiddenHookUrl(Impossible):
+    """Webhooks are sent to public addresses only, and this URL leads elsewhere; `detail` says where."""
+
+    code = "forbidden_hook_url"
+
+
+async def check_hook_url(url: str, allowed_networks: Sequence[Network]) -> None:
+    """Asks name servers, so never within a transaction. A name that does not resolve yet is accepted."""
+    try:
+        await check_destination(url, allowed_networks)
+    except InvalidUrl as error:
+        raise Invalid.at("body.hookUrl", str(error)) from None
+    except ForbiddenAddress as error:
+        raise ForbiddenHookUrl(str(error)) from None
+
+
+def check_scopes(wanted: Sequence[str], held: frozenset[str]) -> list[str]:
+    """Each once, in the order given. Raises MissingScope for one that the key lacks."""
+    for scope in wanted:
+        require(held, scope)
+    return list(dict.fromkeys(wanted))
+
+
+async def sign_up(
+    db: Connection, key_id: int, hook_url: str, scopes: list[str], sealer: Sealer
+) -> tuple[Subscription, str | None]:
+    """The subscription, and its secret where it is new."""
+    found = await queries.find_subscription(db, key_id, lock=True)
+    if found is None:
+        secret = make_secret()
+        if (made := await queries.create(db, key_id, hook_url, scopes, sealer.seal(secret))) is not None:
+            return made, secret
+        found = await queries.subscription_of(db, key_id, lock=True)  # two sign-ups at once: the other made it
+    return await queries.change(db, found.subscription_id, hook_url, scopes), None

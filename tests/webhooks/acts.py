@@ -1,0 +1,75 @@
+"""What the tests of webhooks do again and again."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from officepro.access.scopes import EVERY_SCOPE
+from tests.webhooks.receivers import Receiver
+from tests.world import BASE_URL, Office, client, make_key
+
+EVERY_EVENT = ["Patients", "Encounters", "Claims", "Payments", "Documents"]
+
+
+async def sign_up(office: Office, receiver: Receiver, scopes: list[str] | None = None, who: str = "partner") -> Any:
+    """The sign-up's data; the receiver checks signatures from now on."""
+    if who not in office.keys:
+        await befriend(office, who)
+    caller = office.partner_global if who == "partner" else getattr(office, f"{who}_global")
+    answer = await caller.post("/webhooks/signup", json={"hookUrl": receiver.url, "scopes": scopes or EVERY_EVENT})
+    assert answer.status_code in (200, 201), answer.text
+    data = answer.json()["data"]
+    receiver.secret = data.get("secret", receiver.secret)
+    return data
+
+
+async def befriend(office: Office, who: str, *, everywhere: bool = False) -> None:
+    """Another partner of the practice, or of all practices."""
+    practice_id = None if everywhere else office.practice_id
+    office.keys[who] = await make_key(office.house, f"{who} of {office.practicepass}", EVERY_SCOPE, practice_id)
+    bearer = {"Authorization": f"Bearer {await office.token(who)}"}
+    setattr(office, f"{who}_global", client(office.house.app, BASE_URL + "/v1", bearer))
+
+
+async def happen(office: Office, how_many: int = 1, scope: str = "Claims", event: str = "claim.paid") -> list[int]:
+    """Events of the EMR; their numbers."""
+    numbers: list[int] = []
+    while len(numbers) < how_many:
+        entries = [
+            {"Scope": scope, "Event": event, "EntityID": 7, "Data": {"ClaimID": 7}}
+            for _ in range(min(100, how_many - len(numbers)))
+        ]
+        answer = await office.house.admin.post(f"{office.path.replace('/v1', '/v1/admin')}/log", json=entries)
+        assert answer.status_code == 201, answer.text
+        numbers += [entry["LogID"] for entry in answer.json()["data"]]
+    return numbers
+
+
+async def deliveries(office: Office) -> list[dict[str, Any]]:
+    rows = await office.house.owner.fetch(
+        "SELECT * FROM webhook_delivery WHERE practice_id = $1 ORDER BY delivery_id", office.practice_id
+    )
+    return [dict(row) for row in rows]
+
+
+async def age(office: Office, seconds: float) -> None:
+    """Time passes for what waits or is leased."""
+    await office.house.owner.execute(
+        """
+        UPDATE webhook_delivery SET due_at = due_at - make_interval(secs => $2)
+        WHERE practice_id = $1 AND due_at IS NOT NULL
+        """,
+        office.practice_id,
+        seconds,
+    )
+    await office.house.owner.execute(
+        "UPDATE dispatch_state SET next_due_at = next_due_at - make_interval(secs => $2) WHERE practice_id = $1",
+        office.practice_id,
+        seconds,
+    )
+
+
+async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 -- what is waited for happens in other hands
+            await asyncio.sleep(0.005)

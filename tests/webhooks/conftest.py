@@ -1,0 +1,33 @@
+"""A worker for each test, stepped by hand, and an endpoint."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from officepro.settings import Settings
+from officepro.webhooks.dispatcher import Dispatcher, dispatcher
+from tests.webhooks.receivers import Receiver, receiving
+
+
+@pytest.fixture
+async def worker(settings: Settings) -> AsyncIterator[Dispatcher]:
+    async with dispatcher(settings) as worker:
+        yield worker
+
+
+@pytest.fixture
+async def another_worker(settings: Settings) -> AsyncIterator[Dispatcher]:
+    async with dispatcher(settings) as worker:
+        yield worker
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+async def other_receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
+        yield receiver
