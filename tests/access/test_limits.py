@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,19 +100,27 @@ def test_a_clock_a_little_behind_gives_no_more_than_the_limit(limiter: Limiter) 
     assert sum(allowed(limiter, 1, NOON - 0.001 * (number % 3)) for number in range(50)) == 10
 
 
-def test_processes_share_the_bound(tmp_path: Path) -> None:
-    spend = (
-        "import sys, pathlib; from officepro.access.limits import Limit, Limiter; "
-        f"limiter = Limiter(pathlib.Path(sys.argv[1])); limit = Limit('shared', 500); "
-        f"sys.exit(print(sum(limiter.spend(limit, 'one', {NOON}).allowed for _ in range(1000))))"
-    )
-    path = tmp_path / "limits.bin"
+SPEND = f"""
+import pathlib, sys, time
+from officepro.access.limits import Limit, Limiter
+limiter, limit = Limiter(pathlib.Path(sys.argv[1])), Limit("shared", 15_360)  # of 2⁻⁸ s each: nothing is rounded
+while time.time() < float(sys.argv[2]):
+    pass
+sys.stdout.write(str(sum(limiter.spend(limit, "one", {NOON}).allowed for _ in range(12_000))))
+"""
+
+
+def test_processes_that_spend_at_the_same_moment_share_the_bound(tmp_path: Path) -> None:
+    start = str(time.time() + 1.0)
     processes = [
-        subprocess.Popen([sys.executable, "-c", spend, str(path)], stdout=subprocess.PIPE, text=True) for _ in range(3)
+        subprocess.Popen(
+            [sys.executable, "-c", SPEND, str(tmp_path / "limits.bin"), start], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
     ]
     granted = [int(process.communicate(timeout=60)[0]) for process in processes]
 
-    assert sum(granted) == 500
+    assert sum(granted) == 15_360
 
 
 def test_a_crowded_file_forgets_the_one_who_is_least_in_debt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

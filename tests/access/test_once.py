@@ -6,7 +6,9 @@ from collections import Counter
 import httpx
 import pytest
 
+from officepro.access.once import Once
 from officepro.access.scopes import EVERY_SCOPE
+from officepro.foundation.database import Connection
 from tests.access.visitors import visitor_from
 from tests.world import BASE_URL, Office, client, make_key
 
@@ -102,6 +104,23 @@ async def test_while_the_first_is_still_running_a_repeat_is_told_so(demo_office:
 
     assert (await first).status_code == 201
     assert (await demo_office.partner.post("/prospects", json=GRACE, headers=key())).content == (await first).content
+
+
+async def test_of_two_that_both_passed_the_look_up_one_does_the_work(
+    demo_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last instant: the first commits between the second's look and its lock."""
+
+    async def passed(self: Once, db: Connection) -> None: ...
+
+    first = await demo_office.partner.post("/prospects", json=GRACE, headers=key())
+    with monkeypatch.context() as racing:
+        racing.setattr(Once, "_claim", passed)
+        second = await demo_office.partner.post("/prospects", json=GRACE, headers=key())
+
+    assert (second.status_code, second.json()["code"]) == (409, "idempotency_still_running")
+    assert await graces(demo_office) == 1
+    assert (await demo_office.partner.post("/prospects", json=GRACE, headers=key())).content == first.content
 
 
 async def test_after_a_day_the_key_is_free_again(demo_office: Office) -> None:

@@ -50,6 +50,7 @@ async def walk(office: Office, **params: Any) -> list[int]:
     while page["nextCursor"] is not None:
         page = await listed(office, **params, cursor=page["nextCursor"])
         found += ids(page)
+        assert len(found) <= 1000, "the walk does not end"
     return found
 
 
