@@ -8,8 +8,8 @@ two steps into it with `events.HEAD` and `events.logged`. `events.append` is for
 `events.feed` reads the log by number.
 """
 
-from officepro.events.append import Entry, append
-from officepro.events.feed import feed
+from officepro.events.appending import Entry, append
 from officepro.events.log import EVENTS, HEAD, event_id, logged, record
+from officepro.events.reading import feed
 
 __all__ = ["EVENTS", "HEAD", "Entry", "append", "event_id", "feed", "logged", "record"]

@@ -11,7 +11,7 @@ from officepro.access.asked import TheCaller, TheDatabase, TheOnce
 from officepro.access.gate import MissingScope
 from officepro.access.guards import any_partner, requires_admin
 from officepro.access.scopes import EVENT_SCOPES, TICKETS
-from officepro.events.append import MAXIMUM_DATA_BYTES
+from officepro.events.appending import MAXIMUM_DATA_BYTES
 from officepro.foundation.answers import Written
 from officepro.foundation.documented import documented
 from officepro.foundation.errors import Fault, Invalid

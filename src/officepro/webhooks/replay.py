@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from officepro.events.feed import first_log_id_since, last_log_id
+from officepro.events.reading import first_log_id_since, last_log_id
 from officepro.foundation.database import Connection
 from officepro.foundation.errors import Impossible
 from officepro.webhooks import queries

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from officepro.events.append import EVENT_FORM
+from officepro.events.appending import EVENT_FORM
 from officepro.foundation.outbound import MAXIMUM_URL_CHARACTERS
 from officepro.foundation.wire import NO_NUL, Moment, RecordId
 
