@@ -17,7 +17,6 @@ import pytest
 from litestar import Litestar
 
 from officepro import app as application
-from officepro.door import Door
 from officepro.foundation import embedded
 from officepro.foundation.database import Database
 from officepro.foundation.embedded import EmbeddedServer
@@ -138,7 +137,7 @@ async def alive(app: Litestar) -> AsyncIterator[None]:
 @pytest.fixture(scope="session")
 async def house(inner_app: Litestar, owner: asyncpg.Connection, settings: Settings) -> AsyncIterator[House]:
     """The application as its callers meet it, in this process."""
-    async with House.open(Door(inner_app), owner, settings) as house:
+    async with House.open(application.enclose(inner_app), owner, settings) as house:
         yield house
 
 

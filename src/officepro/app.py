@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
@@ -18,6 +19,8 @@ from officepro.access.gate import Gate
 from officepro.access.limits import Limiter
 from officepro.access.once import Replay
 from officepro.access.tokens import Tokens
+from officepro.activity.asked import DISCLOSURES_PROVIDED, record_replay
+from officepro.activity.ledger import Ledger
 from officepro.door import Door
 from officepro.failures import DOCUMENTATION_URL, answer_problem, answer_replay, methods_of
 from officepro.foundation.database import Database, Mode
@@ -25,6 +28,7 @@ from officepro.foundation.errors import Invalid, OfficeProError
 from officepro.foundation.input import StrictJson, names_are_known
 from officepro.foundation.logs import configure_logging
 from officepro.foundation.wire import PARSED, decode_hook, encode_hook
+from officepro.metrics import Account
 from officepro.portal import routes as portal_routes
 from officepro.practices.setup import Setups
 from officepro.scheduling.diary import provide_setups
@@ -40,17 +44,29 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     """The whole application, ready to be served; without settings those of the environment hold."""
     settings = settings or Settings.from_environment(os.environ)
     configure_logging(settings.log_level)
-    return Door(
-        create_inner_app(settings), trusted_proxies=settings.trusted_proxies, documentation_url=DOCUMENTATION_URL
+    return enclose(create_inner_app(settings))
+
+
+def enclose(inner: Litestar) -> Door:
+    """The door around it, which tells those who keep account of what was done."""
+    settings: Settings = inner.state.settings
+    account: Account = inner.state.account
+    door = Door(
+        inner,
+        trusted_proxies=settings.trusted_proxies,
+        documentation_url=DOCUMENTATION_URL,
+        when_done=account.note,
     )
+    account.watch(door)
+    return door
 
 
 def create_inner_app(settings: Settings) -> Litestar:
     return Litestar(
         route_handlers=[*routes.ROUTERS, portal_routes.router],
-        lifespan=[_lifespan],
-        state=State({"settings": settings, "setups": Setups()}),
-        dependencies={**PROVIDED, "setups": Provide(provide_setups, sync_to_thread=False)},
+        lifespan=[_lifespan, _keeping_account],
+        state=State({"settings": settings, "setups": Setups(), "account": Account(settings.data_dir)}),
+        dependencies={**PROVIDED, **DISCLOSURES_PROVIDED, "setups": Provide(provide_setups, sync_to_thread=False)},
         dto=StrictJson,
         return_dto=None,
         before_request=_look_over,
@@ -93,6 +109,15 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
             await gate.flush_use()
         await database.close()
         limiter.close()
+
+
+@asynccontextmanager
+async def _keeping_account(app: Litestar) -> AsyncIterator[None]:
+    """What is done, and who is told of whom, is written down as long as requests come."""
+    app.state.ledger = ledger = Ledger(app.state.database)
+    app.state.before_replay = partial(record_replay, ledger)
+    async with app.state.account.keeping(app.state.database, ledger):
+        yield
 
 
 async def _flush_use(gate: Gate) -> None:

@@ -10,11 +10,11 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from officepro.access.limits import Standing
+from officepro.activity.recorder import Done
 from officepro.foundation.errors import OfficeProError, problem
 from officepro.foundation.wire import encode
 
@@ -32,14 +32,6 @@ class TooManyInside(OfficeProError):
     code = "overloaded"
 
 
-class Done(msgspec.Struct, frozen=True):
-    """One request, when its answer has left."""
-
-    scope: Scope
-    status: int
-    duration_seconds: float
-
-
 class Door:
     def __init__(
         self,
@@ -53,7 +45,7 @@ class Door:
         self._trusted_proxies = trusted_proxies
         self._documentation_url = documentation_url
         self._when_done = when_done
-        self._inside = 0
+        self.inside = 0  # requests that are under way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -62,8 +54,9 @@ class Door:
         request_id = self._request_id(scope["headers"])
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
         scope["address"] = self._address(scope)  # type: ignore[typeddict-unknown-key]
-        if self._inside >= MAXIMUM_IN_FLIGHT and scope["path"] not in _UNCOUNTED_PATHS:
+        if self.inside >= MAXIMUM_IN_FLIGHT and scope["path"] not in _UNCOUNTED_PATHS:
             await self._turn_away(request_id, send)
+            self._tell(Done(scope, TooManyInside.status, 0.0, was_turned_away=True))
             return
         started = time.perf_counter()
         status = 500
@@ -75,13 +68,16 @@ class Door:
                 message["headers"] = [*message["headers"], *_headers(scope, request_id)]
             await send(message)
 
-        self._inside += 1
+        self.inside += 1
         try:
             await self._app(scope, receive, send_with_headers)
         finally:
-            self._inside -= 1
-            if self._when_done is not None:
-                self._when_done(Done(scope, status, time.perf_counter() - started))
+            self.inside -= 1
+            self._tell(Done(scope, status, time.perf_counter() - started))
+
+    def _tell(self, done: Done) -> None:
+        if self._when_done is not None:
+            self._when_done(done)
 
     @staticmethod
     def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -1,5 +1,6 @@
 """What a handler may ask for by naming it in its signature: `caller: TheCaller`, `database: TheDatabase`, …"""
 
+from functools import partial
 from typing import Any
 
 from litestar import Request
@@ -30,7 +31,8 @@ def _database(state: State) -> Any:
 
 
 def _once(request: Request[Any, Any, Any]) -> Any:
-    return Once(request.app.state.database, request, request.scope.get("caller"))  # type: ignore[arg-type]
+    state, scope = request.app.state, request.scope
+    return Once(state.database, request, scope.get("caller"), partial(state.before_replay, scope))  # type: ignore[arg-type]
 
 
 def _gate(state: State) -> Any:

@@ -12,7 +12,7 @@ not stored, since they undo the transaction: a repeat of a refused request is tr
 """
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -53,9 +53,17 @@ class Replay(Exception):
 class Once:
     """The work of one POST, done once."""
 
-    def __init__(self, database: Database, request: AnyRequest, caller: Caller | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        request: AnyRequest,
+        caller: Caller | None,
+        before_replay: Callable[[bytes], Awaitable[None]] | None = None,
+    ) -> None:
+        """`before_replay` is awaited with the stored answer before that is given again."""
         self._database = database
         self._request = request
+        self._before_replay = before_replay
         self._practice_id = NO_PRACTICE if caller is None else caller.practice_id
         self._api_key_id = 0 if caller is None else caller.key_id
         self._key = _key_of(request)
@@ -63,9 +71,14 @@ class Once:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A transaction of the caller's practice."""
-        async with self._database.practice_transaction(self._practice_id) as db:
-            await self._claim(db)
-            yield db
+        try:
+            async with self._database.practice_transaction(self._practice_id) as db:
+                await self._claim(db)
+                yield db
+        except Replay as replay:
+            if self._before_replay is not None:
+                await self._before_replay(replay.body)
+            raise
 
     @asynccontextmanager
     async def single_statement(self) -> AsyncIterator[Connection]:

@@ -1,6 +1,6 @@
-"""The request log and its hourly figures, in the database; under the system role."""
+"""The request log and its daily figures, in the database; under the system role."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -9,33 +9,42 @@ import msgspec
 from officepro.foundation.database import Connection, Row
 
 _WRITE = """
-    WITH rows AS (
-        INSERT INTO request_log (happened_at, method, endpoint, status, duration_microseconds, partner_id, api_key_id,
-                                 practice_id, address, request_id)
+    WITH called AS MATERIALIZED (
         SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::smallint[], $5::integer[], $6::bigint[],
                              $7::bigint[], $8::bigint[], $9::text[], $10::text[])
+        AS row (happened_at, method, endpoint, status, duration_microseconds, partner_id, api_key_id, practice_id,
+                address, request_id)
+    ),
+    logged AS (
+        INSERT INTO request_log (happened_at, method, endpoint, status, duration_microseconds, partner_id, api_key_id,
+                                 practice_id, address, request_id)
+        SELECT * FROM called
+    ),
+    summed AS (
+        INSERT INTO request_day AS kept (day, practice_id, partner_id, api_key_id, method, endpoint, calls,
+                                         caller_errors, own_errors, duration_microseconds)
+        SELECT (happened_at AT TIME ZONE 'UTC')::date, coalesce(practice_id, 0), coalesce(partner_id, 0),
+               coalesce(api_key_id, 0), method, endpoint, count(*), count(*) FILTER (WHERE status BETWEEN 400 AND 499),
+               count(*) FILTER (WHERE status >= 500), sum(duration_microseconds)
+        FROM called GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6  -- so that two workers cannot deadlock
+        ON CONFLICT ON CONSTRAINT request_day_key DO UPDATE SET
+            calls = kept.calls + excluded.calls,
+            caller_errors = kept.caller_errors + excluded.caller_errors,
+            own_errors = kept.own_errors + excluded.own_errors,
+            duration_microseconds = kept.duration_microseconds + excluded.duration_microseconds
     )
-    INSERT INTO request_hour AS kept (hour, practice_id, partner_id, api_key_id, method, endpoint, calls, caller_errors,
-                                      own_errors, duration_microseconds, durations)
-    SELECT hour, practice_id, partner_id, api_key_id, method, endpoint, calls, caller_errors, own_errors,
-           duration_microseconds, durations
-    FROM jsonb_to_recordset($11::text::jsonb) AS new (
-        hour timestamptz, practice_id bigint, partner_id bigint, api_key_id bigint, method text, endpoint text,
-        calls bigint, caller_errors bigint, own_errors bigint, duration_microseconds bigint, durations bigint[])
-    ORDER BY hour, practice_id, partner_id, api_key_id, method, endpoint  -- so that two workers cannot deadlock
-    ON CONFLICT ON CONSTRAINT request_hour_key DO UPDATE SET
-        calls = kept.calls + excluded.calls,
-        caller_errors = kept.caller_errors + excluded.caller_errors,
-        own_errors = kept.own_errors + excluded.own_errors,
-        duration_microseconds = kept.duration_microseconds + excluded.duration_microseconds,
-        durations = ARRAY(SELECT old + new FROM unnest(kept.durations, excluded.durations)
-                          WITH ORDINALITY AS both (old, new, place) ORDER BY place)
+    INSERT INTO request_day_duration AS kept (day, practice_id, partner_id, api_key_id, bucket, calls)
+    SELECT (happened_at AT TIME ZONE 'UTC')::date, coalesce(practice_id, 0), coalesce(partner_id, 0),
+           coalesce(api_key_id, 0), floor(4 * ln(greatest(duration_microseconds, 1)::float8) / ln(2::float8))::smallint,
+           count(*)
+    FROM called GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+    ON CONFLICT ON CONSTRAINT request_day_duration_key DO UPDATE SET calls = kept.calls + excluded.calls
 """
 
 
-async def write(db: Connection, rows: Sequence[tuple[Any, ...]], hours: Sequence[dict[str, Any]]) -> None:
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    await db.execute(_WRITE, *columns, msgspec.json.encode(hours).decode())
+async def write(db: Connection, calls: Sequence[tuple[Any, ...]]) -> None:
+    """Calls, each in the order of `recorder.Call`: their rows and what they add to the figures, in one statement."""
+    await db.execute(_WRITE, *(list(column) for column in zip(*calls, strict=True)))
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,11 +65,10 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 _CONDITIONS = (
     ("practice_id", "log.practice_id = {}"),
     ("partner_id", "log.partner_id = {}"),
-    ("api_key_id", "log.api_key_id = {}"),
+    # A key belongs to one partner, and by partner there is an index.
+    ("api_key_id", "log.api_key_id = {0} AND log.partner_id = (SELECT partner_id FROM api_key WHERE api_key_id = {0})"),
     ("method", "log.method = {}"),
     ("endpoint", "log.endpoint = {}"),
-    ("least_status", "log.status >= {}"),
-    ("greatest_status", "log.status <= {}"),
     ("since", "log.happened_at >= {}"),
     ("until", "log.happened_at < {}"),
 )
@@ -69,7 +77,7 @@ _CONDITIONS = (
 async def calls(db: Connection, wanted: Filter, limit: int) -> list[Row]:
     """Newest first."""
     arguments: list[Any] = []
-    conditions = ["true"]
+    conditions = list(_of_status(wanted))
     for name, condition in _CONDITIONS:
         if (value := getattr(wanted, name)) is not None:
             arguments.append(value)
@@ -92,6 +100,14 @@ async def calls(db: Connection, wanted: Filter, limit: int) -> list[Row]:
     )
 
 
+def _of_status(wanted: Filter) -> Iterator[str]:
+    """Written out as numbers, because the indexes of errors serve only what is plainly about errors."""
+    yield f"log.status BETWEEN {wanted.least_status or 0:d} AND {wanted.greatest_status or 999:d}"
+    for boundary in (400, 500):
+        if (wanted.least_status or 0) >= boundary:
+            yield f"log.status >= {boundary}"
+
+
 class Figures(msgspec.Struct, frozen=True):
     """The sums of a time."""
 
@@ -107,10 +123,6 @@ _SUMS = """
     coalesce(sum(own_errors), 0)::bigint AS own_errors,
     coalesce(sum(duration_microseconds), 0)::bigint AS duration_microseconds
 """
-_OF = """
-    hour >= $1 AND hour < $2 AND ($3::bigint IS NULL OR practice_id = $3)
-    AND ($4::bigint IS NULL OR partner_id = $4) AND ($5::bigint IS NULL OR api_key_id = $5)
-"""
 
 
 async def figures(
@@ -121,21 +133,18 @@ async def figures(
     partner_id: int | None = None,
     api_key_id: int | None = None,
 ) -> Figures:
-    row = await db.fetchrow(
-        f"""
-        SELECT {_SUMS}, ARRAY(
-            SELECT sum(number)::bigint FROM request_hour, unnest(durations) WITH ORDINALITY AS bucket (number, place)
-            WHERE {_OF} GROUP BY place ORDER BY place) AS durations
-        FROM request_hour WHERE {_OF}
-        """,
-        since,
-        until,
-        practice_id,
-        partner_id,
-        api_key_id,
+    """Of whole UTC days, from the day of `since` to the day before `until`."""
+    which, arguments = _which(since, until, practice_id, partner_id, api_key_id)
+    sums = await db.fetchrow(f"SELECT {_SUMS} FROM request_day WHERE {which}", *arguments)
+    assert sums is not None
+    rows = await db.fetch(
+        f"SELECT bucket, sum(calls)::bigint FROM request_day_duration WHERE {which} GROUP BY bucket", *arguments
     )
-    assert row is not None
-    return Figures(*row.values())
+    durations = [0] * (max((row[0] for row in rows), default=-1) + 1)
+    for bucket, number in rows:
+        durations[bucket] = number
+    calls, caller_errors, own_errors, duration_microseconds = sums
+    return Figures(calls, caller_errors, own_errors, duration_microseconds, durations)
 
 
 async def by_day(
@@ -147,19 +156,16 @@ async def by_day(
     api_key_id: int | None = None,
 ) -> list[tuple[date, int, int]]:
     """(UTC day, calls, errors), oldest first, days without a call too."""
+    which, arguments = _which(since, until, practice_id, partner_id, api_key_id)
     rows = await db.fetch(
         f"""
-        SELECT day::date, coalesce(sum(calls), 0)::bigint, coalesce(sum(caller_errors + own_errors), 0)::bigint
-        FROM generate_series($1 AT TIME ZONE 'UTC', $2 AT TIME ZONE 'UTC' - interval '1 second', '1 day') AS day
-        LEFT JOIN request_hour ON hour >= day AT TIME ZONE 'UTC' AND hour < (day + interval '1 day') AT TIME ZONE 'UTC'
-             AND {_OF}
-        GROUP BY day ORDER BY day
+        SELECT day, coalesce(calls, 0)::bigint, coalesce(errors, 0)::bigint
+        FROM (SELECT day::date FROM generate_series($1::date, $2::date - 1, interval '1 day') AS day) AS days
+        LEFT JOIN (SELECT day, sum(calls) AS calls, sum(caller_errors + own_errors) AS errors
+                   FROM request_day WHERE {which} GROUP BY day) AS sums USING (day)
+        ORDER BY day
         """,
-        since,
-        until,
-        practice_id,
-        partner_id,
-        api_key_id,
+        *arguments,
     )
     return [(row[0], row[1], row[2]) for row in rows]
 
@@ -171,13 +177,26 @@ async def by_endpoint(
     practice_id: int | None = None,
     partner_id: int | None = None,
     api_key_id: int | None = None,
+    limit: int = 50,
 ) -> list[Row]:
     """The endpoints that were called most."""
+    which, arguments = _which(since, until, practice_id, partner_id, api_key_id)
     return await db.fetch(
-        f"SELECT method, endpoint, {_SUMS} FROM request_hour WHERE {_OF} GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1 LIMIT 50",
-        since,
-        until,
-        practice_id,
-        partner_id,
-        api_key_id,
+        f"""
+        SELECT method, endpoint, {_SUMS} FROM request_day WHERE {which}
+        GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1 LIMIT ${len(arguments) + 1}
+        """,
+        *arguments,
+        limit,
     )
+
+
+def _which(since: datetime, until: datetime, *whose: int | None) -> tuple[str, list[Any]]:
+    """SQL for the days and for whose calls; only what is asked for, so that the right index is used."""
+    conditions = ["day >= $1::date", "day < $2::date"]
+    arguments: list[Any] = [since.date(), until.date()]
+    for column, value in zip(("practice_id", "partner_id", "api_key_id"), whose, strict=True):
+        if value is not None:
+            arguments.append(value)
+            conditions.append(f"{column} = ${len(arguments)}")
+    return " AND ".join(conditions), arguments

@@ -7,6 +7,7 @@ import typer
 from officepro.cli import demo, migrate, run, serve, settings, worker
 from officepro.cli.access_request import access_request
 from officepro.cli.article import kb
+from officepro.cli.disclosure import disclosure
 from officepro.cli.house import CommandError
 from officepro.cli.key import key
 from officepro.cli.partner import partner
@@ -37,6 +38,7 @@ app.add_typer(partner, name="partner")
 app.add_typer(key, name="key")
 app.add_typer(access_request, name="access-request")
 app.add_typer(kb, name="kb")
+app.add_typer(disclosure, name="disclosure")
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from officepro.access.gate import AnotherPractice, InvalidAdminSecret, MissingSc
 from officepro.access.guards import Guard, Requires, RequiresAdmin
 from officepro.access.once import KeyReused, StillRunning
 from officepro.access.tokens import InvalidToken
+from officepro.activity.ledger import NotOnRecord
 from officepro.documentation.components import Components, Json, header
 from officepro.documentation.errors import meaning_of
 from officepro.foundation.database import DatabaseUnavailable, Overloaded
@@ -59,6 +60,8 @@ def _success(path: str, handler: HTTPRouteHandler, guard: Guard, said: Documente
         if said.example_response is not msgspec.UNSET:
             content["example"] = said.example_response
         answer["content"] = {_media_type(handler): content}
+        for media_type, meaning in said.further_media.items():
+            answer["content"][media_type] = {"schema": {"type": "string", "description": meaning}}
     return answer
 
 
@@ -108,6 +111,8 @@ def _errors_of_request(handler: HTTPRouteHandler) -> Iterator[type[OfficeProErro
     asked = handler.parsed_fn_signature.parameters.keys()
     if _ASKS_THE_DATABASE & asked:
         yield DatabaseUnavailable
+    if "disclosures" in asked:
+        yield NotOnRecord
     if "once" in asked:
         yield from (StillRunning, KeyReused)
     if "if_match" in asked:

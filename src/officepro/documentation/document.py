@@ -11,7 +11,7 @@ from officepro import __version__
 from officepro.documentation.components import Components, Json
 from officepro.documentation.introduction import INTRODUCTION, SECURITY_SCHEMES, TAGS, TITLE
 from officepro.documentation.operations import operation
-from officepro.documentation.parameters import template
+from officepro.foundation.input import template
 
 _METHODS: tuple[Method, ...] = (
     "GET",

@@ -8,8 +8,9 @@ from litestar.handlers import HTTPRouteHandler
 from officepro.access.guards import Guard, IsOpen, Requires, RequiresAdmin
 from officepro.documentation.answers import answers
 from officepro.documentation.components import Components, Json
-from officepro.documentation.parameters import parameters, template
+from officepro.documentation.parameters import parameters
 from officepro.foundation.documented import Documented, documented_of
+from officepro.foundation.input import template
 
 MEBIBYTE = 1024 * 1024
 

@@ -19,11 +19,6 @@ _PLACE = re.compile(r"\{(\w+)\}")
 EXAMPLE_PRACTICE = "DemoOffice"  # the practice of the seeds' examples
 
 
-def template(path_format: str) -> str:
-    """The path in the seeds' words: `/v1/{practicepass}/prospects/{patient_id}` is `/v1/{PPass}/prospects/{id}`."""
-    return _PLACE.sub(lambda place: "{" + wire_name(place.group(1)) + "}", path_format)
-
-
 def parameters(path_format: str, handler: HTTPRouteHandler, said: Documented, components: Components) -> list[Json]:
     return [
         *_path_parameters(path_format, handler, said, components),

@@ -175,6 +175,11 @@ class Database:
                     raise
                 await connection.execute("COMMIT")
 
+    def connections(self) -> dict[str, tuple[int, int, int]]:
+        """By role: how many there are, how many of them are idle, and how many there may be."""
+        pools = {"application": self._application, "system": self._system}
+        return {name: (pool.get_size(), pool.get_idle_size(), pool.get_max_size()) for name, pool in pools.items()}
+
     async def is_reachable(self) -> bool:
         try:
             async with asyncio.timeout(ACQUIRE_TIMEOUT_SECONDS), self.system() as db:

@@ -28,6 +28,7 @@ class Documented(msgspec.Struct, frozen=True):
     errors: Sequence[type[OfficeProError]] = ()
     answer_headers: Mapping[str, str] = {}
     further_answers: Mapping[int, str] = {}
+    further_media: Mapping[str, str] = {}
 
 
 def documented(
@@ -40,6 +41,7 @@ def documented(
     errors: Sequence[type[OfficeProError]] = (),
     answer_headers: Mapping[str, str] | None = None,
     further_answers: Mapping[int, str] | None = None,
+    further_media: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """A handler's `opt`.
 
@@ -47,7 +49,7 @@ def documented(
     `body_rules` is JSON schema for what the shape cannot say, such as "one of these". `errors` are those that the
     handler itself raises: what guard, parameters and body entail is known. `answer_headers` says what each further
     header of the answer means (`ETAG`, for a single record); `further_answers`, what each further status means: a
-    success has the same body, any other has none.
+    success has the same body, any other has none. `further_media`: in what else than JSON the answer is to be had.
     """
     return {
         _KEY: Documented(
@@ -59,6 +61,7 @@ def documented(
             errors=tuple(errors),
             answer_headers=answer_headers or {},
             further_answers=further_answers or {},
+            further_media=further_media or {},
         )
     }
 

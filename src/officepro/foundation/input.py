@@ -86,12 +86,16 @@ def _fractions(shape: Any) -> Any:
     return getattr(shape, "fractions", None)
 
 
+class FaultsOfBody(Invalid):
+    """The body is not valid; what else is wrong with the request has not been looked at."""
+
+
 def read_body(raw: bytes, shape: Any) -> Any:
     """Raises MalformedJson, or Invalid with every fault."""
     try:
         return _decoder(shape).decode(raw)
     except (msgspec.ValidationError, RecursionError, ValueError):
-        raise Invalid(body_faults(raw, shape)) from None
+        raise FaultsOfBody(body_faults(raw, shape)) from None
 
 
 def body_faults(raw: bytes, shape: Any) -> list[Fault]:
@@ -281,6 +285,7 @@ class QueryParameter(msgspec.Struct, frozen=True):
     annotation: Any  # what msgspec converts to, constraints included
     required: bool
     repeatable: bool
+    takes_text: bool
     default: Any
     description: str | None
 
@@ -304,6 +309,7 @@ def query_parameters(handler: HTTPRouteHandler) -> dict[str, QueryParameter]:
             annotation=model.__annotations__[argument],
             required=field.is_required,
             repeatable=field.is_non_string_sequence or any(one.is_non_string_sequence for one in field.inner_types),
+            takes_text=field.annotation is str or any(one.annotation is str for one in field.inner_types),
             default=field.default,
             description=kwarg.description if isinstance(kwarg, ParameterKwarg) else None,
         )
@@ -314,12 +320,17 @@ def names_are_known(request: AnyRequest, handler: HTTPRouteHandler) -> bool:
     """Whether the query string holds only parameters that the handler declares, each once unless repeatable."""
     known = query_parameters(handler)
     seen = set()
-    for name, _ in request.query_params.multi_items():
+    for name, value in request.query_params.multi_items():
         parameter = known.get(name)
-        if parameter is None or (name in seen and not parameter.repeatable):
+        if parameter is None or (name in seen and not parameter.repeatable) or _is_null(value, parameter):
             return False
         seen.add(name)
     return True
+
+
+def _is_null(value: str, parameter: QueryParameter) -> bool:
+    """The word `null` for a parameter that is no text, which msgspec would take for one that was not given."""
+    return value.lower() == "null" and not parameter.takes_text
 
 
 def all_faults(request: AnyRequest, handler: HTTPRouteHandler, raw_body: bytes | None) -> list[Fault]:
@@ -350,6 +361,9 @@ def _query_faults(request: AnyRequest, handler: HTTPRouteHandler) -> Iterator[Fa
     for name, parameter in known.items():
         if name in given:
             value: Any = given[name] if parameter.repeatable else given[name][-1]
+            if any(_is_null(one, parameter) for one in given[name]):
+                yield Fault(f"query.{name}", "must have a value; leave it out to ask for none")
+                continue
             yield from _fault_of_value(value, parameter.annotation, f"query.{name}", strict=False)
         elif parameter.required:
             yield Fault(f"query.{name}", "is required")
@@ -371,3 +385,12 @@ def wire_name(argument: str) -> str:
     """How a path parameter is called in the documentation and in faults: as in the seeds."""
     own_names = {"tag_id": "tagId", "time_off_id": "timeOffId", "extra_hours_id": "extraHoursId"}  # beside another id
     return {"practicepass": "PPass", "vendor_code": "vendorCode", **own_names}.get(argument, "id")
+
+
+_IN_PATH = re.compile(r"\{(\w+)\}")
+
+
+@lru_cache(maxsize=1024)
+def template(path_format: str) -> str:
+    """The path in the seeds' words: `/v1/{practicepass}/prospects/{patient_id}` is `/v1/{PPass}/prospects/{id}`."""
+    return _IN_PATH.sub(lambda place: "{" + wire_name(place.group(1)) + "}", path_format)

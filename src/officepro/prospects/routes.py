@@ -13,6 +13,7 @@ from officepro import events
 from officepro.access.asked import TheCaller, TheDatabase, TheOnce
 from officepro.access.guards import requires
 from officepro.access.scopes import PROSPECTS
+from officepro.activity.asked import TheDisclosures
 from officepro.foundation import clock
 from officepro.foundation.answers import One, Paged, Written
 from officepro.foundation.database import Connection, Row
@@ -62,6 +63,7 @@ Cursor = Annotated[
 async def list_prospects(
     caller: TheCaller,
     database: TheDatabase,
+    disclosures: TheDisclosures,
     search: Search = None,
     page: PageNumber = 1,
     limit: PageLimit = DEFAULT_LIMIT,
@@ -82,6 +84,7 @@ async def list_prospects(
     )
     async with database.practice(caller.practice_id) as db:
         rows, total = await queries.some(db, caller.practice_id, wanted, Page(page, limit))
+    await disclosures.record(*(row["patient_id"] for row in rows))
     answer = paged([_prospect(row) for row in rows], Page(page, limit), total)
     if not search:
         answer.next_cursor = _cursor(rows[-1], updated_since) if len(rows) == limit else None
@@ -93,10 +96,13 @@ async def list_prospects(
     summary="Get one prospect",
     opt=documented(path_example={"id": 1001}, errors=[queries.UnknownProspect], answer_headers=ETAG),
 )
-async def get_prospect(patient_id: PathId, caller: TheCaller, database: TheDatabase) -> Response[One[Prospect]]:
+async def get_prospect(
+    patient_id: PathId, caller: TheCaller, database: TheDatabase, disclosures: TheDisclosures
+) -> Response[One[Prospect]]:
     """With every field, the tags and the picture."""
     async with database.practice(caller.practice_id) as db:
         row = await queries.one(db, caller.practice_id, patient_id)
+    await disclosures.record(patient_id)
     return Response(One(_with_picture(row)), headers=etag(row["version"]))
 
 
@@ -111,7 +117,7 @@ async def get_prospect(patient_id: PathId, caller: TheCaller, database: TheDatab
     ),
 )
 async def create_prospect(
-    data: JSONBody[ProspectFields], caller: TheCaller, once: TheOnce
+    data: JSONBody[ProspectFields], caller: TheCaller, once: TheOnce, disclosures: TheDisclosures
 ) -> Response[Written[Prospect]]:
     """At least one field must say who it is: a name, an e-mail or a phone. `Prospect` is 1 unless told otherwise."""
     columns = data.columns()
@@ -126,6 +132,7 @@ async def create_prospect(
         row = await queries.create(db, caller.practice_id, columns, _tokens(columns), picture)
         answer = Written("Prospect created successfully", _with_picture(row))
         await once.settled(db, answer)
+    await disclosures.record(row["patient_id"])
     return Response(answer, headers=etag(row["version"]))
 
 
@@ -144,6 +151,7 @@ async def update_prospect(
     data: JSONBody[ProspectFields],
     caller: TheCaller,
     database: TheDatabase,
+    disclosures: TheDisclosures,
     if_match: IfMatch = None,
 ) -> Response[Written[Prospect]]:
     """Changes the fields that are sent and leaves the rest; null empties a field."""
@@ -159,6 +167,7 @@ async def update_prospect(
             await events.record(db, caller.practice_id, "patient.updated", patient_id, {"PatientID": patient_id})
         elif version not in (None, row["version"]):
             raise StaleVersion(row["version"])
+    await disclosures.record(patient_id)
     return Response(Written("Prospect updated successfully", _with_picture(row)), headers=etag(row["version"]))
 
 

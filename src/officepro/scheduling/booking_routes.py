@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from officepro.access.asked import TheCaller, TheDatabase, TheOnce
 from officepro.access.caller import Caller
 from officepro.access.once import Once
+from officepro.activity.asked import TheDisclosures
 from officepro.foundation.answers import Written
 from officepro.foundation.database import Connection, Database, Row
 from officepro.foundation.documented import documented
@@ -111,6 +112,7 @@ async def book_visit(
     database: TheDatabase,
     setups: TheSetups,
     once: TheOnce,
+    disclosures: TheDisclosures,
     dry_run: DryRun = False,
 ) -> Response[Written[shapes.BookedVisit]]:
     """Takes the time and the best free room of the visit type, or says why not and what could be booked instead.
@@ -118,7 +120,9 @@ async def book_visit(
     if data.hold_id is not UNSET:
         if dry_run:
             raise Invalid.at("query.dryRun", "does not go with HoldID: the time is yours already")
-        return Response(await _book_held(data, data.hold_id, caller, setups, once))
+        answer = await _book_held(data, data.hold_id, caller, setups, once)
+        await disclosures.record(data.patient_id)
+        return Response(answer)
 
     async def write(db: Connection, place: Place) -> Written[shapes.BookedVisit]:
         row = await visit_queries.book(
@@ -137,6 +141,7 @@ async def book_visit(
         return await once.settled(db, Written("Visit booked successfully", booked))
 
     answer = await take(database, once, setups, caller, _appointment(data), write, dry_run=dry_run)
+    await disclosures.record(data.patient_id)
     return Response(answer, status_code=200 if dry_run else 201)
 
 
@@ -242,6 +247,7 @@ async def move_visit(
     database: TheDatabase,
     setups: TheSetups,
     once: TheOnce,
+    disclosures: TheDisclosures,
     if_match: IfMatch = None,
 ) -> Response[Written[shapes.Visit]]:
     """The same VisitID: the old time is freed and the new one taken at once, or nothing changes. What is not sent stays
@@ -259,6 +265,7 @@ async def move_visit(
             version, answer = await _move(row, data, clock, caller, database, setups, once)
         except StaleVersion:
             continue  # somebody changed it between our look and our write: look again
+        await disclosures.record(row["patient_id"])
         return Response(answer, headers=etag(version))
     raise TooMuchAtOnce
 
@@ -316,6 +323,7 @@ async def cancel_visit(
     caller: TheCaller,
     setups: TheSetups,
     once: TheOnce,
+    disclosures: TheDisclosures,
 ) -> Written[shapes.Visit]:
     """Its time is free again at once."""
     async with once.transaction() as db:
@@ -323,7 +331,9 @@ async def cancel_visit(
             await visit_queries.one(db, caller.practice_id, visit_id)
             raise VisitNotBooked
         _, visit = await whole_visit(db, setups, caller.practice_id, visit_id)
-        return await once.settled(db, Written("Visit cancelled successfully", visit), status=200)
+        answer = await once.settled(db, Written("Visit cancelled successfully", visit), status=200)
+    await disclosures.record(visit.patient_id)
+    return answer
 
 
 class _Placed(TypedDict):

@@ -9,6 +9,7 @@ from litestar.params import QueryParameter
 from officepro.access.asked import TheCaller, TheDatabase
 from officepro.access.guards import requires
 from officepro.access.scopes import SCHEDULING
+from officepro.activity.asked import TheDisclosures
 from officepro.foundation.answers import Listed, One, Paged, listed
 from officepro.foundation.documented import ETAG, documented
 from officepro.foundation.errors import Invalid
@@ -59,6 +60,7 @@ async def list_visits(
     caller: TheCaller,
     database: TheDatabase,
     setups: TheSetups,
+    disclosures: TheDisclosures,
     start_date: FirstDay = None,
     end_date: LastDay = None,
     provider_id: OfProvider = None,
@@ -82,6 +84,7 @@ async def list_visits(
             status=status and status.lower(),
         )
         rows, total = await visit_queries.some(db, caller.practice_id, wanted, Page(page, limit))
+    await disclosures.record(*(row["patient_id"] for row in rows))
     return paged([visit_of(row, clock) for row in rows], Page(page, limit), total)
 
 
@@ -96,11 +99,12 @@ async def list_visits(
     ),
 )
 async def get_visit(
-    visit_id: PathId, caller: TheCaller, database: TheDatabase, setups: TheSetups
+    visit_id: PathId, caller: TheCaller, database: TheDatabase, setups: TheSetups, disclosures: TheDisclosures
 ) -> Response[One[shapes.Visit]]:
     """With its history."""
     async with database.practice(caller.practice_id) as db:
         row, visit = await whole_visit(db, setups, caller.practice_id, visit_id)
+    await disclosures.record(visit.patient_id)
     return Response(One(visit), headers=etag(row["version"]))
 
 

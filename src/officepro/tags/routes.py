@@ -8,6 +8,7 @@ from officepro.access.asked import TheCaller, TheDatabase, TheOnce
 from officepro.access.caller import Caller
 from officepro.access.guards import requires
 from officepro.access.scopes import TAGS
+from officepro.activity.asked import TheDisclosures
 from officepro.foundation.answers import Listed, Written, listed
 from officepro.foundation.database import Database
 from officepro.foundation.documented import documented
@@ -40,7 +41,7 @@ async def list_tags(caller: TheCaller, database: TheDatabase) -> Listed[Tag]:
     ),
 )
 async def assign_tag(
-    patient_id: PathId, data: JSONBody[AssignTag], caller: TheCaller, once: TheOnce
+    patient_id: PathId, data: JSONBody[AssignTag], caller: TheCaller, once: TheOnce, disclosures: TheDisclosures
 ) -> Written[Assigned]:
     """Putting on a tag that the prospect wears already is not an error, and makes no event."""
     answer = Written("Tag assigned successfully", Assigned(patient_id, data.tag_id))
@@ -48,7 +49,9 @@ async def assign_tag(
         if await queries.assign(db, caller.practice_id, patient_id, data.tag_id):
             change = {"PatientID": patient_id, "TagID": data.tag_id}
             await events.record(db, caller.practice_id, "patient.tagged", patient_id, change)
-        return await once.settled(db, answer, status=200)
+        await once.settled(db, answer, status=200)
+    await disclosures.record(patient_id)
+    return answer
 
 
 @delete(
@@ -61,9 +64,13 @@ async def assign_tag(
         errors=[UnknownProspect],
     ),
 )
-async def remove_tag(patient_id: PathId, tag_id: PathId, caller: TheCaller, database: TheDatabase) -> Written[Removed]:
+async def remove_tag(
+    patient_id: PathId, tag_id: PathId, caller: TheCaller, database: TheDatabase, disclosures: TheDisclosures
+) -> Written[Removed]:
     """`Removed` is 0 when the prospect did not wear the tag."""
-    return Written("Tag removed successfully", await _remove(database, caller, patient_id, tag_id))
+    removed = await _remove(database, caller, patient_id, tag_id)
+    await disclosures.record(patient_id)
+    return Written("Tag removed successfully", removed)
 
 
 @delete(
@@ -76,9 +83,13 @@ async def remove_tag(patient_id: PathId, tag_id: PathId, caller: TheCaller, data
         errors=[UnknownProspect],
     ),
 )
-async def remove_all_tags(patient_id: PathId, caller: TheCaller, database: TheDatabase) -> Written[Removed]:
+async def remove_all_tags(
+    patient_id: PathId, caller: TheCaller, database: TheDatabase, disclosures: TheDisclosures
+) -> Written[Removed]:
     """`Removed` says how many came off."""
-    return Written("All tags removed successfully", await _remove(database, caller, patient_id))
+    removed = await _remove(database, caller, patient_id)
+    await disclosures.record(patient_id)
+    return Written("All tags removed successfully", removed)
 
 
 async def _remove(database: Database, caller: Caller, patient_id: int, tag_id: int | None = None) -> Removed:

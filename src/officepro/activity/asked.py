@@ -1,0 +1,71 @@
+"""What a handler asks for whose answer tells of a person: `disclosures: TheDisclosures`.
+
+    await disclosures.record(visit.patient_id)
+
+is awaited once, before the answer, and outside any transaction: the row needs a connection of its own.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from litestar.datastructures import State
+from litestar.di import NamedDependency, Provide
+from litestar.types import Scope
+
+from officepro.access.caller import Caller
+from officepro.activity.ledger import Disclosure, Ledger, told_of
+from officepro.foundation.input import template
+
+
+class Disclosures:
+    """The ledger as one request sees it."""
+
+    def __init__(self, ledger: Ledger, scope: Scope) -> None:
+        self._ledger = ledger
+        self._scope: dict[str, Any] = scope  # type: ignore[assignment]
+
+    async def record(self, *patient_ids: int | None) -> None:
+        """Raises NotOnRecord."""
+        if told := told_of(patient_ids):
+            scope = self._scope
+            caller: Caller = scope["caller"]
+            await self._ledger.record(
+                Disclosure(
+                    caller.practice_id,
+                    caller.key_id,
+                    caller.partner_id,
+                    scope["method"],
+                    template(scope["path_template"]),
+                    scope["request_id"],
+                    told,
+                )
+            )
+
+
+async def record_replay(ledger: Ledger, scope: Scope, body: bytes) -> None:
+    """An answer that was given before is told again; the admin's are about nobody."""
+    if "caller" in scope:
+        await Disclosures(ledger, scope).record(*_patients_in(msgspec.json.decode(body)))
+
+
+TheDisclosures = NamedDependency[Disclosures]
+
+
+def _patients_in(part: Any) -> Iterator[int | None]:
+    if isinstance(part, list):
+        for item in part:
+            yield from _patients_in(item)
+    elif isinstance(part, dict):
+        for name, value in part.items():
+            if name == "PatientID":
+                yield value
+            else:
+                yield from _patients_in(value)
+
+
+def _disclosures(state: State, scope: Scope) -> Any:
+    return Disclosures(state.ledger, scope)
+
+
+DISCLOSURES_PROVIDED = {"disclosures": Provide(_disclosures, sync_to_thread=False)}

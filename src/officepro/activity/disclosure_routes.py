@@ -1,0 +1,147 @@
+"""Who was told of whom: the disclosure ledger, for the practice's own eyes and for its auditors."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable
+from typing import Annotated, Literal
+
+import msgspec
+from litestar import Request, Response, Router, get
+from litestar.datastructures import State
+from litestar.params import QueryParameter
+from litestar.response import Stream
+
+from officepro.access.asked import TheDatabase
+from officepro.access.guards import requires_admin
+from officepro.activity import disclosure_queries
+from officepro.activity.disclosure_queries import Filter
+from officepro.activity.routes import DEFAULT_ROWS, From, OfKey, Rows, To, refuse_backward
+from officepro.activity.shapes import DisclosedAnswer, Stretch
+from officepro.foundation.clock import timestamp
+from officepro.foundation.database import Database, Row
+from officepro.foundation.documented import documented
+from officepro.foundation.wire import MAXIMUM_ID
+from officepro.practices.asked import PRACTICE_PROVIDED, ThePractice
+from officepro.practices.queries import UnknownPractice
+
+ROWS_AT_ONCE = 1_000  # of a file: read one after the other, with no connection held while the caller reads
+CSV = "text/csv"
+_COLUMNS = (
+    "number", "time", "patientId", "partner", "partnerId", "key", "keyId", "method", "endpoint", "requestId",
+)  # fmt: skip
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+
+OfPatient = Annotated[
+    int | None, QueryParameter(name="patientId", ge=1, le=MAXIMUM_ID, description="Only answers that told of this one.")
+]
+Format = Annotated[
+    Literal["json", "csv"] | None,
+    QueryParameter(name="format", description="`csv` for a file; so does `Accept: text/csv`."),
+]
+Before = Annotated[
+    int | None,
+    QueryParameter(name="cursor", ge=1, le=MAXIMUM_ID, description="`nextCursor` of the part before."),
+]
+
+_DISCLOSURE = {
+    "number": 42,
+    "time": "2026-03-09T14:15:00.120Z",
+    "partner": "Example Booking",
+    "partnerId": 1,
+    "key": "Booking site",
+    "keyId": 1,
+    "method": "GET",
+    "endpoint": "/v1/{PPass}/prospects/{id}",
+    "requestId": "5f0d9f6cb6a04a2d8a4c1f3e",
+    "patientIds": [1001],
+}
+
+
+@get(
+    "/disclosures",
+    summary="Who was told of whom",
+    opt=documented(
+        path_example={"PPass": "DemoOffice"},
+        example_response={"data": [_DISCLOSURE], "count": 1, "nextCursor": None},
+        errors=[UnknownPractice],
+        further_media={CSV: "A line for each person of each answer; all of them, whatever `limit` says."},
+    ),
+)
+async def disclosures(
+    request: Request[None, None, State],
+    practice: ThePractice,
+    database: TheDatabase,
+    patient_id: OfPatient = None,
+    key_id: OfKey = None,
+    since: From = None,
+    until: To = None,
+    limit: Rows = DEFAULT_ROWS,
+    cursor: Before = None,
+    as_format: Format = None,
+) -> Response[Stretch[DisclosedAnswer]]:
+    """Every answer that told of a person, newest first: who got it, when, under which key, by which route, and of
+    whom. A row is written before its answer leaves, and `officepro disclosure verify` finds what was done to it
+    afterwards."""
+    refuse_backward(since, until)
+    wanted = Filter(patient_id=patient_id, api_key_id=key_id, since=since, until=until, before=cursor)
+    if as_format == "csv" or (as_format is None and _asks_for_csv(request)):
+        return _file(practice.practicepass, _lines(database, practice.practice_id, wanted))
+    async with database.system() as db:
+        rows = await disclosure_queries.some(db, practice.practice_id, wanted, limit + 1)
+    answers = [DisclosedAnswer(*row.values()) for row in rows[:limit]]
+    following = str(answers[-1].number) if len(rows) > limit else None
+    return Response(Stretch(answers, len(answers), following))
+
+
+def _asks_for_csv(request: Request[None, None, State]) -> bool:
+    return request.headers.get("accept", "").partition(";")[0].strip().lower() == CSV
+
+
+def _file(practicepass: str, lines: AsyncIterator[str]) -> Response[Stretch[DisclosedAnswer]]:
+    headers = {"Content-Disposition": f'attachment; filename="disclosures-{practicepass}.csv"'}
+    return Stream(lines, media_type=f"{CSV}; charset=utf-8", headers=headers)  # type: ignore[return-value]
+
+
+async def _lines(database: Database, practice_id: int, wanted: Filter) -> AsyncIterator[str]:
+    yield _written([_COLUMNS])
+    while True:
+        async with database.system() as db:
+            rows = await disclosure_queries.some(db, practice_id, wanted, ROWS_AT_ONCE)
+        yield _written(line for row in rows for line in _lines_of(row, wanted.patient_id))
+        if len(rows) < ROWS_AT_ONCE:
+            return
+        wanted = msgspec.structs.replace(wanted, before=rows[-1]["number"])
+
+
+def _lines_of(row: Row, patient_id: int | None) -> Iterable[tuple[object, ...]]:
+    before = (row["number"], timestamp(row["happened_at"]))
+    behind = (
+        _plain(row["company"]),
+        row["partner_id"],
+        _plain(row["name"]),
+        row["api_key_id"],
+        row["method"],
+        row["endpoint"],
+        row["request_id"],
+    )
+    return [(*before, told, *behind) for told in row["patient_ids"] if patient_id in (None, told)]
+
+
+def _plain(text: str | None) -> str:
+    """A partner names itself: nothing of that may become a formula."""
+    return f"'{text}" if text and text.startswith(_FORMULA) else text or ""
+
+
+def _written(lines: Iterable[Iterable[object]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows(lines)
+    return out.getvalue()
+
+
+router = Router(
+    "/v1/admin/{practicepass:str}",
+    guards=[requires_admin],
+    dependencies=PRACTICE_PROVIDED,
+    route_handlers=[disclosures],
+    tags=["Administration"],
+)
