@@ -64,7 +64,7 @@ def answer_replay(request: AnyRequest, replay: Replay) -> Response[bytes]:
 
 def explained(request: AnyRequest, error: Exception) -> OfficeProError:
     match error:
-        case Invalid() if not isinstance(error, MalformedJson):
+        case Invalid() if not isinstance(error, MalformedJson) and _came_before_the_handler(error):
             return _with_every_fault(request, error)
         case OfficeProError():
             return error
@@ -80,6 +80,12 @@ def explained(request: AnyRequest, error: Exception) -> OfficeProError:
             return Invalid([], f"The request could not be read: {error.detail}")
         case _:
             return OfficeProError()
+
+
+def _came_before_the_handler(error: Invalid) -> bool:
+    """Whether the rest of the request may be faulty too; what a handler refuses has been read in whole."""
+    of_header = any(fault.location.startswith("header.") for fault in error.faults)
+    return isinstance(error, reading.FaultsOfBody) or of_header or not error.faults
 
 
 def _with_every_fault(request: AnyRequest, error: Invalid) -> Invalid:

@@ -22,6 +22,7 @@ from officepro.demo import queries
 from officepro.demo.calendar import absences, make_visits
 from officepro.demo.offices import Office, Provider, berlin_office, demo_office
 from officepro.demo.people import Person, make_people
+from officepro.demo.records import load_records
 from officepro.foundation import clock
 from officepro.foundation.database import Connection, Database, Mode
 from officepro.foundation.secrets import are_equal, fingerprint, key_id_of
@@ -110,6 +111,10 @@ async def _made(database: Database, office: Office, now: datetime) -> bool:
     async with database.practice_transaction(practice.practice_id) as db:
         if not await queries.has_people(db, practice.practice_id):
             await _furnish(db, practice.practice_id, office, now)
+    if office.practicepass == DEMO_PRACTICE:
+        async with database.system_transaction() as db:
+            partner_id = await _partner(db, BRIGHT_BOOKING)
+        await load_records(database, practice.practice_id, partner_id, now)
     async with database.system_transaction() as db:
         await change(db, office.practicepass, {"active": True})
         if office.practicepass == DEMO_PRACTICE:

@@ -17,7 +17,6 @@ EARLIEST_YEAR, LATEST_YEAR = 1900, 2100
 MAXIMUM_ID = 2**63 - 1
 MINUTES_OF_DAY = 1440
 
-_YEARS = "(19[0-9]{2}|20[0-9]{2}|2100)"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 _MOMENT = re.compile(
@@ -109,11 +108,11 @@ def encode_hook(value: object) -> Any:
 def schema_hook(wanted: type[Any]) -> dict[str, Any]:
     """The JSON schema of our own types, for the OpenAPI document."""
     if wanted is LocalDate:
-        return {"type": "string", "format": "date", "pattern": f"^{_YEARS}-", "examples": ["2026-03-09"]}
+        return {"type": "string", "format": "date", "examples": ["2026-03-09"]}
     if wanted is LocalTime:
         return {"type": "string", "pattern": f"^{_TIME.pattern}$", "examples": ["10:15:00"]}
     if wanted is Moment:
-        return {"type": "string", "format": "date-time", "pattern": f"^{_YEARS}-", "examples": ["2026-03-09T14:15:00Z"]}
+        return {"type": "string", "format": "date-time", "examples": ["2026-03-09T14:15:00Z"]}
     schema = getattr(wanted, "json_schema", None)
     if schema is None:
         raise NotImplementedError(wanted)
