@@ -58,9 +58,7 @@ async def test_with_another_schema_than_its_own_it_is_not_ready(house: House, mo
     assert answer.json()["missing"][0].endswith("instead of 9999")
 
 
-async def test_a_newer_version_s_schema_does_not_stop_this_one(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_newer_version_s_schema_does_not_stop_this_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     older = service._revisions()[1:]
     monkeypatch.setattr(service, "_revisions", lambda: older)
 

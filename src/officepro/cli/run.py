@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import date
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -132,7 +131,6 @@ def _announce(settings: Settings, demo_key: str | None) -> None:
     }
     write_privately(settings.data_dir / DEMO_FILE, json.dumps(demo, indent=2))
     practice = f"{base}/v1/{DEMO_PRACTICE}"
-    today = date.today()  # noqa: DTZ011 -- an example for the person at this machine
     typer.echo(f"""\
   Practice {DEMO_PRACTICE}
   Demo key {demo_key}
@@ -143,7 +141,7 @@ Try it:
 TOKEN=$(curl -s {practice}/auth/token -H 'Content-Type: application/json' -d '{{"apiKey": "{demo_key}"}}' \
 | python3 -c 'import json, sys; print(json.load(sys.stdin)["accessToken"])')
 curl -s -H "Authorization: Bearer $TOKEN" '{practice}/prospects'
-curl -s -H "Authorization: Bearer $TOKEN" '{practice}/availability/providers/1/slots?date={today}&duration=30'
+curl -s -H "Authorization: Bearer $TOKEN" '{practice}/availability/providers/1/next-slot?duration=30&maxDays=30'
 
 Ready; Ctrl-C stops it.
 """)

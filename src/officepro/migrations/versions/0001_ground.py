@@ -387,7 +387,7 @@ CREATE TABLE visit (
         tstzrange(starts_at, ends_at) WITH &&) WHERE (status IN ('booked', 'held'))
 );
 -- Ranges cannot use the exclusion constraints' indexes under row-level security; these B-trees serve the reads.
-CREATE INDEX visit_of_provider ON visit (practice_id, provider_id, starts_at);
+CREATE INDEX visit_of_provider ON visit (practice_id, provider_id, starts_at) WHERE status <> 'cancelled';
 CREATE INDEX visit_of_room ON visit (practice_id, room_id, starts_at) WHERE status IN ('booked', 'held');
 CREATE INDEX visit_of_patient ON visit (practice_id, patient_id, starts_at);
 CREATE INDEX visit_by_start ON visit (practice_id, starts_at, visit_id);

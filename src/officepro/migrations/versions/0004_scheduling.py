@@ -27,7 +27,7 @@ def upgrade() -> None:
         SELECT raise_wall('visit_history', 'SELECT, INSERT');
         GRANT USAGE ON SEQUENCE visit_history_id_seq TO officepro_app;
 
-        -- Those who look for what is in the way of a time find visits by a window on starts_at: nothing reaches further.
+        -- Whoever looks for what is in the way finds visits by a window on starts_at: nothing reaches further.
         ALTER TABLE visit ADD CONSTRAINT visit_reach CHECK (
             ends_at - starts_at <= interval '24 hours' AND provider_starts_at - busy_starts_at <= interval '4 hours'
             AND busy_ends_at - provider_ends_at <= interval '4 hours');

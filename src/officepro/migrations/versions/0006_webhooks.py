@@ -21,7 +21,8 @@ CREATE INDEX api_key_replaces ON api_key (replaced_by) WHERE replaced_by IS NOT 
 
 CREATE SEQUENCE webhook_subscription_id_seq;
 CREATE TABLE webhook_subscription (
-    subscription_id bigint DEFAULT nextval('webhook_subscription_id_seq') CONSTRAINT webhook_subscription_key PRIMARY KEY,
+    subscription_id bigint DEFAULT nextval('webhook_subscription_id_seq')
+        CONSTRAINT webhook_subscription_key PRIMARY KEY,
     api_key_id bigint NOT NULL CONSTRAINT webhook_subscription_api_key REFERENCES api_key
         CONSTRAINT webhook_subscription_one_per_key UNIQUE,
     practice_id bigint CONSTRAINT webhook_subscription_practice REFERENCES practice,  -- NULL: every practice
@@ -132,7 +133,8 @@ BEGIN
     IF data IS NULL OR jsonb_typeof(data) <> 'object' OR length(data::text) > 16384 THEN
         RAISE EXCEPTION 'data must be a JSON object of at most 16384 characters: ids and the kind of change';
     END IF;
-    UPDATE log_head SET last = last + 1 WHERE log_head.practice_id = append_to_log.practice_id RETURNING last INTO number;
+    UPDATE log_head SET last = last + 1 WHERE log_head.practice_id = append_to_log.practice_id
+        RETURNING last INTO number;
     IF number IS NULL THEN
         RAISE EXCEPTION 'there is no practice %', practice_id;
     END IF;
