@@ -38,16 +38,27 @@ _ONE_PROVIDER = f"""
     FROM visit WHERE practice_id = $1 AND provider_id = $2 AND starts_at >= $3 AND starts_at < $4 AND {_STANDS}
 """
 
+_TIMES = """
+    array_agg(provider_id) AS providers, array_agg(room_id) AS rooms,
+    array_agg(floor(date_part('epoch', busy_starts_at))::bigint) AS starts,
+    array_agg(ceil(date_part('epoch', busy_ends_at))::bigint) AS ends,
+    array_agg(floor(date_part('epoch', starts_at))::bigint) AS room_starts,
+    array_agg(ceil(date_part('epoch', ends_at))::bigint) AS room_ends,
+    array_agg(status = 'held') AS held
+"""
+_IN_THE_WAY = f"practice_id = $1 AND starts_at >= $2 AND starts_at < $3 AND {_STANDS} AND visit_id IS DISTINCT FROM $6"
+
+# Two index scans, whatever the size of the practice: of the provider, and of the rooms.
+_ONE_WITH_ROOMS = f"""
+    SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version, {_TIMES}
+    FROM (SELECT * FROM visit WHERE provider_id = $4 AND {_IN_THE_WAY}
+          UNION ALL
+          SELECT * FROM visit WHERE room_id = ANY ($5) AND provider_id <> $4 AND {_IN_THE_WAY}) AS in_the_way
+"""
+
 _MANY = f"""
-    SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version,
-           array_agg(provider_id) AS providers, array_agg(room_id) AS rooms,
-           array_agg(floor(date_part('epoch', busy_starts_at))::bigint) AS starts,
-           array_agg(ceil(date_part('epoch', busy_ends_at))::bigint) AS ends,
-           array_agg(floor(date_part('epoch', starts_at))::bigint) AS room_starts,
-           array_agg(ceil(date_part('epoch', ends_at))::bigint) AS room_ends,
-           array_agg(status = 'held') AS held
-    FROM visit WHERE practice_id = $1 AND starts_at >= $2 AND starts_at < $3 AND {_STANDS}
-      AND (provider_id = ANY ($4) OR room_id = ANY ($5)) AND visit_id IS DISTINCT FROM $6
+    SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version, {_TIMES}
+    FROM visit WHERE (provider_id = ANY ($4) OR room_id = ANY ($5)) AND {_IN_THE_WAY}
 """
 
 
@@ -74,9 +85,8 @@ async def busy_of_many(
     but_visit: int | None = None,
 ) -> Busy:
     """What keeps providers and rooms busy between two moments; `but_visit`, which is to be moved, aside."""
-    row = await db.fetchrow(
-        _MANY, practice_id, begins - REACH_BEFORE, ends + REACH_BEHIND, provider_ids, room_ids, but_visit
-    )
+    query, whose = (_MANY, provider_ids) if len(provider_ids) != 1 else (_ONE_WITH_ROOMS, provider_ids[0])
+    row = await db.fetchrow(query, practice_id, begins - REACH_BEFORE, ends + REACH_BEHIND, whose, room_ids, but_visit)
     assert row is not None
     busy = Busy(
         row["version"],

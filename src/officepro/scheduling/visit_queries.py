@@ -284,7 +284,7 @@ async def release_hold(db: Connection, practice_id: int, api_key_id: int, hold_i
         WITH made AS (
             UPDATE visit SET status = 'cancelled', held_until = NULL, cancel_reason = 'released', version = version + 1,
                              updated_at = now()
-            WHERE practice_id = $1 AND visit_id = $3 AND api_key_id = $2 AND status = 'held'
+            WHERE practice_id = $1 AND visit_id = $3 AND api_key_id = $2 AND status = 'held' AND held_until > now()
             RETURNING {_ROW}
         ),
         {_history("made", "'held'", "starts_at", "'released'")}
