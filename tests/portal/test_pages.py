@@ -177,10 +177,25 @@ async def test_a_request_for_access_is_approved_once(house: House, demo_office: 
     assert "nothing was done" in again.text
 
 
-@pytest.mark.parametrize("address", ["/keys", "/partners", "/requests", "/docs", "/request-access", "/activity"])
+@pytest.mark.parametrize(
+    "address", ["/keys", "/partners", "/requests", "/webhooks", "/disclosures", "/docs", "/request-access", "/activity"]
+)
 async def test_every_page_of_the_admin_opens(house: House, demo_office: Office, address: str) -> None:
     browser = await signed_in(house, house.settings.admin_secret)
     page = await browser.get(f"/portal{address}")
 
     assert page.status_code == 200, page.text
     assert "Loading" not in page.text
+
+
+async def test_who_read_a_record_stands_in_the_disclosures_and_in_their_csv(house: House, demo_office: Office) -> None:
+    assert (await demo_office.partner.get(f"/prospects/{demo_office.ada}")).status_code == 200
+    browser = await signed_in(house, house.settings.admin_secret)
+    query = {"practice": demo_office.practicepass, "patient": str(demo_office.ada)}
+
+    page = await browser.get("/portal/disclosures", params=query)
+    assert "/v1/{PPass}/prospects/{id}" in page.text
+    text = (await browser.get("/portal/disclosures.csv", params=query)).text
+    assert text.splitlines()[1].endswith(f",{demo_office.ada}")
+    nobody = await browser.get("/portal/disclosures", params={**query, "patient": "4711"})
+    assert "Nobody has read the record of 4711" in nobody.text

@@ -34,7 +34,9 @@ PAGES = (  # address, name, who: in the order of the rail
     ("/portal/partners", "Partners", "admin"),
     ("/portal/keys", "API keys", "all"),
     ("/portal/requests", "API access requests", "admin"),
+    ("/portal/webhooks", "Webhooks", "all"),
     ("/portal/calendar", "Calendar", "Providers"),
+    ("/portal/disclosures", "Disclosures", "admin"),
     ("/portal/docs", "Documentation", "all"),
 )
 

@@ -40,3 +40,17 @@ async def partners_at_work(db: Connection, since: date, page: Page) -> list[Row]
         page.limit,
         page.offset,
     )
+
+
+async def subscriptions(db: Connection, api_key_id: int | None) -> list[Row]:
+    """Of one key, or of all, those that fail first."""
+    return await db.fetch(
+        """
+        SELECT s.subscription_id, partner.company, k.name, s.hook_url, s.scopes, s.status, s.failing_since
+        FROM webhook_subscription s JOIN api_key k USING (api_key_id) JOIN partner USING (partner_id)
+        WHERE $1::bigint IS NULL OR s.api_key_id = $1
+        ORDER BY s.failing_since NULLS LAST, s.subscription_id LIMIT $2
+        """,
+        api_key_id,
+        MOST_CHOICES,
+    )

@@ -11,6 +11,7 @@ from officepro.foundation.errors import Invalid, NotFound, OfficeProError
 from officepro.portal import (
     activity_page,
     calendar_page,
+    disclosures_page,
     documentation_page,
     keys_page,
     login,
@@ -18,6 +19,7 @@ from officepro.portal import (
     partners_page,
     request_access_page,
     requests_page,
+    webhooks_page,
 )
 from officepro.portal.frame import MAXIMUM_FORM_BYTES, STATIC, AnyRequest, SignedOut, open_page, page
 
@@ -68,6 +70,8 @@ router = Router(
         partners_page.router,
         keys_page.router,
         requests_page.router,
+        webhooks_page.router,
+        disclosures_page.router,
         request_access_page.router,
         documentation_page.router,
     ],

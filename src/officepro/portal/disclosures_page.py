@@ -1,0 +1,84 @@
+"""Disclosures: who read which person's record, when, under which key; as a table and as CSV."""
+
+import csv
+import io
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from litestar import Response, Router, get
+from litestar.params import QueryParameter
+
+from officepro.access.asked import TheDatabase
+from officepro.activity import disclosure_queries
+from officepro.activity.disclosure_queries import Filter
+from officepro.foundation.clock import timestamp
+from officepro.foundation.wire import NO_NUL
+from officepro.portal import queries
+from officepro.portal.frame import AnyRequest, SignedIn, page
+
+ROWS = 50
+ROWS_OF_CSV = 10_000
+
+Practice = Annotated[str, QueryParameter(name="practice", max_length=64, pattern=NO_NUL)]
+Patient = Annotated[str, QueryParameter(name="patient", pattern=r"^[0-9]{0,18}$")]
+Before = Annotated[str, QueryParameter(name="before", pattern=r"^[0-9]{0,18}$")]
+
+
+@get("/disclosures", guards=[SignedIn(admin=True)])
+async def show_disclosures(
+    request: AnyRequest, database: TheDatabase, practice: Practice = "", patient: Patient = "", before: Before = ""
+) -> Response[str]:
+    practices, chosen, rows = await _read(database, practice, patient, before, ROWS)
+    filters = {"practice": chosen, **({"patient": patient} if patient else {})}
+    return page(
+        request,
+        "disclosures.html",
+        practices=practices,
+        practice=chosen,
+        patient=patient,
+        rows=rows,
+        filters=urlencode(filters),
+        older=urlencode({**filters, "before": rows[-1]["number"]}) if len(rows) == ROWS else None,
+        is_newest=not before,
+    )
+
+
+@get("/disclosures.csv", guards=[SignedIn(admin=True)])
+async def download_disclosures(
+    request: AnyRequest, database: TheDatabase, practice: Practice = "", patient: Patient = "", before: Before = ""
+) -> Response[str]:
+    """The newest ten thousand; `before` goes on from there."""
+    _, chosen, rows = await _read(database, practice, patient, before, ROWS_OF_CSV)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["number", "time", "partner", "key", "method", "endpoint", "request", "patients"])
+    for row in rows:
+        patients = " ".join(map(str, row["patient_ids"]))
+        moment = timestamp(row["happened_at"])
+        name = (_harmless(row["company"]), _harmless(row["name"]))
+        writer.writerow([row["number"], moment, *name, row["method"], row["endpoint"], row["request_id"], patients])
+    headers = {"Content-Disposition": f'attachment; filename="disclosures-{chosen}.csv"', "Cache-Control": "no-store"}
+    return Response(text.getvalue(), media_type="text/csv", headers=headers)
+
+
+def _harmless(text: str | None) -> str:
+    """A spreadsheet takes what begins so for a formula."""
+    return f"'{text}" if text and text[0] in "=+-@\t\r" else text or ""
+
+
+async def _read(
+    database: TheDatabase, practice: str, patient: str, before: str, limit: int
+) -> tuple[list[Any], str, list[Any]]:
+    async with database.system() as db:
+        practices = await queries.practices(db)
+        chosen = next(
+            (one for one in practices if one["practicepass"] == practice), practices[0] if practices else None
+        )
+        if chosen is None:
+            return [], "", []
+        wanted = Filter(patient_id=int(patient) if patient else None, before=int(before) if before else None)
+        rows = await disclosure_queries.some(db, chosen["practice_id"], wanted, limit)
+    return practices, chosen["practicepass"], rows
+
+
+router = Router("/portal", route_handlers=[show_disclosures, download_disclosures])
