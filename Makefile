@@ -21,7 +21,7 @@ run: $(RUN_STAMP)  ## start it all: database, demo practice, API, worker, portal
 	@exec .venv/bin/officepro run --stop-with-parent $$PPID
 
 test: $(DEV_STAMP)  ## every test except the chaos drills
-	@.venv/bin/python -m pytest -n $(JOBS) -m 'not chaos'
+	@.venv/bin/python -m pytest -n $(JOBS) --dist loadfile -m 'not chaos'
 
 check: $(DEV_STAMP)  ## format, lint, strict types, who imports whom, house rules
 	.venv/bin/ruff format --check .

@@ -199,3 +199,14 @@ async def test_who_read_a_record_stands_in_the_disclosures_and_in_their_csv(hous
     assert text.splitlines()[1].endswith(f",{demo_office.ada}")
     nobody = await browser.get("/portal/disclosures", params={**query, "patient": "4711"})
     assert "Nobody has read the record of 4711" in nobody.text
+
+
+async def test_all_practices_are_given_only_when_they_are_chosen(house: House, demo_office: Office) -> None:
+    browser = await signed_in(house, house.settings.admin_secret)
+    token = csrf_token(await browser.get("/portal/keys"))
+    partner = await house.owner.fetchval("SELECT max(partner_id) FROM partner")
+    typed = {"csrf_token": token, "partner": str(partner), "practice": "", "name": "No practice", "scopes": "Tags"}
+    page = await browser.post("/portal/keys", data=typed)
+
+    assert page.status_code == 400
+    assert "must be chosen" in page.text

@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 from officepro.access.guards import PageGuard, is_open
 from officepro.foundation.clock import now
 from officepro.foundation.database import Database
-from officepro.foundation.errors import Forbidden, NotFound, OfficeProError
+from officepro.foundation.errors import Forbidden, Invalid, NotFound, OfficeProError
 from officepro.portal import sessions
 from officepro.portal.sessions import Visitor
 
@@ -122,6 +122,14 @@ async def checked_form(request: AnyRequest) -> dict[str, str]:
     if not hmac.compare_digest(token.encode(), visitor_of(request).csrf_token.encode()):
         raise WrongForm
     return {name: ",".join(str(value) for value in form.getall(name)) for name in form if name != "csrf_token"}
+
+
+def chosen_practice(form: dict[str, str]) -> str | None:
+    """The practice that a form names; None for all of them, which must be chosen as such. Raises Invalid."""
+    practicepass = form.get("practice", "")
+    if not practicepass:
+        raise Invalid.at("practice", "must be chosen: one of the list, or all of them")
+    return None if practicepass == "*" else practicepass
 
 
 def page(

@@ -16,7 +16,7 @@ from officepro.foundation.paging import Page
 from officepro.foundation.parameters import PathId
 from officepro.foundation.wire import LocalDate
 from officepro.portal import queries
-from officepro.portal.frame import AnyRequest, SignedIn, checked_form, go_to, page, visitor_of
+from officepro.portal.frame import AnyRequest, SignedIn, checked_form, chosen_practice, go_to, page, visitor_of
 
 ROWS = 50
 GRACES = {0: "at once", 3600: "after an hour", 86400: "after a day", 604800: "after a week"}
@@ -126,7 +126,7 @@ def _new_key(form: dict[str, str]) -> NewKey:
     if not partner.isdigit() or len(partner) > 18:
         raise Invalid.at("partner", "must be one of the list")
     scopes = [scope for scope in form.get("scopes", "").split(",") if scope]
-    return NewKey(int(partner), form.get("practice") or None, name, scopes, expires_at)
+    return NewKey(int(partner), chosen_practice(form), name, scopes, expires_at)
 
 
 def _grace(form: dict[str, str]) -> int:

@@ -13,7 +13,7 @@ from officepro.foundation.paging import Page
 from officepro.foundation.parameters import PathId
 from officepro.foundation.wire import LocalDate
 from officepro.portal import queries
-from officepro.portal.frame import AnyRequest, SignedIn, checked_form, page
+from officepro.portal.frame import AnyRequest, SignedIn, checked_form, chosen_practice, page
 from officepro.requests import deciding
 from officepro.requests import queries as requests
 from officepro.requests.deciding import Terms
@@ -90,7 +90,7 @@ def _terms(form: dict[str, str]) -> Terms:
         expires_at = (
             now().replace(day=1, hour=23, minute=59, second=59).replace(year=day.year, month=day.month, day=day.day)
         )
-    practicepass = form.get("practice") or None
+    practicepass = chosen_practice(form)
     scopes = [scope for scope in form.get("scopes", "").split(",") if scope]
     return Terms(scopes=scopes, practicepass=practicepass, every_practice=practicepass is None, expires_at=expires_at)
 
