@@ -38,7 +38,7 @@ SNAPSHOT_SECONDS = 1.0
 STALE_SECONDS = 5.0  # a worker that has not written for so long is gone, and what it had in hand with it
 DISPATCH_SECONDS = 15.0  # how long the webhooks' figures are good for
 BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+TEXT_FORMAT = "text/plain; version=0.0.4"
 
 COUNTERS = {
     "shed": ("requests_shed", "Requests turned away because too many were under way."),

@@ -30,6 +30,8 @@ EXAMPLES_AN_OPERATION = 3
 RULES_BEYOND_THE_SCHEMA = {
     "adminChangePractice": "the time zone is one of the IANA's",
     "adminCreatePractice": "the time zone is one of the IANA's",
+    "adminListActivity": "a cursor is one that was given, moments are of our years, `to` lies after `from`",
+    "adminListDisclosures": "moments are of our years, `to` lies after `from`",
     "adminPutExtraHours": "the end lies after the start, ids are the provider's, no two are the same",
     "adminPutHours": "no two overlap",
     "adminPutProviders": "a new one has a name, no two are the same",

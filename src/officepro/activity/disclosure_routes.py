@@ -67,7 +67,7 @@ _DISCLOSURE = {
         further_media={CSV: "A line for each person of each answer; all of them, whatever `limit` says."},
     ),
 )
-async def disclosures(
+async def list_disclosures(
     request: Request[None, None, State],
     practice: ThePractice,
     database: TheDatabase,
@@ -99,7 +99,7 @@ def _asks_for_csv(request: Request[None, None, State]) -> bool:
 
 def _file(practicepass: str, lines: AsyncIterator[str]) -> Response[Stretch[DisclosedAnswer]]:
     headers = {"Content-Disposition": f'attachment; filename="disclosures-{practicepass}.csv"'}
-    return Stream(lines, media_type=f"{CSV}; charset=utf-8", headers=headers)  # type: ignore[return-value]
+    return Stream(lines, media_type=CSV, headers=headers)  # type: ignore[return-value]
 
 
 async def _lines(database: Database, practice_id: int, wanted: Filter) -> AsyncIterator[str]:
@@ -142,6 +142,6 @@ router = Router(
     "/v1/admin/{practicepass:str}",
     guards=[requires_admin],
     dependencies=PRACTICE_PROVIDED,
-    route_handlers=[disclosures],
+    route_handlers=[list_disclosures],
     tags=["Administration"],
 )

@@ -95,7 +95,7 @@ _CALL = {
     summary="How much, how well, how fast",
     opt=documented(example_response={"data": _OVERVIEW}, errors=[UnknownPractice]),
 )
-async def overview(
+async def get_overview(
     database: TheDatabase,
     practicepass: OfPractice = None,
     partner_id: OfPartner = None,
@@ -119,7 +119,7 @@ async def overview(
     summary="Every call, newest first",
     opt=documented(example_response={"data": [_CALL], "count": 1, "nextCursor": None}, errors=[UnknownPractice]),
 )
-async def activity(
+async def list_activity(
     database: TheDatabase,
     practicepass: OfPractice = None,
     partner_id: OfPartner = None,
@@ -216,4 +216,6 @@ def _activity(row: Row) -> Activity:
     )
 
 
-router = Router("/v1/admin", guards=[requires_admin], route_handlers=[overview, activity], tags=["Administration"])
+router = Router(
+    "/v1/admin", guards=[requires_admin], route_handlers=[get_overview, list_activity], tags=["Administration"]
+)

@@ -22,10 +22,11 @@ def every_error() -> list[ErrorMeaning]:
     provider in the address and a 422 for one in the body.
 
     Of the faults of our own side callers see only `internal_error`; its other subclasses stop a process at its start.
+    What sends a browser elsewhere is no error.
     """
     found: dict[tuple[int, str], ErrorMeaning] = {}
     for error in every_error_class():
-        if error.status != OfficeProError.status or error is OfficeProError:
+        if error is OfficeProError or (error.status >= 400 and error.status != OfficeProError.status):
             found.setdefault((error.status, error.code), meaning_of(error))
     return [found[key] for key in sorted(found)]
 

@@ -1,0 +1,147 @@
+"""Every answer about a person has its row before it leaves; many share a commit, and none leaves without."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from litestar import Litestar
+
+from officepro.activity import disclosure_queries
+from officepro.activity.ledger import Disclosure, Ledger, NotOnRecord
+from officepro.activity.verification import verify
+from officepro.foundation.database import Database, DatabaseUnavailable
+from tests.activity.conftest import ledger_of
+from tests.world import House, Office
+
+
+def disclosure(office: Office, number: int, patient_ids: list[int] | None = None) -> Disclosure:
+    return Disclosure(
+        office.practice_id, 7, 8, "GET", "/v1/{PPass}/prospects", f"request-{number}", patient_ids or [1001]
+    )
+
+
+async def faults(database: Database, office: Office) -> list[str]:
+    [found] = [one async for one in verify(database, office.practicepass)]
+    return found.faults
+
+
+async def test_an_answer_has_its_row(demo_office: Office) -> None:
+    answer = await demo_office.partner.get(f"/prospects/{demo_office.ada}")
+
+    [row] = await ledger_of(demo_office.house.owner, demo_office)
+    assert (row["number"], row["method"], row["endpoint"]) == (1, "GET", "/v1/{PPass}/prospects/{id}")
+    assert row["patient_ids"] == [demo_office.ada]
+    assert row["request_id"] == answer.headers["x-request-id"]
+    assert row["api_key_id"] == int(demo_office.keys["partner"].split("_")[1])
+
+
+async def test_a_list_is_one_row_with_everybody_on_it(demo_office: Office) -> None:
+    john = (await demo_office.partner.post("/prospects", json={"FirstName": "John"})).json()["data"]["PatientID"]
+    await demo_office.partner.get("/prospects")
+
+    assert (await ledger_of(demo_office.house.owner, demo_office))[-1]["patient_ids"] == [demo_office.ada, john]
+
+
+async def test_an_empty_list_tells_of_nobody(demo_office: Office) -> None:
+    await demo_office.partner.get("/prospects?search=nobody")
+    await demo_office.partner.get("/prospects/77")
+
+    assert await ledger_of(demo_office.house.owner, demo_office) == []
+
+
+async def test_a_repeated_answer_is_a_disclosure_of_its_own(demo_office: Office) -> None:
+    _, answer = [
+        await demo_office.partner.post("/prospects", json={"FirstName": "John"}, headers={"Idempotency-Key": "once"})
+        for _ in range(2)
+    ]
+
+    assert answer.headers["idempotent-replay"] == "true"
+    first, second = await ledger_of(demo_office.house.owner, demo_office)
+    assert first["patient_ids"] == second["patient_ids"] == [answer.json()["data"]["PatientID"]]
+    assert second["request_id"] == answer.headers["x-request-id"]
+
+
+async def test_what_is_read_at_once_is_all_there_in_few_commits(
+    demo_office: Office, berlin_office: Office, inner_app: Litestar, database: Database
+) -> None:
+    ledger: Ledger = inner_app.state.ledger
+    rows, writes = ledger.rows, ledger.writes
+
+    reads = [
+        office.partner.get(f"/prospects/{office.ada}") for office in (demo_office, berlin_office) for _ in range(60)
+    ]
+    answers = await asyncio.gather(*reads)
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert ledger.rows - rows == 120
+    assert ledger.writes - writes < 60
+    assert ledger.waiting == 0
+    told = {answer.headers["x-request-id"] for answer in answers}
+    kept = [row for office in (demo_office, berlin_office) for row in await ledger_of(office.house.owner, office)]
+    assert {row["request_id"] for row in kept} == told
+    assert len(kept) == 120
+    assert await faults(database, demo_office) == await faults(database, berlin_office) == []
+
+
+async def test_workers_that_write_at_once_make_one_chain(demo_office: Office, database: Database) -> None:
+    """Three ledgers, as three workers have them; each statement finds the head that the one before it left."""
+    ledgers = [Ledger(database) for _ in range(3)]
+
+    async def read(ledger: Ledger, first: int) -> None:
+        for number in range(40):
+            await ledger.record(disclosure(demo_office, first + number, [number + 1, number + 2]))
+
+    await asyncio.gather(*(read(ledger, 1000 * place) for place in range(12) for ledger in [ledgers[place % 3]]))
+
+    rows = await ledger_of(demo_office.house.owner, demo_office)
+    assert [row["number"] for row in rows] == list(range(1, 481))
+    assert [row["happened_at"] for row in rows] == sorted(row["happened_at"] for row in rows)
+    assert await faults(database, demo_office) == []
+
+
+async def test_what_cannot_be_put_on_record_is_not_told(demo_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> int:
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(disclosure_queries, "append", away)
+    answers = await asyncio.gather(*(demo_office.partner.get(f"/prospects/{demo_office.ada}") for _ in range(5)))
+
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_on_record")
+        assert "Ada" not in answer.text
+        assert answer.headers["retry-after"] == "1"
+    monkeypatch.undo()
+    assert (await demo_office.partner.get(f"/prospects/{demo_office.ada}")).status_code == 200
+    assert len(await ledger_of(demo_office.house.owner, demo_office)) == 1
+
+
+async def test_a_failure_that_nobody_foresaw_withholds_the_answer_too(demo_office: Office, database: Database) -> None:
+    with pytest.raises(NotOnRecord):
+        await Ledger(database).record(disclosure(demo_office, 1, [2**64]))
+
+
+async def test_a_caller_who_has_gone_holds_up_nobody(demo_office: Office, database: Database) -> None:
+    ledger = Ledger(database)
+    waiting = [asyncio.create_task(ledger.record(disclosure(demo_office, number))) for number in range(6)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    waiting[3].cancel()
+
+    ended = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert [one for one in ended if one is not None and not isinstance(one, asyncio.CancelledError)] == []
+    assert len(await ledger_of(demo_office.house.owner, demo_office)) == 6
+    assert await faults(database, demo_office) == []
+
+
+@pytest.mark.parametrize(
+    "deed", ["UPDATE disclosure SET request_id = ''", "DELETE FROM disclosure", "TRUNCATE disclosure"]
+)
+@pytest.mark.parametrize("role", ["officepro_app", "officepro_system"])
+async def test_neither_role_may_change_or_delete_a_row(
+    house: House, demo_office: Office, database: Database, deed: str, role: str
+) -> None:
+    way = database.practice(demo_office.practice_id) if role == "officepro_app" else database.system()
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with way as db:
+            await db.execute(deed)

@@ -1,0 +1,172 @@
+"""What Prometheus is told: of all workers, by route template, and of nobody."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from officepro import metrics
+from officepro.foundation.wire import encode
+from officepro.metrics import Account, Snapshot, Told
+from officepro.webhooks.figures_queries import DispatchFigures
+from tests.world import House, Office
+
+
+async def scraped(house: House) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    answer = await house.stranger.get("/metrics")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return parsed(answer.text)
+
+
+def parsed(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def labels(**given: str) -> frozenset[tuple[str, str]]:
+    return frozenset(given.items())
+
+
+async def test_requests_are_counted_by_route_and_status(house: House, demo_office: Office) -> None:
+    name, asked = "officepro_requests_total", labels(method="GET", route="/v1/{PPass}/tags", status="200")
+    route = labels(method="GET", route="/v1/{PPass}/tags")
+    before = await scraped(house)
+    for _ in range(3):
+        await demo_office.partner.get("/tags")
+
+    after = await scraped(house)
+    assert after[name, asked] - before.get((name, asked), 0) == 3
+    count = "officepro_request_duration_seconds_count"
+    assert after[count, route] - before.get((count, route), 0) == 3
+    assert after["officepro_request_duration_seconds_sum", route] > 0
+    everything = labels(method="GET", route="/v1/{PPass}/tags", le="+Inf")
+    assert after["officepro_request_duration_seconds_bucket", everything] == after[count, route]
+
+
+async def test_the_ledger_and_the_connections_are_told(house: House, demo_office: Office) -> None:
+    before = await scraped(house)
+    await demo_office.partner.get("/prospects")
+
+    after = await scraped(house)
+    rows = ("officepro_ledger_rows_total", labels())
+    assert after[rows] - before[rows] == 1
+    assert (
+        after["officepro_ledger_write_seconds_total", labels()]
+        > before["officepro_ledger_write_seconds_total", labels()]
+    )
+    assert after["officepro_ledger_waiting", labels()] == 0
+    assert after["officepro_requests_in_flight", labels()] == 1  # the scrape itself
+    assert after["officepro_workers", labels()] == 1
+    most = after["officepro_database_connections", labels(role="application", state="most")]
+    assert most == house.settings.database_pool_size
+    for name in ("officepro_requests_shed_total", "officepro_request_log_given_up_total"):
+        assert (name, labels()) in after
+
+
+async def test_the_webhooks_are_told(house: House, inner_app: Litestar) -> None:
+    inner_app.state.dispatch_figures = (time.monotonic(), DispatchFigures({"delivered": 9, "failed": 1}, 4))
+
+    told = await scraped(house)
+
+    assert told["officepro_deliveries", labels(state="delivered")] == 9
+    assert told["officepro_fan_out_lag_events", labels()] == 4
+    del inner_app.state.dispatch_figures
+
+
+async def test_events_that_nobody_fanned_out_are_the_lag(
+    house: House, inner_app: Litestar, demo_office: Office
+) -> None:
+    await house.owner.execute("INSERT INTO dispatch_state (practice_id) VALUES ($1)", demo_office.practice_id)
+    before = (await scraped(house))["officepro_fan_out_lag_events", labels()]
+    await demo_office.partner.post("/prospects", json={"FirstName": "John"})
+    del inner_app.state.dispatch_figures
+
+    assert (await scraped(house))["officepro_fan_out_lag_events", labels()] == before + 1
+
+
+async def test_addresses_and_methods_of_strangers_make_no_series(house: House) -> None:
+    await house.stranger.get("/v1/Ada-Lovelace/nothing")
+    await house.stranger.request("ADALOVELACE", "/nothing")
+
+    text = (await house.stranger.get("/metrics")).text
+    assert "lovelace" not in text.lower()
+    assert 'route="(unknown)"' in text
+
+
+def snapshot(calls: int, in_flight: int) -> Snapshot:
+    bounds: list[int] = [calls] + [0] * len(metrics.BOUNDS_SECONDS)
+    return Snapshot(
+        [("GET", "/v1/me", 200, calls)],
+        [("GET", "/v1/me", calls * 0.5, bounds)],
+        {"shed": 1},
+        {"in_flight": in_flight},
+        {"application": (4, 3, 10)},
+    )
+
+
+def totals(account: Account) -> dict[Any, float]:
+    registry = CollectorRegistry()
+    registry.register(Told(account.of_all_workers(), None))
+    return parsed(generate_latest(registry).decode())
+
+
+def test_all_workers_are_added_up(tmp_path: Path) -> None:
+    account = Account(tmp_path)
+    metrics.begin_anew(tmp_path / "metrics")
+    for worker in (1, 2):
+        left = tmp_path / "metrics" / f"{os.getppid()}-{worker}.json"
+        left.write_bytes(encode(snapshot(calls=10 * worker, in_flight=worker)))
+
+    told = totals(account)
+
+    assert told["officepro_requests_total", labels(method="GET", route="/v1/me", status="200")] == 30
+    assert told["officepro_request_duration_seconds_sum", labels(method="GET", route="/v1/me")] == 15
+    assert told["officepro_requests_in_flight", labels()] == 3
+    assert told["officepro_requests_shed_total", labels()] == 2
+    assert told["officepro_database_connections", labels(role="application", state="most")] == 20
+    assert told["officepro_workers", labels()] == 2
+
+
+def test_what_a_dead_worker_counted_stays_and_what_it_had_in_hand_goes(tmp_path: Path) -> None:
+    account = Account(tmp_path)
+    metrics.begin_anew(tmp_path / "metrics")
+    left = tmp_path / "metrics" / f"{os.getppid()}-1.json"
+    left.write_bytes(encode(snapshot(calls=10, in_flight=7)))
+    long_ago = time.time() - 2 * metrics.STALE_SECONDS
+    os.utime(left, (long_ago, long_ago))
+
+    told = totals(account)
+
+    assert told["officepro_requests_total", labels(method="GET", route="/v1/me", status="200")] == 10
+    assert told["officepro_requests_in_flight", labels()] == 0
+    assert told["officepro_workers", labels()] == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]"])
+def test_a_file_that_is_none_is_passed_over(tmp_path: Path, content: bytes) -> None:
+    account = Account(tmp_path)
+    metrics.begin_anew(tmp_path / "metrics")
+    (tmp_path / "metrics" / f"{os.getppid()}-1.json").write_bytes(content)
+
+    assert len(account.of_all_workers()) == 1
+
+
+def test_a_new_server_begins_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    earlier, fellow = folder / "1-1.json", folder / f"{os.getppid()}-1.json"
+    earlier.write_bytes(encode(snapshot(1, 1)))
+    fellow.write_bytes(encode(snapshot(1, 1)))
+
+    metrics.begin_anew(folder)
+
+    assert (earlier.exists(), fellow.exists()) == (False, True)

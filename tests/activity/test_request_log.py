@@ -1,0 +1,153 @@
+"""Every call has its row: when, who, which route, how it ended, from where; and nothing of what was asked."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from litestar import Litestar
+
+from officepro import app as application
+from officepro import door
+from officepro.activity import recorder
+from officepro.activity.recorder import Recorder
+from officepro.foundation.clock import now
+from officepro.foundation.database import Database, DatabaseUnavailable
+from tests.activity.conftest import Written, calls_of
+from tests.world import House, Office, client
+
+
+async def test_a_call_has_its_row(demo_office: Office, written: Written) -> None:
+    answer = await demo_office.partner.get(
+        f"/prospects/{demo_office.ada}", headers={"X-Request-Id": "a-request-of-mine"}
+    )
+
+    await written()
+    [call] = await calls_of(demo_office.house.owner, demo_office)
+    assert answer.headers["x-request-id"] == call["request_id"] == "a-request-of-mine"
+    assert (call["method"], call["endpoint"], call["status"]) == ("GET", "/v1/{PPass}/prospects/{id}", 200)
+    assert call["address"] == "192.0.2.1"
+    assert call["api_key_id"] == int(demo_office.keys["partner"].split("_")[1])
+    assert call["partner_id"]
+    assert 0 < call["duration_microseconds"] < 10_000_000
+
+
+async def test_a_refused_call_has_its_row_too(demo_office: Office, written: Written) -> None:
+    await demo_office.newcomer.get("/visits")
+    await demo_office.partner.get("/prospects?search=ada&nonsense=1")
+    await demo_office.partner.get("/prospects/77")
+
+    await written()
+    calls = await calls_of(demo_office.house.owner, demo_office)
+    assert [(call["endpoint"], call["status"]) for call in calls] == [
+        ("/v1/{PPass}/visits", 403),
+        ("/v1/{PPass}/prospects", 400),
+        ("/v1/{PPass}/prospects/{id}", 404),
+    ]
+
+
+async def test_a_call_by_nobody_we_know_belongs_to_nobody(house: House, demo_office: Office, written: Written) -> None:
+    answer = await house.stranger.get(f"{demo_office.path}/prospects")
+
+    await written()
+    call = await house.owner.fetchrow("SELECT * FROM request_log WHERE request_id = $1", answer.headers["x-request-id"])
+    assert call is not None
+    assert (call["status"], call["practice_id"], call["partner_id"], call["api_key_id"]) == (401, None, None, None)
+
+
+async def test_an_address_that_is_none_of_ours_is_not_kept(house: House, written: Written) -> None:
+    answer = await house.stranger.get("/v1/Ada-Lovelace-555-0100/nothing")
+
+    await written()
+    call = await house.owner.fetchrow(
+        "SELECT endpoint, status FROM request_log WHERE request_id = $1", answer.headers["x-request-id"]
+    )
+    assert tuple(call or ()) == ("(unknown)", 404)
+
+
+async def test_made_up_methods_are_all_the_same(house: House, written: Written) -> None:
+    answer = await house.stranger.request("ADALOVELACE", "/v1/me")
+
+    await written()
+    method = await house.owner.fetchval(
+        "SELECT method FROM request_log WHERE request_id = $1", answer.headers["x-request-id"]
+    )
+    assert method == "OTHER"
+
+
+async def test_pages_are_not_calls(house: House, written: Written) -> None:
+    answers = [await house.stranger.get(page) for page in ("/healthz", "/portal/login", "/docs/errors")]
+
+    await written()
+    ids = [answer.headers["x-request-id"] for answer in answers]
+    assert await house.owner.fetchval("SELECT count(*) FROM request_log WHERE request_id = ANY ($1)", ids) == 0
+
+
+async def test_who_was_turned_away_at_the_door_is_on_record(
+    inner_app: Litestar, house: House, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "MAXIMUM_IN_FLIGHT", 0)
+    account = inner_app.state.account
+    async with client(door.Door(inner_app, when_done=account.note)) as visitor:
+        answer = await visitor.get("/v1/me", headers={"X-Request-Id": f"shed-{id(monkeypatch)}"})
+
+    await written()
+    row = await house.owner.fetchrow(
+        "SELECT endpoint, status FROM request_log WHERE request_id = $1", f"shed-{id(monkeypatch)}"
+    )
+    assert answer.status_code == 503
+    assert tuple(row or ()) == ("(turned away)", 503)
+
+
+async def test_what_is_waiting_is_written_without_being_asked(demo_office: Office) -> None:
+    await demo_office.partner.get("/tags")
+
+    await asyncio.sleep(3 * recorder.FLUSH_SECONDS)
+
+    assert len(await calls_of(demo_office.house.owner, demo_office)) == 1
+
+
+async def test_while_the_database_is_away_calls_wait_and_are_written_later(
+    demo_office: Office, inner_app: Litestar, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: object) -> None:
+        raise DatabaseUnavailable
+
+    own = Recorder()
+    async with client(door.Door(inner_app, when_done=own.note)) as visitor:
+        token = await demo_office.token()
+        await visitor.get(f"{demo_office.path}/tags", headers={"Authorization": f"Bearer {token}"})
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "system", away)
+        await own.flush(database)
+        assert own.waiting == 1
+    await own.flush(database)
+
+    assert own.waiting == own.given_up == 0
+    assert len(await calls_of(demo_office.house.owner, demo_office)) == 1
+
+
+async def test_what_waits_has_a_bound_and_what_is_given_up_is_counted(
+    house: House, inner_app: Litestar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "MAXIMUM_WAITING", 3)
+    own = Recorder()
+    async with client(door.Door(inner_app, when_done=own.note)) as visitor:
+        for _ in range(5):
+            await visitor.get("/v1/me")
+
+    assert (own.waiting, own.given_up) == (3, 2)
+
+
+async def test_what_waits_is_written_when_the_server_stops(
+    demo_office: Office, database: Database, owner: asyncpg.Connection
+) -> None:
+    own = application.create_inner_app(demo_office.house.settings).state.account.recorder
+    async with own.writing(database):
+        for call in [_call(demo_office)] * 7:
+            own._waiting.append(call)
+
+    assert len(await calls_of(owner, demo_office)) == 7
+
+
+def _call(office: Office) -> recorder.Call:
+    return recorder.Call(now(), "GET", "/v1/me", 200, 100, 1, 1, office.practice_id, "::1", "a-request")
