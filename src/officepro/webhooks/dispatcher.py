@@ -7,6 +7,7 @@ asked to stop, it gives back what it has not begun.
 """
 
 import asyncio
+import gc
 import logging
 import secrets
 import signal
@@ -38,6 +39,7 @@ PRACTICES_AT_ONCE = 4
 SYSTEM_CONNECTIONS = PRACTICES_AT_ONCE + 3
 FIRST_ATTEMPTS_AT_ONCE = 12  # to one endpoint, over all practices
 RETRIES_AT_ONCE = 4
+GARBAGE_THRESHOLDS = (50_000, 20, 100)  # what is in hand lives longer than the collector's defaults expect
 START_SECONDS = 30.0  # how long a database that is starting is waited for
 
 logger = logging.getLogger("officepro.worker")
@@ -307,5 +309,7 @@ async def _until_signalled(settings: Settings) -> None:
 def run(settings: Settings) -> None:
     """Deliver until SIGTERM or Ctrl-C."""
     configure_logging(settings.log_level)
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_signalled(settings))

@@ -51,13 +51,17 @@ async def practices_with_work(db: Connection, ended: Sequence[int]) -> list[Todo
     """One plain read for all practices; `ended` are those in which a lane of ours has come to its end."""
     rows = await db.fetch(
         """
-        SELECT h.practice_id, d.practice_id IS NOT NULL, coalesce(d.next_due_at <= now(), false) OR q.waits,
+        WITH waiting AS MATERIALIZED (
+            SELECT practice_id FROM unnest($1::bigint[]) AS ended (practice_id) CROSS JOIN LATERAL (
+                SELECT FROM webhook_delivery w WHERE w.practice_id = ended.practice_id AND w.state = 'queued' LIMIT 1) q
+        )
+        SELECT h.practice_id, d.practice_id IS NOT NULL,
+               coalesce(d.next_due_at <= now(), false) OR h.practice_id IN (SELECT practice_id FROM waiting),
                EXISTS (SELECT FROM webhook_subscription s WHERE s.practice_id = h.practice_id)
                OR EXISTS (SELECT FROM webhook_subscription s WHERE s.practice_id IS NULL)
         FROM log_head h LEFT JOIN dispatch_state d USING (practice_id)
-        CROSS JOIN LATERAL (SELECT h.practice_id = ANY ($1) AND EXISTS (
-            SELECT FROM webhook_delivery w WHERE w.practice_id = h.practice_id AND w.state = 'queued') AS waits) q
-        WHERE h.last > coalesce(d.last_log_id, 0) OR d.next_due_at <= now() OR q.waits
+        WHERE h.last > coalesce(d.last_log_id, 0) OR d.next_due_at <= now()
+           OR h.practice_id IN (SELECT practice_id FROM waiting)
         """,
         list(ended),
     )

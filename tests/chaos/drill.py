@@ -1,0 +1,129 @@
+"""A house of its own for a drill: a PostgreSQL that may be stopped, and workers that may be killed."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+
+from officepro.foundation import embedded
+from officepro.foundation.embedded import EmbeddedServer
+from officepro.migrations.run import migrate
+from officepro.settings import Settings
+from officepro.webhooks.sealing import Sealer
+from officepro.webhooks.signing import make_secret
+from tests.conftest import ADMIN_SECRET, KEYS
+
+DATABASE = "drill"
+
+
+@dataclass
+class Drill:
+    server: EmbeddedServer
+    environment: dict[str, str]
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def owner_url(self) -> str:
+        return self.server.url(DATABASE)
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "officepro.cli", "worker"]
+        worker = subprocess.Popen(command, env={**os.environ, **self.environment}, stderr=subprocess.DEVNULL)
+        self.workers.append(worker)
+        return worker
+
+    def kill(self, worker: subprocess.Popen[bytes]) -> None:
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+        self.workers.remove(worker)
+
+    def crash_database(self) -> None:
+        """As if the power failed, and came back."""
+        self.server._control("stop", "--mode=immediate", "--wait")
+        self.server.launch()
+
+    async def subscribe(self, practice: str, url: str) -> int:
+        """A practice, if there is none of the name, and a key of its own that hears of its claims."""
+        settings = Settings.from_environment(self.environment)
+        sealed = Sealer(settings.encryption_keys).seal(make_secret())
+        owner = await asyncpg.connect(self.owner_url)
+        try:
+            practice_id: int = await owner.fetchval(
+                """
+                INSERT INTO practice (practicepass, name, time_zone) VALUES ($1, $1, 'UTC')
+                ON CONFLICT (practicepass) DO UPDATE SET name = excluded.name RETURNING practice_id
+                """,
+                practice,
+            )
+            await owner.execute("INSERT INTO log_head VALUES ($1) ON CONFLICT DO NOTHING", practice_id)
+            await owner.execute(
+                """
+                WITH partner AS (INSERT INTO partner (company) VALUES ('a partner') RETURNING partner_id), key AS (
+                    INSERT INTO api_key (partner_id, practice_id, name, scopes, secret_sha256)
+                    SELECT partner_id, $1, 'key', ARRAY['Claims'], sha256(gen_random_uuid()::text::bytea)
+                    FROM partner RETURNING api_key_id)
+                INSERT INTO webhook_subscription (api_key_id, practice_id, hook_url, scopes, secret)
+                SELECT api_key_id, $1, $2, ARRAY['Claims'], $3 FROM key
+                """,
+                practice_id,
+                url,
+                sealed,
+            )
+        finally:
+            await owner.close()
+        return practice_id
+
+    async def committed(self, practice_id: int) -> list[int]:
+        """What the log says: the truth that deliveries are held against."""
+        owner = await asyncpg.connect(self.owner_url)
+        try:
+            rows = await owner.fetch("SELECT log_id FROM log WHERE practice_id = $1 ORDER BY log_id", practice_id)
+        finally:
+            await owner.close()
+        return [row["log_id"] for row in rows]
+
+    async def leased(self) -> int:
+        """Deliveries in flight; a database that is starting is waited for."""
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    owner = await asyncpg.connect(self.owner_url)
+                except (OSError, asyncpg.PostgresError):
+                    await asyncio.sleep(0.1)
+                    continue
+                try:
+                    number: int = await owner.fetchval("SELECT count(*) FROM webhook_delivery WHERE state = 'sending'")
+                finally:
+                    await owner.close()
+                return number
+
+
+@contextmanager
+def drill(folder: Path) -> Iterator[Drill]:
+    server = embedded.start(folder / "data")
+    try:
+        server.create_database(DATABASE)
+        migrate(server.url(DATABASE), "officepro")
+        environment = {
+            "OFFICEPRO_DATABASE_URL": server.url(DATABASE, user="officepro"),
+            "OFFICEPRO_DATA_DIR": str(folder / "officepro"),
+            "OFFICEPRO_ADMIN_SECRET": ADMIN_SECRET,
+            "OFFICEPRO_TOKEN_KEYS": KEYS,
+            "OFFICEPRO_ENCRYPTION_KEYS": KEYS,
+            "OFFICEPRO_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+        }
+        running = Drill(server, environment)
+        try:
+            yield running
+        finally:
+            for worker in list(running.workers):
+                running.kill(worker)
+    finally:
+        server.stop()

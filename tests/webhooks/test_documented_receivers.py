@@ -1,0 +1,105 @@
+"""The receivers of docs/webhooks.md, run as they stand there: they verify, and they deduplicate."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from officepro.webhooks.dispatcher import Dispatcher
+from officepro.webhooks.sealing import Sealer
+from tests.webhooks.acts import deliveries, happen, sign_up
+from tests.webhooks.receivers import Receiver
+from tests.world import Office
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "webhooks.md"
+NODE = shutil.which("node")
+# Without Node this test is skipped at a desk and fails in CI, where it must not go unnoticed.
+needs_node = pytest.mark.skipif(NODE is None and not os.environ.get("CI"), reason="there is no node on this machine")
+
+
+@contextmanager
+def documented(language: str, command: list[str], folder: Path) -> Iterator[tuple[Receiver, "subprocess.Popen[str]"]]:
+    """The document's receiver in a process of its own; its secret is written down once it is known."""
+    found = re.search(rf"^```{language}\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    program = folder / "receiver"
+    program.write_text(found[1])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    secret = "whsec_" + "c2VjcmV0IG9mIHRoZSBkb2N1bWVudGVkIHJlY2VpdmVy"
+    environment = {**os.environ, "PORT": str(port), "WEBHOOK_SECRET": secret}
+    process = subprocess.Popen([*command, str(program)], env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        wait_for(port)
+        yield Receiver(url=f"http://127.0.0.1:{port}/officepro/webhooks", secret=secret), process
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def wait_for(port: int) -> None:
+    until = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        else:
+            return
+
+
+async def drive(office: Office, worker: Dispatcher, receiver: Receiver, process: "subprocess.Popen[str]") -> None:
+    """An event, the same again by hand, a forged one, and one more."""
+    secret = receiver.secret
+    made = await sign_up(office, receiver, ["Claims"])
+    await share_secret(office, made["id"], secret)
+    await happen(office)
+    await worker.settle()
+    [first] = await deliveries(office)
+    again = await office.house.admin.post(f"/v1/admin/webhooks/retry/{first['delivery_id']}")
+    async with httpx.AsyncClient() as forger:
+        forged = await forger.post(receiver.url, json={"event": "claim.paid", "eventId": "evt_forged", "data": {}})
+    await happen(office, event="claim.denied")
+    await worker.settle()
+    process.kill()
+
+    assert process.stdout is not None
+    assert [line.split(" ")[0] for line in process.stdout.read().splitlines()] == ["claim.paid", "claim.denied"]
+    assert first["state"] == "delivered"
+    assert again.json()["data"]["success"] is True
+    assert forged.status_code == 401
+
+
+async def share_secret(office: Office, subscription_id: int, secret: str) -> None:
+    """As if the receiver had been given the secret of the sign-up."""
+    from_settings = Sealer(office.house.settings.encryption_keys)
+    await office.house.owner.execute(
+        "UPDATE webhook_subscription SET secret = $2 WHERE subscription_id = $1",
+        subscription_id,
+        from_settings.seal(secret),
+    )
+
+
+async def test_the_receiver_in_python(demo_office: Office, worker: Dispatcher, tmp_path: Path) -> None:
+    with documented("python", [sys.executable], tmp_path) as (receiver, process):
+        await drive(demo_office, worker, receiver, process)
+
+
+@needs_node
+async def test_the_receiver_in_node(demo_office: Office, worker: Dispatcher, tmp_path: Path) -> None:
+    assert NODE is not None, "CI needs node for this test"
+    with documented("javascript", [NODE], tmp_path) as (receiver, process):
+        await drive(demo_office, worker, receiver, process)
