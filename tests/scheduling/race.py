@@ -201,7 +201,7 @@ async def _versions(owner: "asyncpg.Connection[Any]", records: Iterable[Record])
     """By visit, in order. A version ends when the request that wrote the next one was answered, or its hold ran out."""
     writers: dict[int, list[Record]] = defaultdict(list)
     for record in records:
-        if record["deed"] != "read" and record.get("status", 200) < 300:
+        if record["deed"] != "read":  # of whatever status: what was answered 503 may have been committed
             writers[record["visit"]].append(record)
     versions: dict[int, list[Version]] = defaultdict(list)
     for row in await owner.fetch("SELECT * FROM version_of_visit ORDER BY visit_id, number"):

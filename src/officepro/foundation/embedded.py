@@ -54,6 +54,9 @@ max_wal_size = 2GB
 wal_compression = on
 checkpoint_timeout = 15min
 random_page_cost = 1.1
+# A booking and an EMR that writes visits by itself may come to wait for each other, with the practice's other writers
+# behind them: one of the two is told so soon, and tries again.
+deadlock_timeout = 100ms
 jit = off
 fsync = on
 synchronous_commit = on

@@ -7,6 +7,7 @@ repeat     from fresh state when somebody was faster; from the second time on af
 refuse     with the reasons, and with up to three times that can be booked as they stand
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from officepro.scheduling.openings import Reason, choose_room
 from officepro.scheduling.visit_queries import ProviderTaken, RoomTaken, Times, take_turn
 
 ATTEMPTS = 5
+PAUSE_SECONDS = 0.02
 
 Written = TypeVar("Written")
 
@@ -90,8 +92,11 @@ async def take(
         except _Undone as undone:
             result: Written = undone.written
             return result
-        except (ProviderTaken, RoomTaken, Unsettled):
+        except (ProviderTaken, RoomTaken):
             continue
+        except Unsettled:
+            # Somebody writes visits without taking turns: let them come to their end before the next attempt.
+            await asyncio.sleep(PAUSE_SECONDS * 2**attempt)
         except _Refused as refused:
             async with database.practice(caller.practice_id) as db:
                 others = await alternatives_to(db, setups, caller.practice_id, appointment, refused.span, but_visit)

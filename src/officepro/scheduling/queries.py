@@ -28,7 +28,8 @@ class Busy(msgspec.Struct, frozen=True):
     rooms: dict[int, list[Range]]  # by room
 
 
-_STANDS = "(status = 'booked' OR status = 'held' AND held_until > now())"
+# By the statement's clock: the transaction's stands still while it waits for its turn.
+_STANDS = "(status = 'booked' OR status = 'held' AND held_until > statement_timestamp())"
 
 _ONE_PROVIDER = f"""
     SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version,

@@ -61,7 +61,7 @@ class Times(msgspec.Struct, frozen=True):
 _TIMES = "starts_at, ends_at, provider_starts_at, provider_ends_at, busy_starts_at, busy_ends_at"
 _THIN = "jsonb_build_object('VisitID', visit_id, 'PatientID', patient_id, 'ProviderID', provider_id)"
 # A hold past its time has ended for all who look, whether or not somebody has cleared it away.
-_STATUS = "CASE WHEN status = 'held' AND held_until <= now() THEN 'cancelled' ELSE status END"
+_STATUS = "CASE WHEN status = 'held' AND held_until <= statement_timestamp() THEN 'cancelled' ELSE status END"
 _ROW = f"""
     visit_id, patient_id, provider_id, room_id, visit_type, {_STATUS} AS status, {_TIMES}, held_until, complaint, notes,
     cancel_reason, api_key_id, version, created_at, updated_at
@@ -127,7 +127,8 @@ _HOLD = f"""
     made AS (
         INSERT INTO visit (practice_id, api_key_id, provider_id, room_id, needs_room, visit_type, status, {_TIMES},
                            held_until)
-        SELECT $1, $2, $3, $4, $5, $6, 'held', $7, $8, $9, $10, $11, $12, now() + make_interval(secs => $13) FROM head
+        SELECT $1, $2, $3, $4, $5, $6, 'held', $7, $8, $9, $10, $11, $12,
+               statement_timestamp() + make_interval(secs => $13) FROM head
         RETURNING {_ROW}
     ),
     {_history("made", "NULL", "NULL", "NULL")}
@@ -167,7 +168,7 @@ _BOOK_HELD = f"""
     made AS (
         UPDATE visit SET status = 'booked', held_until = NULL, patient_id = $4, complaint = $5, notes = $6,
                          version = version + 1, updated_at = now()
-        FROM head WHERE practice_id = $1 AND visit_id = $3 AND status = 'held' AND held_until > now()
+        FROM head WHERE practice_id = $1 AND visit_id = $3 AND status = 'held' AND held_until > statement_timestamp()
         RETURNING {_ROW}
     ),
     {_history("made", "'held'", "starts_at", "NULL")},
@@ -284,7 +285,8 @@ async def release_hold(db: Connection, practice_id: int, api_key_id: int, hold_i
         WITH made AS (
             UPDATE visit SET status = 'cancelled', held_until = NULL, cancel_reason = 'released', version = version + 1,
                              updated_at = now()
-            WHERE practice_id = $1 AND visit_id = $3 AND api_key_id = $2 AND status = 'held' AND held_until > now()
+            WHERE practice_id = $1 AND visit_id = $3 AND api_key_id = $2 AND status = 'held'
+              AND held_until > statement_timestamp()
             RETURNING {_ROW}
         ),
         {_history("made", "'held'", "starts_at", "'released'")}
@@ -309,7 +311,7 @@ async def release_expired(db: Connection, practice_id: int) -> int:
         WITH made AS (
             UPDATE visit SET status = 'cancelled', held_until = NULL, cancel_reason = 'hold expired',
                              version = version + 1, updated_at = now()
-            WHERE practice_id = $1 AND status = 'held' AND held_until <= now()
+            WHERE practice_id = $1 AND status = 'held' AND held_until <= statement_timestamp()
             RETURNING visit_id, status, starts_at
         ),
         history AS (

@@ -1,0 +1,122 @@
+"""`make bench`: starts a PostgreSQL and the API on a folder of its own, measures, and prints one table.
+
+`python -m benchmarks slots book` measures these alone; `--seconds 10` measures longer.
+"""
+
+import argparse
+import base64
+import http.client
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks import yardsticks
+from benchmarks.servers import WORKERS, granian
+from benchmarks.world import World, seed
+from benchmarks.wrk import CONNECTIONS, Call, Measured, measure
+from officepro.foundation import embedded
+from officepro.foundation.embedded import EmbeddedServer
+from officepro.migrations.run import migrate
+
+DATABASE = "officepro"
+WARM_UP_SECONDS = 1.0
+CALLS_OF_READS = 2_000
+CALLS_OF_WRITES = 100_000  # more than are made in the time
+
+READS: dict[str, tuple[Callable[[World, int], Iterator[Call]], float]] = {
+    "slots": (World.slots, 0.50),
+    "slots, room": (World.slots_with_room, 0.50),
+    "check": (World.check, 0.50),
+    "openings": (World.openings, 0.20),
+    "next-slot": (World.next_slot, 0.40),
+    "search": (World.search, 0.40),
+}
+WRITES: dict[str, tuple[Callable[[World, int], Iterator[Call]], float]] = {
+    "book": (World.book, 0.40),
+    "create": (World.create, 0.40),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join([*READS, *WRITES])}; all unless given")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    asked = parser.parse_args()
+    names = asked.names or [*READS, *WRITES]
+    with tempfile.TemporaryDirectory(prefix="officepro-bench-", dir=_roomy_folder()) as name:
+        folder = Path(name)
+        server = embedded.start(folder / "data")
+        try:
+            _measure_all(server, folder, names, asked.seconds)
+        finally:
+            server.stop()
+
+
+def _measure_all(server: EmbeddedServer, folder: Path, names: list[str], seconds: float) -> None:
+    server.create_database(DATABASE)
+    migrate(server.url(DATABASE), "officepro")
+    keys = seed(server.url(DATABASE))
+    print(f"{WORKERS} workers, {CONNECTIONS} connections by wrk, {seconds:g} s each; client, API and database together")
+    hello = yardsticks.hello_rate(folder, seconds).rate
+    read = yardsticks.database_rate(server, DATABASE, yardsticks.READ, folder, seconds)
+    write = yardsticks.database_rate(server, DATABASE, yardsticks.WRITE, folder, seconds)
+    limit_of_read, limit_of_write = 1 / (1 / hello + 1 / read), 1 / (1 / hello + 1 / write)
+    print(f"H hello {hello:,.0f}/s   R read {read:,.0f}/s   W constrained write {write:,.0f}/s")
+    print(f"limit of a read {limit_of_read:,.0f}/s   limit of a booking {limit_of_write:,.0f}/s\n")
+    print(f"{'':12} {'rate':>8}  {'of limit':>8}  {'aim':>5}  {'p50 ms':>7}  {'p99 ms':>7}  {'errors':>6}")
+    with _api(server, folder) as url:
+        world = World({practice: _token(url, practice, key) for practice, key in keys.items()})
+        for name in names:
+            (calls, aim), limit, count = (
+                (READS[name], limit_of_read, CALLS_OF_READS)
+                if name in READS
+                else (WRITES[name], limit_of_write, CALLS_OF_WRITES)
+            )
+            prepared = list(calls(world, count))
+            if name in READS:
+                measure(url, prepared, WARM_UP_SECONDS)
+            _print(name, measure(url, prepared, seconds), limit, aim)
+
+
+def _print(name: str, found: Measured, limit: float, aim: float) -> None:
+    share = found.rate / limit
+    told = f"{name:12} {found.rate:>8,.0f}  {share:>8.2f}  {aim:>5.2f}  {found.p50:>7.1f}  {found.p99:>7.1f}"
+    print(f"{told}  {found.errors:>6}", flush=True)
+
+
+@contextmanager
+def _api(server: EmbeddedServer, folder: Path) -> Iterator[str]:
+    keys = "bench:" + base64.urlsafe_b64encode(os.urandom(32)).decode()
+    environment = {
+        "OFFICEPRO_DATABASE_URL": server.url(DATABASE, user="officepro"),
+        "OFFICEPRO_DATA_DIR": str(folder),
+        "OFFICEPRO_ADMIN_SECRET": base64.b64encode(os.urandom(32)).decode(),
+        "OFFICEPRO_TOKEN_KEYS": keys,
+        "OFFICEPRO_ENCRYPTION_KEYS": keys,
+        "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "10000000",  # counted, and never reached
+    }
+    with granian("officepro.app:create_app", folder, environment) as url:
+        yield url
+
+
+def _token(url: str, practice: int, key: str) -> str:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    try:
+        body = json.dumps({"apiKey": key})
+        connection.request("POST", f"/v1/Bench{practice}/auth/token", body, {"Content-Type": "application/json"})
+        return str(json.load(connection.getresponse())["accessToken"])
+    finally:
+        connection.close()
+
+
+def _roomy_folder() -> str | None:
+    """Not a folder in memory, where fsync costs nothing."""
+    return os.environ.get("BENCH_DIR")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Granian, as it serves the API, for the length of a measurement."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+WORKERS = 2
+START_TIMEOUT_SECONDS = 30
+
+
+@contextmanager
+def granian(target: str, folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """Yields the base address once it answers."""
+    port = _free_port()
+    command = [sys.executable, "-m", "granian", target, "--factory", "--interface", "asgi", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--workers", str(WORKERS), "--loop", "uvloop", "--http", "1", "--no-ws"]
+    command += ["--backlog", "2048", "--log-level", "warning"]
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=log, stderr=log)
+        try:
+            _wait_for(port, process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            connection.getresponse().read()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+        finally:
+            connection.close()
+    raise RuntimeError("the server to be measured does not answer")

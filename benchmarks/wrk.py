@@ -1,0 +1,87 @@
+"""The client: wrk, which sends prepared calls one after the other over 32 connections, and tells what it measured."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CONNECTIONS = 32
+
+SCRIPT = r"""
+local calls, next_call, parts = {}, 0, {}
+function init(arguments)
+  for line in io.lines(arguments[1]) do calls[#calls + 1] = line end
+end
+function request()
+  local text = calls[next_call % #calls + 1]
+  next_call = next_call + 1
+  return (text:gsub("\\n", "\r\n"))
+end
+function done(summary, latency, requests)
+  io.write(string.format('{"requests": %d, "microseconds": %d, "errors": %d, "p50": %d, "p99": %d}\n',
+    summary.requests, summary.duration, summary.errors.status + summary.errors.connect + summary.errors.read
+    + summary.errors.write + summary.errors.timeout, latency:percentile(50), latency:percentile(99)))
+end
+"""
+
+
+class ClientMissing(Exception):
+    """wrk is not installed: on Debian and Ubuntu, apt install wrk."""
+
+
+@dataclass(frozen=True)
+class Call:
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+
+    def as_text(self) -> str:
+        """The whole request in one line; `\\n` ends a line of it."""
+        headers = {"Host": "127.0.0.1", **self.headers}
+        if self.body:
+            headers["Content-Length"] = str(len(self.body.encode()))
+        lines = [f"{self.method} {self.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        return "\\n".join([*lines, "", self.body])
+
+
+@dataclass(frozen=True)
+class Measured:
+    rate: float  # answers a second
+    p50: float  # milliseconds
+    p99: float
+    errors: int
+
+
+def measure(url: str, calls: Iterable[Call], seconds: float) -> Measured:
+    program = shutil.which("wrk")
+    if program is None:
+        raise ClientMissing(ClientMissing.__doc__)
+    with tempfile.TemporaryDirectory() as folder:
+        script, prepared = Path(folder, "script.lua"), Path(folder, "calls")
+        script.write_text(SCRIPT)
+        prepared.write_text("\n".join(call.as_text() for call in calls))
+        told = subprocess.run(
+            [
+                program,
+                "-t1",
+                f"-c{CONNECTIONS}",
+                f"-d{seconds:g}s",
+                "--timeout",
+                "10s",
+                "-s",
+                script,
+                url,
+                "--",
+                prepared,
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    found = json.loads(told.splitlines()[-1])
+    rate = found["requests"] / (found["microseconds"] / 1e6)
+    return Measured(rate, found["p50"] / 1000, found["p99"] / 1000, found["errors"])
