@@ -1,6 +1,8 @@
 """What Prometheus is told: of all workers, by route template, and of nobody."""
 
+import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -170,3 +172,20 @@ def test_a_new_server_begins_anew(tmp_path: Path) -> None:
     metrics.begin_anew(folder)
 
     assert (earlier.exists(), fellow.exists()) == (False, True)
+
+
+async def test_the_dashboard_shows_figures_that_there_are(
+    house: House, demo_office: Office, inner_app: Litestar
+) -> None:
+    inner_app.state.dispatch_figures = (time.monotonic(), DispatchFigures({"delivered": 9}, 4))
+    dashboard = json.loads((Path(__file__).parents[2] / "docs" / "grafana-dashboard.json").read_text())
+    asked = {
+        name
+        for panel in dashboard["panels"]
+        for target in panel["targets"]
+        for name in re.findall(r"officepro_\w+", target["expr"])
+    }
+
+    told = {name for name, _ in await scraped(house)}
+    assert asked - told == set()
+    assert len(asked) >= 15
