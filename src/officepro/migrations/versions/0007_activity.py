@@ -34,9 +34,8 @@ GRANT SELECT, DELETE ON request_log_default TO officepro_system;
 GRANT USAGE ON SEQUENCE request_log_id_seq TO officepro_system;
 
 -- What the dashboard reads, so that it costs the same with a thousand calls and with a hundred million. By UTC day,
--- because everything that is drawn is drawn by day; durations apart, so that neither table's rows are wide. Calls are
--- integers, which are summed at half the cost of bigints: two thousand million a day, of one key at one endpoint, are
--- enough.
+-- because everything that is drawn is drawn by day; durations apart, so that neither table's rows are wide. Integers,
+-- because they are summed at half the cost of bigints: two thousand million calls a day, of one key at one endpoint.
 CREATE TABLE request_day (
     day date NOT NULL,
     practice_id bigint NOT NULL,  -- 0: none
