@@ -1,4 +1,4 @@
-"""Webhooks under fire: killed workers, a database that stops as if power failed, endpoints that mean harm. (PROOF.md)"""
+"""Webhooks under fire: killed workers, a database that stops as if power failed, hostile endpoints. (PROOF.md)"""
 
 import asyncio
 import contextlib

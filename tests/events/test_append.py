@@ -40,6 +40,7 @@ async def test_a_list_is_numbered_in_its_order_all_or_nothing(demo_office: Offic
 
     assert [entry["LogID"] for entry in answer.json()["data"]] == [1, 2, 3]
     assert refused.status_code == 400
+    assert [fault["location"] for fault in refused.json()["errors"]] == ["body[1].Scope"]
     assert [row["entity_id"] for row in await demo_office.log()] == [3, 1, 2]
 
 

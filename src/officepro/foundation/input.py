@@ -135,7 +135,8 @@ def is_too_deep(value: object, levels: int = MAXIMUM_DEPTH) -> bool:
 
 def _faults_of(value: object, shape: Any, location: str) -> Iterator[Fault]:
     """Every fault of `value`, walking into records and lists of records so that one bad field hides no other."""
-    if msgspec_struct := _struct_of(shape):
+    is_one_of_lists = isinstance(value, list) and _list_item_of(shape) is not None  # where one or a list may be sent
+    if (msgspec_struct := _struct_of(shape)) and not is_one_of_lists:
         if not isinstance(value, dict):
             yield Fault(location, "must be an object")
             return
@@ -182,8 +183,9 @@ def _struct_of(shape: Any) -> type[msgspec.Struct] | None:
 
 def _list_item_of(shape: Any) -> Any:
     for one in (shape, *get_args(shape)):
-        if get_origin(one) is list:
-            return get_args(one)[0]
+        bare = get_args(one)[0] if get_origin(one) is Annotated else one
+        if get_origin(bare) is list:
+            return get_args(bare)[0]
     return None
 
 
