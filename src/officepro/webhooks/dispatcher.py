@@ -96,13 +96,25 @@ class Dispatcher:
         except OfficeProError:
             self._ended |= ended
             raise
-        found = await asyncio.gather(*(self._take(practice) for practice in todo), return_exceptions=True)
+        found = await asyncio.gather(*(self._visit(practice) for practice in todo), return_exceptions=True)
         for failure in found:
             if isinstance(failure, BaseException):
                 raise failure
         return any(found)
 
-    async def _take(self, todo: fan_out.Todo) -> bool:
+    async def _visit(self, todo: fan_out.Todo) -> bool:
+        """A practice that could not be worked on, or at which another worker was, is looked at again."""
+        is_done = False
+        try:
+            found = await self._take(todo)
+            is_done = found is not None
+        finally:
+            if not is_done:
+                self._ended.add(todo.practice_id)
+        return bool(found)
+
+    async def _take(self, todo: fan_out.Todo) -> bool | None:
+        """Whether there was work; None when another worker is at this practice."""
         async with self._practices:
             if not todo.is_known:
                 async with self._database.system() as db:
@@ -118,7 +130,7 @@ class Dispatcher:
                 logger.error(gap.code, extra={"detail": gap.detail})
                 return False
         if work is None:
-            return False
+            return None
         for key, items in work.items.items():
             self._add(key, items)
         self._ended |= {key.practice_id for key in work.left if key not in self._lanes}
@@ -263,7 +275,9 @@ async def dispatcher(settings: Settings) -> AsyncIterator[Dispatcher]:
         _database(settings) as database,
         OutboundClient(settings.webhook_allowed_networks, connections=CONNECTIONS) as client,
     ):
-        keeping = asyncio.create_task(housekeeping.always(database, settings.delivery_retention_days))
+        keeping = asyncio.create_task(
+            housekeeping.always(database, settings.delivery_retention_days, settings.request_log_retention_days)
+        )
         try:
             yield Dispatcher(database, client, Sealer(settings.encryption_keys))
         finally:

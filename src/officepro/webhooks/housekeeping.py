@@ -5,6 +5,7 @@ import logging
 import random
 from datetime import datetime, timedelta
 
+from officepro.activity import upkeep
 from officepro.foundation import clock
 from officepro.foundation.database import NO_PRACTICE, Connection, Database
 from officepro.foundation.errors import OfficeProError
@@ -19,7 +20,7 @@ logger = logging.getLogger("officepro.worker")
 _random = random.SystemRandom()
 
 
-async def always(database: Database, delivery_retention_days: int) -> None:
+async def always(database: Database, delivery_retention_days: int, request_log_retention_days: int) -> None:
     """Each duty by itself, so that one that fails keeps no other from being done."""
     while True:
         now = clock.now()
@@ -27,6 +28,7 @@ async def always(database: Database, delivery_retention_days: int) -> None:
             add_partitions(database, now),
             drop_partitions(database, now, delivery_retention_days),
             purge_idempotency(database, now),
+            upkeep.keep_up(database, now, request_log_retention_days),
         ):
             try:
                 await duty
