@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from officepro import routes
-from officepro.access.asked import PROVIDED
+from officepro.access.asked import PROVIDED, resolve_one_after_another
 from officepro.access.gate import Gate
 from officepro.access.limits import Limiter
 from officepro.access.once import Replay
@@ -62,7 +62,7 @@ def enclose(inner: Litestar) -> Door:
 
 
 def create_inner_app(settings: Settings) -> Litestar:
-    return Litestar(
+    app = Litestar(
         route_handlers=[*routes.ROUTERS, portal_routes.router],
         lifespan=[_lifespan, _keeping_account],
         state=State({"settings": settings, "setups": Setups(), "account": Account(settings.data_dir)}),
@@ -82,6 +82,8 @@ def create_inner_app(settings: Settings) -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
+    resolve_one_after_another(app)
+    return app
 
 
 @asynccontextmanager

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.types import Scope
 
@@ -64,8 +63,8 @@ def _patients_in(part: Any) -> Iterator[int | None]:
                 yield from _patients_in(value)
 
 
-def _disclosures(state: State, scope: Scope) -> Any:
-    return Disclosures(state.ledger, scope)
+def _disclosures(scope: Scope) -> Any:
+    return Disclosures(scope["litestar_app"].state.ledger, scope)
 
 
 DISCLOSURES_PROVIDED = {"disclosures": Provide(_disclosures, sync_to_thread=False)}

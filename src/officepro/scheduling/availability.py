@@ -1,5 +1,6 @@
 """Providers, and when they are free. (seeds: Providers)"""
 
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Annotated
 
@@ -32,7 +33,7 @@ from officepro.scheduling.diary import (
     known_setup,
     open_diary,
 )
-from officepro.scheduling.wall_clock import DAY_MINUTES, Clock, moment_text, time_text
+from officepro.scheduling.wall_clock import DAY_MINUTES, Clock, moment_texts, time_text
 
 LONGEST_SCHEDULE_DAYS = 366
 LONGEST_SEARCH_DAYS = 365
@@ -189,7 +190,7 @@ async def get_slots(
     ((_, starts),) = diary.starts(diary.visit(duration))
     shown = starts.by_day().get(day, ())
     times = [time_text(minute_of_day) for _, minute_of_day in shown]
-    details = [shapes.SlotDetail(*_from_to(diary, minute, duration)) for minute, _ in shown]
+    details = [shapes.SlotDetail(*both) for both in _from_to(diary, [minute for minute, _ in shown], duration)]
     return One(shapes.Slots(provider_id, day, duration, times, len(times), diary.setup.zone, details))
 
 
@@ -248,7 +249,12 @@ async def get_openings(
     found = sorted(
         (minute, provider.provider_id) for provider, starts in diary.starts(diary.visit(minutes)) for minute in starts
     )
-    openings = [_opening(diary, provider, minute, minutes) for minute, provider in found]
+    openings = [
+        shapes.Opening(provider_id, date.fromisoformat(starts[:10]), starts[11:19], starts, ends)
+        for (_, provider_id), (starts, ends) in zip(
+            found, _from_to(diary, [minute for minute, _ in found], minutes), strict=True
+        )
+    ]
     zone = diary.setup.zone
     return One(shapes.Openings(visit_type, start_date, end_date, minutes, zone, openings, len(openings)))
 
@@ -277,14 +283,11 @@ async def get_next_opening(
     return One(shapes.NextOpening(visit_type, duration, max_days, found))
 
 
-def _opening(diary: Diary, provider_id: int, minute: int, duration: int) -> shapes.Opening:
-    local = diary.window.local_time(minute)
-    return shapes.Opening(provider_id, local.day, time_text(local.minute_of_day), *_from_to(diary, minute, duration))
-
-
-def _from_to(diary: Diary, minute: int, duration: int) -> tuple[str, str]:
-    local_time = diary.window.local_time
-    return moment_text(local_time(minute)), moment_text(local_time(minute + duration))
+def _from_to(diary: Diary, minutes: Sequence[int], duration: int) -> Iterator[tuple[str, str]]:
+    """When visits at these minutes, in ascending order, start and end."""
+    stretches = diary.window.stretches
+    starts = moment_texts(stretches, minutes)
+    return zip(starts, moment_texts(stretches, [minute + duration for minute in minutes]), strict=True)
 
 
 async def _search(

@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
-from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.types import Scope
 
 from officepro.foundation import clock
 from officepro.foundation.database import Connection
@@ -138,8 +138,8 @@ class Diary(msgspec.Struct, frozen=True):
         return Visit(duration, provider_after, provider_duration, before, after)
 
 
-def provide_setups(state: State) -> Any:
-    return state.setups
+def provide_setups(scope: Scope) -> Any:
+    return scope["litestar_app"].state.setups
 
 
 async def open_diary(db: Connection, setups: Setups, practice_id: int, wanted: Wanted) -> Diary:
