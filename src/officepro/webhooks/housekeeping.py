@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from datetime import datetime, timedelta
+from functools import partial
 
 from officepro.activity import upkeep
 from officepro.foundation import clock
@@ -25,13 +26,13 @@ async def always(database: Database, delivery_retention_days: int, request_log_r
     while True:
         now = clock.now()
         for duty in (
-            add_partitions(database, now),
-            drop_partitions(database, now, delivery_retention_days),
-            purge_idempotency(database, now),
-            upkeep.keep_up(database, now, request_log_retention_days),
+            partial(add_partitions, database, now),
+            partial(drop_partitions, database, now, delivery_retention_days),
+            partial(purge_idempotency, database, now),
+            partial(upkeep.keep_up, database, now, request_log_retention_days),
         ):
             try:
-                await duty
+                await duty()
             except OfficeProError as error:
                 logger.warning("housekeeping_failed", extra={"cause": error.code})
         await asyncio.sleep(EVERY_SECONDS + _random.random() * JITTER_SECONDS)
