@@ -16,6 +16,7 @@ from typing import cast
 
 import asyncpg
 
+from officepro.foundation.checkout import Checkout
 from officepro.foundation.errors import OfficeProError, Unavailable
 
 STATEMENT_TIMEOUT_SECONDS = 15
@@ -84,14 +85,14 @@ class Connection(asyncpg.Connection):
 
     async def bind(self, practice_id: int) -> None:
         if self.practice_id != practice_id:
-            await self.execute("SELECT set_config('app.practice', $1, false)", str(practice_id))
+            await self.execute(f"SET app.practice = '{practice_id:d}'")  # cheaper than set_config(): nothing to plan
             self.practice_id = practice_id
 
 
 class Database:
     """One pool per role. `practice` and `practice_transaction` see one practice; `system` sees all, but no person."""
 
-    def __init__(self, application: "asyncpg.Pool[Row]", system: "asyncpg.Pool[Row]", mode: Mode) -> None:
+    def __init__(self, application: "_Pool", system: "_Pool", mode: Mode) -> None:
         self._application = application
         self._system = system
         self._mode = mode
@@ -105,7 +106,7 @@ class Database:
                 for role, size in (("officepro_app", pool_size), ("officepro_system", max(2, pool_size // 3))):
                     pools.append(_pool(url, role, mode, size))
                     await pools[-1]
-            application, system = pools
+            application, system = map(_Pool, pools)
             database = cls(application, system, mode)
             await database.refuse_wrong_role()
             async with database.system_transaction():
@@ -120,10 +121,7 @@ class Database:
 
     async def close(self) -> None:
         for pool in (self._application, self._system):
-            try:
-                await asyncio.wait_for(pool.close(), timeout=5)
-            except TimeoutError:
-                pool.terminate()
+            await pool.close()
 
     @asynccontextmanager
     async def practice(self, practice_id: int) -> AsyncIterator[Connection]:
@@ -133,7 +131,7 @@ class Database:
                 yield connection
             return
         with _failures_explained():
-            async with _borrowed(self._application) as connection:
+            async with self._application.borrowed(practice_id) as connection:
                 await connection.bind(practice_id)
                 yield connection
 
@@ -152,7 +150,7 @@ class Database:
                 yield connection
             return
         with _failures_explained():
-            async with _borrowed(self._system) as connection:
+            async with self._system.borrowed() as connection:
                 yield connection
 
     @asynccontextmanager
@@ -161,11 +159,11 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, pool: "asyncpg.Pool[Row]", role: str, begin: str) -> AsyncIterator[Connection]:
+    async def _transaction(self, pool: "_Pool", role: str, begin: str) -> AsyncIterator[Connection]:
         if self._mode is Mode.POOLED:
             begin = f"{begin}; SET LOCAL ROLE {role}"
         with _failures_explained():
-            async with _borrowed(pool) as connection:
+            async with pool.borrowed() as connection:
                 await connection.execute(begin)
                 try:
                     yield connection
@@ -178,7 +176,7 @@ class Database:
     def connections(self) -> dict[str, tuple[int, int, int]]:
         """By role: how many there are, how many of them are idle, and how many there may be."""
         pools = {"application": self._application, "system": self._system}
-        return {name: (pool.get_size(), pool.get_idle_size(), pool.get_max_size()) for name, pool in pools.items()}
+        return {name: pool.figures() for name, pool in pools.items()}
 
     async def is_reachable(self) -> bool:
         try:
@@ -222,13 +220,47 @@ class Database:
                 )
 
 
-@asynccontextmanager
-async def _borrowed(pool: "asyncpg.Pool[Row]") -> AsyncIterator[Connection]:
-    connection = cast(Connection, await pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS))
-    try:
-        yield connection
-    finally:
-        await pool.release(cast("asyncpg.pool.PoolConnectionProxy[Row]", connection))
+class _Pool:
+    """asyncpg's pool opens and closes the connections of one role; the checkout hands them round."""
+
+    def __init__(self, pool: "asyncpg.Pool[Row]") -> None:
+        self._pool = pool
+        self._checkout: Checkout[Connection] = Checkout(
+            pool.get_max_size(), self._obtain, self._release, ACQUIRE_TIMEOUT_SECONDS
+        )
+
+    @asynccontextmanager
+    async def borrowed(self, practice_id: int | None = None) -> AsyncIterator[Connection]:
+        connection = await self._checkout.take(practice_id)
+        is_whole = True
+        try:
+            yield connection
+        except (asyncio.CancelledError, TimeoutError):
+            is_whole = False
+            raise
+        finally:
+            await self._checkout.give_back(connection, is_whole=is_whole)
+
+    async def _obtain(self) -> Connection:
+        return cast(Connection, await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS))
+
+    async def _release(self, connection: Connection) -> None:
+        await self._pool.release(cast("asyncpg.pool.PoolConnectionProxy[Row]", connection))
+
+    def figures(self) -> tuple[int, int, int]:
+        """How many there are, how many of them are idle, and how many there may be."""
+        pool = self._pool
+        return pool.get_size(), pool.get_idle_size() + self._checkout.resting, pool.get_max_size()
+
+    async def close(self) -> None:
+        try:
+            await asyncio.wait_for(self._close(), timeout=5)
+        except TimeoutError:
+            self._pool.terminate()
+
+    async def _close(self) -> None:
+        await self._checkout.close()
+        await self._pool.close()
 
 
 def _pool(url: str, role: str, mode: Mode, size: int) -> "asyncpg.Pool[Row]":
