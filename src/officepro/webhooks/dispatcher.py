@@ -28,10 +28,10 @@ from officepro.webhooks.lanes import SENDING_SECONDS, Item, Lane, LaneKey
 from officepro.webhooks.recording import Result
 from officepro.webhooks.sealing import Sealer
 
-BUSY_PAUSE_SECONDS = 0.02
+BUSY_PAUSE_SECONDS = 0.04
 IDLE_PAUSE_SECONDS = 0.3
 PAUSE_GROWTH = 1.5
-GATHER_SECONDS = 0.01  # how long results wait for company
+GATHER_SECONDS = 0.02  # how long results wait for company
 TROUBLE_PAUSE_SECONDS = 0.5  # while the database does not answer
 CONNECTIONS = 1024
 MOST_IN_HAND = 4000  # deliveries; beyond it nothing more is claimed
@@ -149,11 +149,18 @@ class Dispatcher:
             return
         lane.items.extend(new)
         while lane.items and len(lane.runners) < min(lane.width(), len(lane.items)):
-            runner = asyncio.create_task(self._run(lane))
-            lane.runners.add(runner)
-            runner.add_done_callback(lane.runners.discard)
+            lane.runners.add(asyncio.create_task(self._run(lane)))
 
     async def _run(self, lane: Lane) -> None:
+        """Leaves the lane in the very step in which it finds it empty: who adds to it then starts another."""
+        runner = asyncio.current_task()
+        assert runner is not None
+        try:
+            await self._send_all(lane)
+        finally:
+            lane.runners.discard(runner)
+
+    async def _send_all(self, lane: Lane) -> None:
         slots = self._slots_of(lane.key)
         while lane.items:
             async with slots:

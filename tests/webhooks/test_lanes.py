@@ -1,0 +1,101 @@
+"""Lanes in a worker's hands: nothing is left lying, whatever meets whatever."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from officepro.foundation import clock
+from officepro.foundation.errors import OfficeProError
+from officepro.webhooks import fan_out
+from officepro.webhooks.delivery import Delivered
+from officepro.webhooks.dispatcher import Dispatcher
+from officepro.webhooks.lanes import LEASE_SECONDS, Item, LaneKey
+from officepro.webhooks.messages import Event
+from officepro.webhooks.queries import Endpoint, Standing
+from tests.webhooks.acts import deliveries, happen, sign_up
+from tests.webhooks.receivers import Receiver
+from tests.world import Office
+
+KEY = LaneKey(1, 1, "live")
+
+
+def item(delivery_id: int, lease_seconds: float = LEASE_SECONDS) -> Item:
+    now = clock.now()
+    return Item(
+        delivery_id=delivery_id,
+        created_at=now,
+        attempts=0,
+        leased_by=7,
+        lease_ends=asyncio.get_running_loop().time() + lease_seconds,
+        event=Event("claim.paid", f"evt_1_{delivery_id}", "DemoOffice", "Claims", delivery_id, now, "{}"),
+        endpoint=Endpoint(1, "https://partner.invalid/", frozenset({"Claims"}), Standing.ACTIVE, (), None, None),
+    )
+
+
+@pytest.fixture
+def sent(worker: Dispatcher, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What the worker sends, without a network and without a pause."""
+    found: list[int] = []
+
+    async def attempt(item: Item) -> Delivered:
+        found.append(item.delivery_id)
+        return Delivered(clock.now(), 200, 1)
+
+    monkeypatch.setattr(worker, "_attempt", attempt)
+    return found
+
+
+async def test_what_comes_in_the_moment_in_which_a_lane_ends_is_sent(worker: Dispatcher, sent: list[int]) -> None:
+    worker._add(KEY, [item(1)])
+    asyncio.get_running_loop().call_soon(worker._add, KEY, [item(2)])  # right behind the step that sends the first
+    await asyncio.sleep(0.05)
+
+    assert sent == [1, 2]
+
+
+async def test_what_has_too_little_lease_left_is_given_back(worker: Dispatcher, sent: list[int]) -> None:
+    worker._add(KEY, [item(1), item(2, lease_seconds=10), item(3)])
+    await asyncio.sleep(0.05)
+
+    assert sent == [1]
+    assert [(result.item.delivery_id, result.outcome is None) for result in worker._results] == [
+        (1, False),
+        (2, True),
+        (3, True),
+    ]
+
+
+async def test_nothing_is_sent_twice_by_one_worker(worker: Dispatcher, sent: list[int]) -> None:
+    worker._add(KEY, [item(1)])
+    worker._add(KEY, [item(1)])
+    await asyncio.sleep(0.05)
+
+    assert sent == [1]
+
+
+async def test_a_practice_that_could_not_be_worked_on_is_looked_at_again(
+    demo_office: Office, worker: Dispatcher, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sign_up(demo_office, receiver)
+    await happen(demo_office, 250)  # more than a lane takes at once
+    take_work = fan_out.take_work
+    refusals = [False, True, True, False, True]
+
+    async def now_and_then(*arguments: Any) -> Any:
+        if refusals and refusals.pop(0):
+            raise OfficeProError
+        return await take_work(*arguments)
+
+    monkeypatch.setattr(fan_out, "take_work", now_and_then)
+    stop = asyncio.Event()
+    living = asyncio.create_task(worker.live(stop, drain_seconds=5))
+    for _ in range(200):
+        await asyncio.sleep(0.05)
+        if len(receiver.received) >= 250:
+            break
+    stop.set()
+    await living
+
+    assert receiver.log_ids == list(range(1, 251))
+    assert {row["state"] for row in await deliveries(demo_office)} == {"delivered"}
