@@ -7,7 +7,7 @@ import msgspec
 from officepro.foundation import clock
 from officepro.foundation.errors import Impossible
 from officepro.scheduling.openings import Visit
-from officepro.scheduling.visit_queries import Times
+from officepro.scheduling.visit_writes import Times
 from officepro.scheduling.wall_clock import NonexistentTime, next_showing, resolve
 
 

@@ -9,20 +9,35 @@ refuse     with the reasons, and with up to three times that can be booked as th
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import msgspec
 
 from officepro.access.caller import Caller
 from officepro.access.once import Once
 from officepro.foundation.database import Connection, Database, Unsettled
-from officepro.foundation.errors import Unavailable
+from officepro.foundation.errors import OfficeProError, Unavailable
 from officepro.practices.setup import Setups
-from officepro.scheduling.alternatives import alternatives_to, refusal
-from officepro.scheduling.appointment import Appointment, Span, span_of, times_of
-from officepro.scheduling.diary import Wanted, open_diary
+from officepro.scheduling.alternatives import REFUSALS, alternatives_to, refusal
+from officepro.scheduling.appointment import (
+    Appointment,
+    ProviderTimeOutsideVisit,
+    Span,
+    TimeDoesNotExist,
+    span_of,
+    times_of,
+)
+from officepro.scheduling.diary import (
+    InactiveVisitType,
+    ProviderNotAllowed,
+    SetupKeepsChanging,
+    UnknownProvider,
+    UnknownVisitType,
+    Wanted,
+    open_diary,
+)
 from officepro.scheduling.openings import Reason, choose_room
-from officepro.scheduling.visit_queries import ProviderTaken, RoomTaken, Times, take_turn
+from officepro.scheduling.visit_writes import ProviderTaken, RoomTaken, Times, take_turn
 
 ATTEMPTS = 5
 PAUSE_SECONDS = 0.02
@@ -36,12 +51,45 @@ class TooMuchAtOnce(Unavailable):
     code = "booking_contention"
 
 
+# What `take` may raise, whatever is to be done with the time.
+NOT_TO_BE_HAD: list[type[OfficeProError]] = [
+    UnknownProvider,
+    UnknownVisitType,
+    InactiveVisitType,
+    ProviderNotAllowed,
+    TimeDoesNotExist,
+    ProviderTimeOutsideVisit,
+    *REFUSALS,
+    SetupKeepsChanging,
+    TooMuchAtOnce,
+]
+
+
+class Columns(TypedDict):
+    """What a place fills in of a visit's row."""
+
+    provider_id: int
+    visit_type: str
+    room_id: int | None
+    needs_room: bool
+    times: Times
+
+
 class Place(msgspec.Struct, frozen=True):
     """A time found free, and the room that it is best to take."""
 
     times: Times
     room_id: int | None
     needs_room: bool
+
+    def columns(self, wanted: Appointment) -> Columns:
+        return {
+            "provider_id": wanted.provider_id,
+            "visit_type": wanted.visit_type,
+            "room_id": self.room_id,
+            "needs_room": self.needs_room,
+            "times": self.times,
+        }
 
 
 class _Refused(Exception):

@@ -1,4 +1,4 @@
-"""Visit types, and visits as they stand; what changes them is in booking_routes.py. (seeds: Visit Scheduling)"""
+"""Visit types, and visits as they stand; booking_routes.py and move_routes.py change them. (seeds: Visit Scheduling)"""
 
 from datetime import timedelta
 from typing import Annotated
@@ -19,8 +19,9 @@ from officepro.foundation.parameters import PageLimit, PageNumber, PathId
 from officepro.foundation.wire import MAXIMUM_ID, LocalDate
 from officepro.scheduling import examples, visit_queries
 from officepro.scheduling import visit_shapes as shapes
-from officepro.scheduling.booking_routes import book_visit, cancel_visit, hold_time, move_visit, release_hold
+from officepro.scheduling.booking_routes import book_visit, hold_time, release_hold
 from officepro.scheduling.diary import TheSetups
+from officepro.scheduling.move_routes import cancel_visit, move_visit
 from officepro.scheduling.visit_answers import clock_of, visit_of, whole_visit
 from officepro.scheduling.visit_queries import Filter, UnknownVisit
 
