@@ -1,17 +1,11 @@
 """The officepro command: one file for each group of commands, put together here."""
 
 import sys
+from importlib import import_module
 
 import typer
 
-from officepro.cli import demo, migrate, run, serve, settings, worker
-from officepro.cli.access_request import access_request
-from officepro.cli.article import kb
-from officepro.cli.disclosure import disclosure
 from officepro.cli.house import CommandError
-from officepro.cli.key import key
-from officepro.cli.partner import partner
-from officepro.cli.practice import practice
 from officepro.foundation.embedded import EmbeddedError
 from officepro.foundation.errors import OfficeProError
 from officepro.foundation.kept_secrets import KeptSecretsError
@@ -20,35 +14,56 @@ from officepro.settings import SettingsError
 FAILED = 1
 MISUSED = 2
 
-app = typer.Typer(
-    name="officepro",
-    help="The partner API of a medical practice's record system.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("run")(run.run)
-app.command("serve")(serve.serve)
-app.command("worker")(worker.work)
-app.command("migrate")(migrate.migrate)
-app.command("demo")(demo.demo)
-app.command("settings")(settings.settings)
-app.add_typer(practice, name="practice")
-app.add_typer(partner, name="partner")
-app.add_typer(key, name="key")
-app.add_typer(access_request, name="access-request")
-app.add_typer(kb, name="kb")
-app.add_typer(disclosure, name="disclosure")
+# Where each command stands: file and name in it. In the order of the help.
+COMMANDS = {
+    "run": "run.run",
+    "serve": "serve.serve",
+    "worker": "worker.work",
+    "migrate": "migrate.migrate",
+    "demo": "demo.demo",
+    "settings": "settings.settings",
+    "practice": "practice.practice",
+    "partner": "partner.partner",
+    "key": "key.key",
+    "access-request": "access_request.access_request",
+    "kb": "article.kb",
+    "disclosure": "disclosure.disclosure",
+}
 
 
 def main() -> None:
     """A user's mistake is one clear line and an exit code; a traceback is left to our own."""
     try:
-        app()
+        command(sys.argv[1] if len(sys.argv) > 1 else "")()
     except SettingsError as error:
         _fail(str(error), MISUSED)
     except (CommandError, EmbeddedError, KeptSecretsError, OfficeProError) as error:
         _fail(str(error), FAILED)
+
+
+def command(asked: str) -> typer.Typer:
+    """Only the command that is asked for is loaded: a worker that loaded the API's modules would need twice the memory.
+    Whoever asks for another word, such as --help, gets them all."""
+    app = typer.Typer(
+        name="officepro",
+        help="The partner API of a medical practice's record system.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_group)
+    for name in [asked] if asked in COMMANDS else COMMANDS:
+        file, _, attribute = COMMANDS[name].partition(".")
+        found = getattr(import_module(f"officepro.cli.{file}"), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
+
+
+def _group() -> None:
+    """Without a callback Typer takes an application of one command for that command itself."""
 
 
 def _fail(message: str, code: int) -> None:

@@ -18,7 +18,6 @@ import typer
 
 from officepro.cli.house import CommandError, House, make_data_dir, own_house, read_settings
 from officepro.cli.processes import Child, stop_all, stop_with_parent
-from officepro.cli.worker import there_is_a_dispatcher
 from officepro.demo.load import load_demo
 from officepro.foundation.kept_secrets import keep_secret, kept_secrets, write_privately
 from officepro.migrations.run import migrate
@@ -78,9 +77,7 @@ def _children(house: House) -> Iterator[list[Child]]:
     others = {name: text for name, text in os.environ.items() if not name.startswith("OFFICEPRO_")}
     environment = others | dict(house.settings.given)
     environment.pop("OFFICEPRO_OWNER_DATABASE_URL", None)  # theirs is the application's login, nothing more
-    children = [Child("API", ["serve"], environment)]
-    if there_is_a_dispatcher():
-        children.append(Child("worker", ["worker"], environment))
+    children = [Child("API", ["serve"], environment), Child("worker", ["worker"], environment)]
     try:
         for child in children:
             child.start()
