@@ -6,7 +6,8 @@ from typing import NamedTuple
 import msgspec
 
 from officepro.foundation import clock
-from officepro.foundation.outbound import OutboundClient, OutboundError
+from officepro.foundation.outbound.client import OutboundClient
+from officepro.foundation.outbound.failures import OutboundError
 from officepro.webhooks.messages import Event, body_of, headers_of
 from officepro.webhooks.retries import disables_the_subscription, parse_retry_after, succeeded
 

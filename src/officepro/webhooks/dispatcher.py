@@ -20,7 +20,7 @@ from officepro.foundation import clock
 from officepro.foundation.database import Connection, Database, Mode
 from officepro.foundation.errors import OfficeProError, Unavailable
 from officepro.foundation.logs import configure_logging
-from officepro.foundation.outbound import OutboundClient
+from officepro.foundation.outbound.client import OutboundClient
 from officepro.settings import Settings
 from officepro.webhooks import fan_out, housekeeping, recording
 from officepro.webhooks.delivery import Delivered, Failed, attempt

@@ -13,7 +13,7 @@ import msgspec
 from officepro.foundation import clock
 from officepro.foundation.database import Connection, Row
 from officepro.foundation.errors import Conflict, NotFound
-from officepro.foundation.outbound import OutboundClient
+from officepro.foundation.outbound.client import OutboundClient
 from officepro.settings import Settings
 from officepro.webhooks import queries, recording
 from officepro.webhooks.delivery import Delivered, Failed, attempt

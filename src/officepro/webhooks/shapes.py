@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from officepro.events.appending import EVENT_FORM
-from officepro.foundation.outbound import MAXIMUM_URL_CHARACTERS
+from officepro.foundation.outbound.urls import MAXIMUM_URL_CHARACTERS
 from officepro.foundation.wire import NO_NUL, Moment, RecordId
 
 EventScope = Literal["Patients", "Encounters", "Claims", "Payments", "Documents"]

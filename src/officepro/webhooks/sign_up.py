@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from officepro.access.gate import require
 from officepro.foundation.database import Connection
 from officepro.foundation.errors import Impossible, Invalid
-from officepro.foundation.outbound import ForbiddenAddress, InvalidUrl, Network, check_destination
+from officepro.foundation.outbound.addresses import Network
+from officepro.foundation.outbound.failures import ForbiddenAddress, InvalidUrl
+from officepro.foundation.outbound.names import check_destination
 from officepro.webhooks import queries
 from officepro.webhooks.queries import Subscription
 from officepro.webhooks.sealing import Sealer

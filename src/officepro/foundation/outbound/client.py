@@ -1,0 +1,267 @@
+"""The client: a POST under one deadline and one budget of bytes."""
+
+import asyncio
+import errno
+import functools
+import socket
+import ssl
+import time
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, cast
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from yarl import URL
+
+from officepro.foundation.outbound import addresses
+from officepro.foundation.outbound.addresses import Network
+from officepro.foundation.outbound.failures import (
+    ConnectionFailed,
+    ConnectionRefused,
+    ConnectionReset,
+    ForbiddenAddress,
+    InvalidUrl,
+    OutboundError,
+    ProtocolError,
+    RequestTooLarge,
+    ResponseTooLarge,
+    TimedOut,
+    TlsFailed,
+)
+from officepro.foundation.outbound.names import CheckedResolver, LookUp, system_look_up
+from officepro.foundation.outbound.urls import check_url
+
+DEADLINE_SECONDS = 15.0  # over name lookup, connect, TLS, head and body together
+MAXIMUM_RESPONSE_BYTES = 16 * 1024  # head, framing and body together
+MAXIMUM_REQUEST_BYTES = 64 * 1024
+EXCERPT_CHARACTERS = 1024
+KEPT_HEADERS = ("retry-after", "content-type")
+KEPT_HEADER_CHARACTERS = 256
+KEEP_ALIVE_SECONDS = 15.0
+ADDRESS_CACHE_SECONDS = 10  # only checked answers get into it
+
+# The kernel takes a whole request at once, so that closing never waits for a receiver that doesn't read…
+SEND_BUFFER_BYTES = 2 * MAXIMUM_REQUEST_BYTES
+# …and takes little more of an answer than we would read.
+RECEIVE_BUFFER_BYTES = 2 * MAXIMUM_RESPONSE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An HTTP answer of whatever status. `headers` has lower-case names, of KEPT_HEADERS alone.
+
+    `body_excerpt` is the first 1,024 characters, safe to store as text: what isn't UTF-8, and NUL, is replaced.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body_excerpt: str
+    duration_ms: int
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What the dial, deep inside aiohttp, has to know of the request and to tell it."""
+
+    scheme: str
+    dialled: bool = False
+    refusal: ForbiddenAddress | None = None
+
+
+_attempt: ContextVar[_Attempt] = ContextVar("attempt")
+
+
+class _BoundedHandler(ResponseHandler):
+    """aiohttp's client protocol with a budget of bytes for each answer: head, framing and body.
+
+    aiohttp itself bounds neither a stream of `100 Continue` nor what arrives on an idle connection.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, maximum_bytes: int) -> None:
+        super().__init__(loop=loop)
+        self._maximum_bytes = maximum_bytes
+        self._bytes_left = maximum_bytes
+
+    def set_response_params(self, **parameters: Any) -> None:  # aiohttp's own signature, passed on unread
+        self._bytes_left = self._maximum_bytes
+        super().set_response_params(**parameters)
+
+    def data_received(self, data: bytes) -> None:
+        self._bytes_left -= len(data)
+        if self._bytes_left >= 0:
+            super().data_received(data)
+            return
+        if within := data[: self._bytes_left]:
+            super().data_received(within)
+        self._stop_reading()
+
+    def _stop_reading(self) -> None:
+        """Closes the connection. An answer whose head is complete stands, with the body as far as it got."""
+        payload, transport = self._payload, self.transport
+        self._parser = self._payload = None
+        self._should_close = True
+        if payload is not None and not payload.is_eof():
+            payload.feed_eof()
+        elif not self.is_eof():
+            self.set_exception(ResponseTooLarge(f"The head of the answer is over {self._maximum_bytes} bytes."))
+        if transport is not None:
+            transport.abort()
+
+
+class OutboundClient:
+    """POSTs under one deadline and one budget of bytes. Use it as `async with OutboundClient(...) as client`.
+
+    `connections` is how many requests may be under way; more wait, at the cost of their own deadline, so the caller's
+    limits should lie below it. `tls` replaces the system's certificate authorities.
+    """
+
+    def __init__(
+        self,
+        allowed_networks: Sequence[Network] = (),
+        *,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        maximum_response_bytes: int = MAXIMUM_RESPONSE_BYTES,
+        connections: int = 512,
+        look_up: LookUp = system_look_up,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._allowed_networks = tuple(allowed_networks)
+        self._deadline_seconds = deadline_seconds
+        self._maximum_response_bytes = maximum_response_bytes
+        self._connections = connections
+        self._look_up = look_up
+        self._tls = tls
+        self._target = functools.lru_cache(maxsize=4096)(self._check_target)
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=self._connector(),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # ours is the only clock
+            # Without Accept-Encoding any encoding would be welcome (RFC 9110 §12.5.3).
+            headers={"User-Agent": "officepro", "Accept": "*/*", "Accept-Encoding": "identity"},
+            read_bufsize=self._maximum_response_bytes,
+            max_line_size=self._maximum_response_bytes,  # the budget ends the head, under its own name
+            max_field_size=self._maximum_response_bytes,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
+        """Sends `body` and reads the answer, whatever its status; raises a subclass of OutboundError.
+
+        A body that ends too late is TimedOut, one that is too long is cut, and its status counts.
+        """
+        if len(body) > MAXIMUM_REQUEST_BYTES:
+            raise RequestTooLarge(f"The body is over {MAXIMUM_REQUEST_BYTES} bytes.")
+        scheme, target = self._target(url)
+        attempt = _Attempt(scheme)
+        reset = _attempt.set(attempt)
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                while (answer := await self._send(target, body, headers, attempt)) is None:
+                    pass  # it ends, because each further turn either dials or uses up one kept connection
+                return answer
+        except (aiohttp.ClientError, OSError) as error:
+            raise attempt.refusal or self._named(error) from error
+        finally:
+            _attempt.reset(reset)
+
+    async def _send(self, target: URL, body: bytes, headers: Mapping[str, str], attempt: _Attempt) -> Answered | None:
+        """The answer, or None if the receiver had closed the kept connection which the request went into.
+
+        Then it is sent again, as RFC 9112 §9.3.1 allows where that does no harm: receivers know a message by its id.
+        """
+        started = time.perf_counter()
+        try:
+            async with self._session.post(target, data=body, headers=headers, allow_redirects=False) as response:
+                content = await response.content.read()
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError) as error:
+            if attempt.dialled or isinstance(error, aiohttp.ClientConnectorError):
+                raise
+            return None
+        received = response.headers
+        kept = {name: received[name][:KEPT_HEADER_CHARACTERS] for name in KEPT_HEADERS if name in received}
+        return Answered(response.status, kept, _excerpt(content), round((time.perf_counter() - started) * 1000))
+
+    def _check_target(self, url: str) -> tuple[str, URL]:
+        parsed = check_url(url, self._allowed_networks)
+        target = URL(parsed.url, encoded=True)  # sent as it was given: some receivers sign their URL's text
+        if (target.scheme, target.raw_host, target.port) != (parsed.scheme, parsed.host.strip("[]"), parsed.port):
+            raise InvalidUrl("The URL's host and port cannot be read.")
+        return parsed.scheme, target
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        connector = aiohttp.TCPConnector(
+            resolver=CheckedResolver(self._look_up, self._allowed_networks),
+            ttl_dns_cache=ADDRESS_CACHE_SECONDS,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            limit=self._connections,
+            ssl=self._tls or True,
+            socket_factory=self._open_socket,
+        )
+        # aiohttp has no public way to give the protocol; the tests of the budget fail if this stops working.
+        factory = functools.partial(_BoundedHandler, asyncio.get_running_loop(), self._maximum_response_bytes)
+        connector._factory = cast("functools.partial[ResponseHandler]", factory)
+        return connector
+
+    def _open_socket(self, dial: tuple[Any, ...]) -> socket.socket:
+        """Called by aiohttp for each address in the moment in which it is dialled."""
+        family, kind, protocol, _, (address, *_) = dial
+        attempt = _attempt.get()
+        attempt.dialled = True
+        try:
+            addresses.refuse_forbidden(address, self._allowed_networks, attempt.scheme)
+        except ForbiddenAddress as refusal:
+            attempt.refusal = refusal
+            raise PermissionError(errno.EACCES, str(refusal)) from refusal
+        opened = socket.socket(family, kind, protocol)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        return opened
+
+    def _named(self, error: aiohttp.ClientError | OSError) -> OutboundError:
+        """Our name for a failure of aiohttp or of the system; the order matters, for the classes overlap."""
+        cause = getattr(error, "os_error", None) or error.__cause__
+        match error:
+            case TimeoutError():
+                return TimedOut(f"No complete answer within {self._deadline_seconds:g} s.")
+            case aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError():
+                return TlsFailed(f"TLS failed: {_sentence(cause or error)}.")
+            case aiohttp.InvalidURL():
+                return InvalidUrl("The URL cannot be dialled.")
+            case aiohttp.ClientResponseError():
+                return ProtocolError("The answer is not well-formed HTTP.")
+            case aiohttp.ClientPayloadError():
+                return ProtocolError("The body of the answer is cut short or badly framed.")
+        if isinstance(cause, ssl.SSLError):
+            return TlsFailed(f"TLS failed: {_sentence(cause)}.")
+        number = getattr(cause, "errno", None) or getattr(error, "errno", None)
+        if number == errno.ECONNREFUSED:
+            return ConnectionRefused("The connection was refused.")
+        if number == errno.ETIMEDOUT:
+            return TimedOut("The host does not answer.")
+        if isinstance(error, aiohttp.ClientConnectorError) and number not in _RESETS:
+            return ConnectionFailed(f"The host could not be reached: {_sentence(cause or error)}.")
+        return ConnectionReset("The connection was closed before there was an answer.")
+
+
+_RESETS = frozenset((errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, None))
+
+
+def _sentence(error: BaseException) -> str:
+    return str(getattr(error, "verify_message", None) or getattr(error, "strerror", None) or error)
+
+
+def _excerpt(content: bytes) -> str:
+    text = content[: 4 * EXCERPT_CHARACTERS].decode("utf-8", "replace")  # at most four bytes a character
+    return text[:EXCERPT_CHARACTERS].replace("\0", "\N{REPLACEMENT CHARACTER}")
