@@ -324,10 +324,10 @@ async def test_a_transaction_that_ends_badly_leaves_nothing_behind(
             if how == "a cancellation":
                 await db.execute("SELECT pg_sleep(30)")
 
-    async def cancelled(connection: Connection, query: str, *arguments: object) -> str:
-        if query == "COMMIT":
+    async def cancelled(connection: Connection, query: str, *arguments: object, timeout: float | None = None) -> str:  # noqa: ASYNC109 -- asyncpg's
+        if query.endswith("COMMIT"):
             raise asyncio.CancelledError
-        return await execute(connection, query, *arguments)
+        return await execute(connection, query, *arguments, timeout=timeout)
 
     execute = Connection.execute
     if how == "a cancellation at COMMIT":

@@ -83,7 +83,11 @@ class Once:
     @asynccontextmanager
     async def single_statement(self) -> AsyncIterator[Connection]:
         """For work that is one statement: without a key it needs no transaction around it."""
-        async with self._database.practice(self._practice_id) if self._key is None else self.transaction() as db:
+        if self._key is not None:
+            async with self.transaction() as db:
+                yield db
+            return
+        async with self._database.practice(self._practice_id, is_writing=True) as db:
             yield db
 
     @asynccontextmanager

@@ -85,7 +85,7 @@ class Ledger:
     async def _keep(self, practice_id: int, batch: "list[_Waiting]") -> None:
         started = time.perf_counter()
         try:
-            async with self._database.practice(practice_id) as db:
+            async with self._database.practice(practice_id, is_writing=True) as db:
                 await disclosure_queries.append(db, practice_id, [one.as_row() for one in batch])
         except Exception as failure:
             cause = failure.code if isinstance(failure, OfficeProError) else type(failure).__name__

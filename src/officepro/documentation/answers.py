@@ -18,7 +18,7 @@ from officepro.access.tokens import InvalidToken
 from officepro.activity.ledger import NotOnRecord
 from officepro.documentation.components import Components, Json, header
 from officepro.documentation.errors import meaning_of
-from officepro.foundation.database import DatabaseUnavailable, Overloaded
+from officepro.foundation.database import DatabaseUnavailable, OutcomeUnknown, Overloaded
 from officepro.foundation.documented import ETAG, Documented
 from officepro.foundation.errors import (
     Invalid,
@@ -111,6 +111,8 @@ def _errors_of_request(handler: HTTPRouteHandler) -> Iterator[type[OfficeProErro
     asked = handler.parsed_fn_signature.parameters.keys()
     if _ASKS_THE_DATABASE & asked:
         yield DatabaseUnavailable
+        if "GET" not in handler.http_methods:
+            yield OutcomeUnknown
     if "disclosures" in asked:
         yield NotOnRecord
     if "once" in asked:

@@ -59,7 +59,7 @@ class Checkout(Generic[Borrowed]):
 
     async def give_back(self, connection: Borrowed, *, is_whole: bool) -> None:
         """`is_whole` is false for one whose work was cut off: what it is doing now, nobody knows."""
-        if not is_whole or connection.is_closed():
+        if not is_whole or connection.is_closed() or self._size == 0:
             await self._give_up(connection)
         elif not self._hand_over(connection):
             self._resting.append(connection)
@@ -67,6 +67,9 @@ class Checkout(Generic[Borrowed]):
     async def close(self) -> None:
         """Those that rest; those that are lent follow as they come back."""
         self._size = 0
+        await self.give_up_resting()
+
+    async def give_up_resting(self) -> None:
         while self._resting:
             await self._give_up(self._resting.pop())
 

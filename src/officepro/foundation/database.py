@@ -9,22 +9,28 @@ A connection serves one practice at a time, and row-level security holds it to t
 
 import asyncio
 import re
+import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from enum import StrEnum
-from typing import cast
+from typing import Any, cast
 
 import asyncpg
 
 from officepro.foundation.checkout import Checkout
 from officepro.foundation.errors import OfficeProError, Unavailable
+from officepro.foundation.servers import Servers
 
 STATEMENT_TIMEOUT_SECONDS = 15
 LOCK_TIMEOUT_SECONDS = 8
 IDLE_IN_TRANSACTION_TIMEOUT_SECONDS = 30
 ACQUIRE_TIMEOUT_SECONDS = 2.0  # how long a request waits for a connection before it is told to come back
 CONNECT_TIMEOUT_SECONDS = 5.0
+CLOSE_TIMEOUT_SECONDS = 1.0
+LENT_TIMEOUT_SECONDS = 5.0  # how long those that are at work are waited for when everything is closed
 COMMAND_TIMEOUT_SECONDS = 20.0  # the client's own bound, for a server that has gone silent
+SILENCE_SECONDS = 10  # after which a machine that acknowledges nothing at all counts as gone
 OLDEST_SERVER_VERSION = 160000
 NO_PRACTICE = 0  # what a connection is bound to for global work: no tenant row is its own
 
@@ -32,12 +38,24 @@ NO_PRACTICE = 0  # what a connection is bound to for global work: no tenant row 
 MEANING: dict[str, type[OfficeProError]] = {}
 
 _SHARD_SUFFIX = re.compile(r"_\d+$")
+_WAITING_FOR_A_STANDBY = "SyncRepWaitForLSN"  # the server's function that warns; its words are in the server's language
 
 # One unit of work is repeated from fresh state when it met another in a way that only repeating can settle.
 Retryable = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 ExclusionViolation = asyncpg.ExclusionViolationError
 UniqueViolation = asyncpg.UniqueViolationError
 Row = asyncpg.Record
+
+# How a connection ends in the middle of a statement.
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    TimeoutError,
+    OSError,
+)
 
 
 class Mode(StrEnum):
@@ -52,6 +70,13 @@ class DatabaseUnavailable(Unavailable):
     """The database does not answer just now; try again in a moment."""
 
     code = "database_unavailable"
+
+
+class OutcomeUnknown(Unavailable):
+    """The database was lost while your change was being saved: it may have been made, or not. Repeat the request with
+    the same Idempotency-Key, which settles it; if it had none, look first whether the change is there."""
+
+    code = "outcome_unknown"
 
 
 class Overloaded(Unavailable):
@@ -82,11 +107,51 @@ class Connection(asyncpg.Connection):
     """A connection that remembers which practice it is bound to, so that binding it again costs nothing."""
 
     practice_id: int | None = None
+    _is_replicated = True  # what was committed last
 
     async def bind(self, practice_id: int) -> None:
         if self.practice_id != practice_id:
             await self.execute(f"SET app.practice = '{practice_id:d}'")  # cheaper than set_config(): nothing to plan
             self.practice_id = practice_id
+
+    async def commit(self, statement: str) -> None:
+        """Raises OutcomeUnknown when the answer is lost. A COMMIT that waits for a standby is never cancelled, since
+        that would leave it in force, for all to see, where a failover may undo it; it is waited for in vain."""
+        giving_up = asyncio.get_running_loop().call_later(COMMAND_TIMEOUT_SECONDS, self.terminate)
+        try:
+            with self.saving():
+                await self.execute(statement, timeout=2 * COMMAND_TIMEOUT_SECONDS)
+        finally:
+            giving_up.cancel()
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """While what is under way may have been done although no answer comes."""
+        if self.is_closed():
+            raise DatabaseUnavailable
+        self._is_replicated = True
+        try:
+            yield
+        except _LOST as failure:
+            raise OutcomeUnknown from failure
+        if not self._is_replicated:
+            raise OutcomeUnknown
+
+    def note(self, _: object, message: asyncpg.PostgresLogMessage) -> None:
+        """A COMMIT that gave up waiting for a standby is answered like any other; only a warning beside it tells."""
+        if message.server_source_function == _WAITING_FOR_A_STANDBY:
+            self._is_replicated = False
+
+    def notice_silence(self) -> None:
+        """A machine that vanished resets nothing: without this its connections would seem alive for hours."""
+        line: socket.socket | None = self._transport.get_extra_info("socket")  # type: ignore[attr-defined]  # its own, untold
+        if line is None or line.family == socket.AF_UNIX or sys.platform != "linux":
+            return
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENCE_SECONDS // 2)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, SILENCE_SECONDS // 2)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_SECONDS * 1000)
 
 
 class Database:
@@ -96,24 +161,21 @@ class Database:
         self._application = application
         self._system = system
         self._mode = mode
+        # Citus carries every SET LOCAL to its workers, one round trip more.
+        self._commit = "COMMIT" if mode is Mode.DISTRIBUTED else "SET LOCAL statement_timeout = 0; COMMIT"
 
     @classmethod
     async def connect(cls, url: str, *, mode: Mode = Mode.SINGLE, pool_size: int = 10) -> "Database":
         """Raises DatabaseUnavailable, or WrongRole where the login could pass the wall."""
-        pools: list[asyncpg.Pool[Row]] = []
+        application = _Pool(url, "officepro_app", mode, pool_size)
+        system = _Pool(url, "officepro_system", mode, max(2, pool_size // 3))
+        database = cls(application, system, mode)
         try:
-            with _failures_explained():
-                for role, size in (("officepro_app", pool_size), ("officepro_system", max(2, pool_size // 3))):
-                    pools.append(_pool(url, role, mode, size))
-                    await pools[-1]
-            application, system = map(_Pool, pools)
-            database = cls(application, system, mode)
             await database.refuse_wrong_role()
             async with database.system_transaction():
                 pass  # it may take that role too
         except BaseException as error:
-            for pool in pools:
-                pool.terminate()
+            await database.close()
             if isinstance(error, (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError)):
                 raise WrongRole(_NO_ROLES) from error
             raise
@@ -124,7 +186,7 @@ class Database:
             await pool.close()
 
     @asynccontextmanager
-    async def practice(self, practice_id: int) -> AsyncIterator[Connection]:
+    async def practice(self, practice_id: int, *, is_writing: bool = False) -> AsyncIterator[Connection]:
         """A connection that sees this practice only; each statement is a transaction of its own."""
         if self._mode is not Mode.SINGLE:
             async with self.practice_transaction(practice_id) as connection:
@@ -133,7 +195,8 @@ class Database:
         with _failures_explained():
             async with self._application.borrowed(practice_id) as connection:
                 await connection.bind(practice_id)
-                yield connection
+                with connection.saving() if is_writing else nullcontext():
+                    yield connection
 
     @asynccontextmanager
     async def practice_transaction(self, practice_id: int) -> AsyncIterator[Connection]:
@@ -171,7 +234,7 @@ class Database:
                     if not connection.is_closed():
                         await asyncio.shield(connection.execute("ROLLBACK"))
                     raise
-                await connection.execute("COMMIT")
+                await connection.commit(self._commit)
 
     def connections(self) -> dict[str, tuple[int, int, int]]:
         """By role: how many there are, how many of them are idle, and how many there may be."""
@@ -221,13 +284,14 @@ class Database:
 
 
 class _Pool:
-    """asyncpg's pool opens and closes the connections of one role; the checkout hands them round."""
+    """Opens and closes the connections of one role; the checkout hands them round."""
 
-    def __init__(self, pool: "asyncpg.Pool[Row]") -> None:
-        self._pool = pool
-        self._checkout: Checkout[Connection] = Checkout(
-            pool.get_max_size(), self._obtain, self._release, ACQUIRE_TIMEOUT_SECONDS
-        )
+    def __init__(self, url: str, role: str, mode: Mode, size: int) -> None:
+        self._servers: Servers[Connection] = Servers(url)
+        self._options = _options(role, mode)
+        self._size = size
+        self._open: set[Connection] = set()
+        self._checkout: Checkout[Connection] = Checkout(size, self._obtain, self._release, ACQUIRE_TIMEOUT_SECONDS)
 
     @asynccontextmanager
     async def borrowed(self, practice_id: int | None = None) -> AsyncIterator[Connection]:
@@ -238,33 +302,49 @@ class _Pool:
         except (asyncio.CancelledError, TimeoutError):
             is_whole = False
             raise
+        except asyncpg.ReadOnlySQLTransactionError:  # a primary no more: nothing that leads there is of use
+            is_whole = False
+            await self._checkout.give_up_resting()
+            raise
         finally:
             await self._checkout.give_back(connection, is_whole=is_whole)
 
     async def _obtain(self) -> Connection:
-        return cast(Connection, await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS))
+        async with asyncio.timeout(ACQUIRE_TIMEOUT_SECONDS):
+            connection = await self._servers.connected(self._connect)
+        connection.notice_silence()
+        connection.add_log_listener(connection.note)
+        self._open.add(connection)
+        return connection
+
+    async def _connect(self, url: str) -> Connection:
+        try:
+            return cast(Connection, await asyncpg.connect(url, **self._options))
+        except asyncpg.TargetServerAttributeNotMatched as standby:
+            raise ConnectionRefusedError("not the primary") from standby
 
     async def _release(self, connection: Connection) -> None:
-        await self._pool.release(cast("asyncpg.pool.PoolConnectionProxy[Row]", connection))
+        self._open.discard(connection)
+        with suppress(Exception):  # it is closed, one way or another
+            await connection.close(timeout=CLOSE_TIMEOUT_SECONDS)
 
     def figures(self) -> tuple[int, int, int]:
         """How many there are, how many of them are idle, and how many there may be."""
-        pool = self._pool
-        return pool.get_size(), pool.get_idle_size() + self._checkout.resting, pool.get_max_size()
+        return len(self._open), self._checkout.resting, self._size
 
     async def close(self) -> None:
-        try:
-            await asyncio.wait_for(self._close(), timeout=5)
-        except TimeoutError:
-            self._pool.terminate()
-
-    async def _close(self) -> None:
+        """Those that are lent have a while to come back."""
         await self._checkout.close()
-        await self._pool.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LENT_TIMEOUT_SECONDS):
+                while self._open:  # noqa: ASYNC110 -- once in a process's life
+                    await asyncio.sleep(0.01)
+        for connection in self._open:
+            connection.terminate()
 
 
-def _pool(url: str, role: str, mode: Mode, size: int) -> "asyncpg.Pool[Row]":
-    """Not connected yet."""
+def _options(role: str, mode: Mode) -> dict[str, Any]:
+    """How asyncpg is to connect."""
     settings = {
         "application_name": "officepro",
         "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
@@ -273,22 +353,13 @@ def _pool(url: str, role: str, mode: Mode, size: int) -> "asyncpg.Pool[Row]":
         "jit": "off",
         "role": role,
     }
-    return asyncpg.create_pool(
-        url,
-        min_size=min(2, size),
-        max_size=size,
-        connection_class=Connection,
-        reset=_keep_as_it_is,
-        timeout=CONNECT_TIMEOUT_SECONDS,
-        command_timeout=COMMAND_TIMEOUT_SECONDS,
-        max_inactive_connection_lifetime=0 if mode is Mode.SINGLE else 60,
-        server_settings=settings if mode is not Mode.POOLED else {"application_name": "officepro"},
-        statement_cache_size=256 if mode is not Mode.POOLED else 0,
-    )
-
-
-async def _keep_as_it_is(connection: object) -> None:
-    """In place of the pool's reset, which is a second round trip: nothing of ours outlives a transaction unseen."""
+    return {
+        "connection_class": Connection,
+        "timeout": CONNECT_TIMEOUT_SECONDS,
+        "command_timeout": COMMAND_TIMEOUT_SECONDS,
+        "server_settings": settings if mode is not Mode.POOLED else {"application_name": "officepro"},
+        "statement_cache_size": 256 if mode is not Mode.POOLED else 0,
+    }
 
 
 def constraint_of(violation: asyncpg.PostgresError) -> str:
@@ -312,14 +383,10 @@ def _failures_explained() -> Iterator[None]:
     except TimeoutError:
         raise Overloaded from None
     except (
-        asyncpg.PostgresConnectionError,
+        *_LOST,
         asyncpg.CannotConnectNowError,
-        asyncpg.AdminShutdownError,
-        asyncpg.CrashShutdownError,
         asyncpg.InvalidAuthorizationSpecificationError,
         asyncpg.InvalidCatalogNameError,
         asyncpg.ReadOnlySQLTransactionError,
-        asyncpg.InterfaceError,
-        OSError,
     ) as failure:
         raise DatabaseUnavailable from failure

@@ -2,20 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.engine import make_url
 
 from officepro.foundation.errors import OfficeProError
 
 OLDEST_SERVER_VERSION = 160000
 MIGRATION_LOCK = 0x6F666669  # 'offi': one migration at a time on one database
+CONNECT_TIMEOUT_SECONDS = 10  # to each of the servers that the URL names
 LOCK_TIMEOUT_SECONDS = 10  # how long a revision waits for a table that is in use, before it gives up unharmed
 
 
@@ -88,9 +89,18 @@ def _configuration() -> Config:
 
 @contextmanager
 def _connected(owner_url: str) -> Iterator[sqlalchemy.Connection]:
-    url = make_url(owner_url).set(drivername="postgresql+psycopg")
-    arguments: dict[str, Any] = {"connect_timeout": 10, "application_name": "officepro migrate"}
-    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool, connect_args=arguments)
+    engine = sqlalchemy.create_engine(
+        "postgresql+psycopg://",
+        poolclass=sqlalchemy.pool.NullPool,
+        # By libpq itself, because a URL may name several servers, of which the primary is meant.
+        creator=partial(
+            psycopg.connect,
+            owner_url,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            target_session_attrs="read-write",
+            application_name="officepro migrate",
+        ),
+    )
     try:
         with engine.connect() as connection:
             yield connection

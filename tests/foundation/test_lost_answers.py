@@ -1,0 +1,195 @@
+"""The line to the database breaks while something is being saved: what the caller is told, and how it is settled."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+
+from officepro.app import create_inner_app
+from officepro.door import Door
+from officepro.foundation import database as databases
+from officepro.foundation import embedded
+from officepro.foundation.database import Connection, Database, DatabaseUnavailable, OutcomeUnknown
+from officepro.foundation.embedded import EmbeddedServer
+from officepro.migrations.run import migrate
+from officepro.settings import Settings
+from tests.conftest import alive
+from tests.foundation.lines import Cut, Line, line_to
+from tests.world import House, Office, make_office
+
+GRACE = {"FirstName": "Grace", "LastName": "Hopper"}
+KEY = {"Idempotency-Key": "once"}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """With a path short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="op", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+async def line(settings: Settings, folder: Path) -> AsyncIterator[tuple[Line, str]]:
+    async with line_to(settings.database_url, folder / "line") as found:
+        yield found
+
+
+@pytest.fixture
+async def office(line: tuple[Line, str], house: House, settings: Settings) -> AsyncIterator[Office]:
+    """A practice of a service whose line to the database can be cut."""
+    app = create_inner_app(settings.but(database_url=line[1], database_pool_size="2"))
+    async with alive(app), House.open(Door(app), house.owner, settings) as own_house:
+        yield await make_office(own_house, "FarOffice", "America/New_York")
+
+
+async def graces(office: Office) -> int:
+    found: int = await office.house.owner.fetchval(
+        "SELECT count(*) FROM patient WHERE practice_id = $1 AND first_name = 'Grace'", office.practice_id
+    )
+    return found
+
+
+def is_told_as_unknown(answer: httpx.Response) -> bool:
+    return (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (503, "outcome_unknown", "1")
+
+
+async def test_a_commit_whose_answer_was_lost_is_unknown_and_the_repeat_finds_it(
+    office: Office, line: tuple[Line, str]
+) -> None:
+    line[0].cut_once(Cut.ON_THE_WAY_BACK, b"COMMIT")
+    lost = await office.partner.post("/prospects", json=GRACE, headers=KEY)
+    again = await office.partner.post("/prospects", json=GRACE, headers=KEY)
+
+    assert is_told_as_unknown(lost)
+    assert "Idempotency-Key" in lost.json()["detail"]
+    assert (again.status_code, again.headers.get("Idempotent-Replay")) == (201, "true")
+    assert (await graces(office), line[0].cuts) == (1, 1)
+
+
+async def test_a_commit_that_never_arrived_is_unknown_and_the_repeat_does_it(
+    office: Office, line: tuple[Line, str]
+) -> None:
+    line[0].cut_once(Cut.ON_THE_WAY, b"COMMIT")
+    lost = await office.partner.post("/prospects", json=GRACE, headers=KEY)
+    again = await office.partner.post("/prospects", json=GRACE, headers=KEY)
+
+    assert is_told_as_unknown(lost)
+    assert (again.status_code, again.headers.get("Idempotent-Replay")) == (201, None)
+    assert await graces(office) == 1
+
+
+async def test_a_single_statement_whose_answer_was_lost_is_unknown(office: Office, line: tuple[Line, str]) -> None:
+    await office.partner.post("/prospects", json={"FirstName": "Ada"})  # prepares the statement
+    line[0].cut_once(Cut.ON_THE_WAY_BACK, b"Grace")
+
+    assert is_told_as_unknown(await office.partner.post("/prospects", json=GRACE))
+    assert await graces(office) == 1
+
+
+async def test_a_line_that_broke_before_the_commit_leaves_nothing(office: Office, line: tuple[Line, str]) -> None:
+    await office.partner.post("/prospects", json={"FirstName": "Ada"}, headers={"Idempotency-Key": "other"})
+    line[0].cut_once(Cut.ON_THE_WAY_BACK, b"Grace")
+    lost = await office.partner.post("/prospects", json=GRACE, headers=KEY)
+
+    assert (lost.status_code, lost.json()["code"]) == (503, "database_unavailable")
+    assert await graces(office) == 0
+    assert (await office.partner.post("/prospects", json=GRACE, headers=KEY)).status_code == 201
+
+
+async def test_a_read_whose_answer_was_lost_changed_nothing(office: Office, line: tuple[Line, str]) -> None:
+    await office.partner.get("/tags")
+    line[0].cut_once(Cut.ON_THE_WAY_BACK, b"B")
+    assert (await office.partner.get("/tags")).json()["code"] == "database_unavailable"
+    assert (await office.partner.get("/tags")).status_code == 200
+
+
+async def test_a_machine_that_has_gone_silent_keeps_nobody_from_the_next(settings: Settings, folder: Path) -> None:
+    async with line_to(settings.database_url, folder / "one") as (one, url):
+        one.is_silent = True
+        true = str(settings.database_url).split("host=")[1].split("&")[0]
+        both = url.replace(str(folder / "one"), f"{folder / 'one'},{true}")
+        database = await Database.connect(both, pool_size=2)
+        try:
+            async with asyncio.timeout(1), database.system() as db:
+                assert await db.fetchval("SELECT 1") == 1
+        finally:
+            await database.close()
+
+
+async def test_a_primary_no_more_is_left_with_all_that_leads_there(settings: Settings) -> None:
+    database = await Database.connect(settings.database_url, pool_size=2)
+    try:
+        async with database.practice(1) as one, database.practice(2) as two:
+            demoted = {await demote(one), await demote(two)}
+        with pytest.raises(DatabaseUnavailable):
+            async with database.practice(1, is_writing=True) as db:
+                await db.execute("UPDATE log_head SET last = last")
+        for practice_id in (1, 2):
+            async with database.practice(practice_id, is_writing=True) as db:
+                assert db.get_server_pid() not in demoted
+                await db.execute("UPDATE log_head SET last = last WHERE false")
+    finally:
+        await database.close()
+
+
+async def demote(db: Connection) -> int:
+    """As if its server had become a standby."""
+    await db.execute("SET default_transaction_read_only = on")
+    return int(db.get_server_pid())
+
+
+@pytest.fixture
+def lonely(tmp_path: Path) -> Iterator[EmbeddedServer]:
+    """A primary that must have its standby's word, and has no standby."""
+    server = embedded.start(tmp_path / "lonely")
+    try:
+        server.create_database("officepro")
+        migrate(server.url("officepro"), "officepro")
+        yield server
+    finally:
+        server.stop()
+
+
+async def test_what_no_standby_has_is_unknown(lonely: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "COMMAND_TIMEOUT_SECONDS", 2.0)
+    monkeypatch.setattr(databases, "STATEMENT_TIMEOUT_SECONDS", 1)
+    owner = await asyncpg.connect(lonely.url("officepro"))
+    database = await Database.connect(lonely.url("officepro", user="officepro"))
+    try:
+        practice_id = await owner.fetchval(
+            "INSERT INTO practice (practicepass, name, time_zone) VALUES ('far', 'far', 'UTC') RETURNING practice_id"
+        )
+        await await_standby(owner, "nobody")
+        insert = "INSERT INTO log_head (practice_id, last) SELECT practice_id, 7 FROM practice"
+        count = "SELECT count(*) FROM log_head"
+
+        with pytest.raises(OutcomeUnknown):
+            async with database.system_transaction() as db:
+                await db.execute(insert)
+        assert await owner.fetchval(count) == 0, "nobody sees what may yet be lost"
+
+        await await_standby(owner, "")  # the standby is back
+        async with asyncio.timeout(10):
+            while not await owner.fetchval(count):  # noqa: ASYNC110 -- another backend's doing
+                await asyncio.sleep(0.05)
+
+        await await_standby(owner, "nobody")
+        with pytest.raises(OutcomeUnknown):
+            async with database.practice(practice_id, is_writing=True) as db:
+                await db.execute("UPDATE log_head SET last = 8")
+    finally:
+        await await_standby(owner, "")
+        await owner.close()
+        await database.close()
+
+
+async def await_standby(owner: asyncpg.Connection, names: str) -> None:
+    await owner.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
+    await owner.execute("SELECT pg_reload_conf()")
+    async with asyncio.timeout(10):
+        while await owner.fetchval("SHOW synchronous_standby_names") != names:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
