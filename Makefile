@@ -12,16 +12,19 @@ RUN_STAMP  := .venv/.run-$(call checksum,cat pyproject.toml requirements/run.txt
 DEV_STAMP  := .venv/.dev-$(call checksum,cat pyproject.toml requirements/dev.txt)
 INSTALL    := .venv/bin/python -m pip --disable-pip-version-check -qq install
 
-.PHONY: help run test check bench chaos dev lock format clean
+.PHONY: help run test test-pooled check bench chaos dev lock format clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUN_STAMP)  ## start it all: database, demo practice, API, worker, portal; Ctrl-C stops it
 	@exec .venv/bin/officepro run --stop-with-parent $$PPID
 
 test: $(DEV_STAMP)  ## every test except the chaos drills
 	@.venv/bin/python -m pytest -n $(JOBS) --dist loadfile -m 'not chaos'
+
+test-pooled: $(DEV_STAMP)  ## the same, the application behind PgBouncer in transaction mode
+	@TEST_POOLED=1 .venv/bin/python -m pytest -n $(JOBS) --dist loadfile -m 'not chaos'
 
 check: $(DEV_STAMP)  ## format, lint, strict types, who imports whom, house rules
 	.venv/bin/ruff format --check .

@@ -1,5 +1,7 @@
 """One real PostgreSQL for all test processes, a migrated template in it, and a clone of it for each process.
 
+With TEST_POOLED=1 (`make test-pooled`) the application works in mode pooled, through PgBouncer in transaction mode.
+
 Every test that asks for `demo_office` or `berlin_office` gets practices of its own, so tests leave nothing behind
 that another could trip over.
 """
@@ -18,12 +20,15 @@ from litestar import Litestar
 
 from officepro import app as application
 from officepro.foundation import embedded
-from officepro.foundation.database import Database
+from officepro.foundation.database import Database, Mode
 from officepro.foundation.embedded import EmbeddedError, EmbeddedServer
 from officepro.migrations.run import migrate
 from officepro.settings import Settings
+from tests.pooler import Pooler
+from tests.pooler import start as start_pooler
 from tests.world import House, Office, make_office
 
+IS_POOLED = os.environ.get("TEST_POOLED") == "1"
 TEMPLATE = "officepro_template"
 ADMIN_SECRET = "an admin secret of more than 32 bytes"
 KEYS = "test:" + base64.urlsafe_b64encode(b"a signing key of more than 32 bytes!").decode()
@@ -96,10 +101,36 @@ def clone(server: EmbeddedServer, name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def settings(server: EmbeddedServer, database_name: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def pooler(server: EmbeddedServer) -> Iterator[Pooler]:
+    """PgBouncer before the PostgreSQL of this run, giving each transaction another session."""
+    started = start_pooler(server)
+    yield started
+    started.stop()
+
+
+class Entrance:
+    """How the application comes to its database: straight, or through the pooler."""
+
+    def __init__(self, server: EmbeddedServer, pooler: Pooler | None) -> None:
+        self._server = server
+        self._pooler = pooler
+        self.mode = Mode.SINGLE if pooler is None else Mode.POOLED
+
+    def url(self, database: str) -> str:
+        return self._server.url(database, user="officepro") if self._pooler is None else self._pooler.url(database)
+
+
+@pytest.fixture(scope="session")
+def entrance(server: EmbeddedServer, request: pytest.FixtureRequest) -> Entrance:
+    return Entrance(server, request.getfixturevalue("pooler") if IS_POOLED else None)
+
+
+@pytest.fixture(scope="session")
+def settings(entrance: Entrance, database_name: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings.from_environment(
         {
-            "OFFICEPRO_DATABASE_URL": server.url(database_name, user="officepro"),
+            "OFFICEPRO_DATABASE_URL": entrance.url(database_name),
+            "OFFICEPRO_DATABASE_MODE": entrance.mode,
             "OFFICEPRO_DATA_DIR": str(tmp_path_factory.mktemp("data")),
             "OFFICEPRO_ADMIN_SECRET": ADMIN_SECRET,
             "OFFICEPRO_TOKEN_KEYS": KEYS,

@@ -8,7 +8,7 @@ import pytest
 from litestar import Litestar
 
 from officepro import service
-from officepro.foundation.database import Database
+from officepro.foundation.database import Database, Mode
 from officepro.settings import Settings
 from tests.world import House
 
@@ -41,7 +41,7 @@ async def test_a_process_that_is_about_to_stop_is_alive_but_not_ready(house: Hou
 
 
 async def test_without_its_database_it_is_not_ready(house: House, inner_app: Litestar, settings: Settings) -> None:
-    gone = await Database.connect(settings.database_url, pool_size=1)
+    gone = await Database.connect(settings.database_url, mode=Mode(settings.database_mode), pool_size=1)
     await gone.close()
     with state(inner_app, "database", gone):
         answer = await house.stranger.get("/readyz")

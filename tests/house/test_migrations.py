@@ -119,12 +119,11 @@ def upgrade():
 '''
 
 
-@pytest.fixture
-def with_a_broken_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The revisions there are, and one more that fails in its middle."""
+def with_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    """The revisions there are, and one more."""
     folder = tmp_path / "migrations"
     shutil.copytree(REVISIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "9998_half_done.py").write_text(HALF_DONE.format(newest=run.revisions()[0]))
+    (folder / "versions" / name).write_text(text)
 
     def configuration() -> Config:
         found = Config()
@@ -133,6 +132,12 @@ def with_a_broken_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         return found
 
     monkeypatch.setattr(run, "_configuration", configuration)
+
+
+@pytest.fixture
+def with_a_broken_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that fails in its middle."""
+    with_revision(tmp_path, monkeypatch, "9998_half_done.py", HALF_DONE.format(newest=run.revisions()[0]))
 
 
 def test_a_revision_that_fails_is_undone_whole(

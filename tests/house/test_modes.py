@@ -1,22 +1,39 @@
 """The same house in each way of binding a practice: on one server, behind a transaction pooler, distributed."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 
 from officepro.app import create_inner_app
 from officepro.door import Door
 from officepro.foundation.database import Mode
+from officepro.foundation.embedded import EmbeddedServer
 from officepro.settings import Settings
+from tests.citus import looking_distributed
 from tests.conftest import alive
+from tests.pooler import Pooler
 from tests.world import House, Office, make_office
 
 
-@pytest.fixture(params=list(Mode))
-async def office(request: pytest.FixtureRequest, house: House, settings: Settings) -> AsyncIterator[Office]:
+@pytest.fixture(params=[*Mode, "through PgBouncer"])
+async def office(
+    request: pytest.FixtureRequest,
+    house: House,
+    settings: Settings,
+    server: EmbeddedServer,
+    pooler: Pooler,
+    database_name: str,
+) -> AsyncIterator[Office]:
     """A practice of a service that was started in this mode."""
-    app = create_inner_app(settings.but(database_mode=request.param, database_pool_size="2"))
-    async with alive(app), House.open(Door(app), house.owner, settings) as own_house:
+    mode = Mode.POOLED if request.param == "through PgBouncer" else request.param
+    url = pooler.url(database_name) if request.param == "through PgBouncer" else server.url(database_name, "officepro")
+    app = create_inner_app(settings.but(database_mode=mode, database_url=url, database_pool_size="2"))
+    async with AsyncExitStack() as stack:
+        if mode is Mode.DISTRIBUTED:
+            await stack.enter_async_context(looking_distributed(house.owner))
+        await stack.enter_async_context(alive(app))
+        own_house = await stack.enter_async_context(House.open(Door(app), house.owner, settings))
         yield await make_office(own_house, "ModeOffice", "America/New_York")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -13,13 +14,15 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
 from officepro.foundation.database import NO_PRACTICE, Connection, Database, Mode
+from officepro.foundation.embedded import EmbeddedServer
 from officepro.foundation.errors import NotFound, OfficeProError
 from officepro.foundation.input import query_parameters
 from officepro.foundation.paging import Page
 from officepro.prospects import queries as prospects
 from officepro.prospects.queries import Filter
-from officepro.settings import Settings
 from officepro.tags import queries as tags
+from tests.citus import looking_distributed
+from tests.pooler import Pooler
 from tests.world import Office
 
 FOREIGN, ABSENT = 5005, 6006  # there in Berlin alone; nowhere
@@ -250,12 +253,22 @@ async def test_lists_and_searches_hold_nothing_of_another_practice(
 # ---- A connection that served another practice before.
 
 
-@pytest.fixture(params=list(Mode))
-async def single_file(request: pytest.FixtureRequest, settings: Settings) -> AsyncIterator[Database]:
+@pytest.fixture(params=[*Mode, "through PgBouncer"])
+async def single_file(
+    request: pytest.FixtureRequest,
+    server: EmbeddedServer,
+    pooler: Pooler,
+    database_name: str,
+    owner: asyncpg.Connection,
+) -> AsyncIterator[Database]:
     """All practices through one connection, in every mode."""
-    database = await Database.connect(settings.database_url, mode=request.param, pool_size=1)
-    yield database
-    await database.close()
+    url, mode = server.url(database_name, "officepro"), request.param
+    if mode == "through PgBouncer":
+        url, mode = pooler.url(database_name), Mode.POOLED
+    async with looking_distributed(owner) if mode is Mode.DISTRIBUTED else nullcontext():
+        database = await Database.connect(url, mode=mode, pool_size=1)
+        yield database
+        await database.close()
 
 
 async def test_a_connection_that_is_used_again_sees_the_next_practice_alone(

@@ -106,7 +106,8 @@ class Once:
             VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT ON CONSTRAINT idempotency_once DO UPDATE
             SET request_sha256 = excluded.request_sha256, status = excluded.status, body = excluded.body,
-                created_at = now() WHERE kept.created_at < now() - interval '{KEPT_HOURS} hours'
+                created_at = excluded.created_at
+            WHERE excluded.created_at - kept.created_at > interval '{KEPT_HOURS} hours'
             RETURNING true
             """,
             *self._identity,

@@ -11,53 +11,22 @@ from officepro.foundation.database import Connection, Row
 
 CHAIN_ROWS = 5_000  # read at a time when the ledger is verified
 
-# What a row's hash covers, one to a line; `link` is the same in Python.
-_LINES = """
-    concat_ws(E'\\n', $1, chain.number + 1, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), api_key_id,
-              partner_id, method, endpoint, request_id, array_to_string(patient_ids, ','))
-"""
-
-_APPEND = f"""
-    WITH RECURSIVE head AS MATERIALIZED (
-        SELECT last, last_sha256 FROM disclosure_head WHERE practice_id = $1 FOR UPDATE
-    ),
-    answered AS MATERIALIZED (
-        SELECT place, api_key_id, partner_id, method, endpoint, request_id, ids::bigint[] AS patient_ids
-        FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[]) WITH ORDINALITY
-        AS row (api_key_id, partner_id, method, endpoint, request_id, ids, place)
-    ),
-    turn AS MATERIALIZED (  -- the clock is read once it is our turn, so that times run as the numbers do
-        SELECT last, last_sha256, clock_timestamp() AS at FROM head
-    ),
-    chain AS (
-        SELECT 0::bigint AS place, last AS number, last_sha256 AS sha256, at FROM turn
-        UNION ALL
-        SELECT answered.place, chain.number + 1, sha256(chain.sha256 || convert_to({_LINES}, 'UTF8')), at
-        FROM chain JOIN answered ON answered.place = chain.place + 1
-    ),
-    kept AS (
-        INSERT INTO disclosure (practice_id, number, happened_at, api_key_id, partner_id, method, endpoint, request_id,
-                                patient_ids, sha256)
-        SELECT $1, number, at, api_key_id, partner_id, method, endpoint, request_id, patient_ids, sha256
-        FROM chain JOIN answered USING (place)
-    )
-    UPDATE disclosure_head SET last = newest.number, last_sha256 = newest.sha256
-    FROM (SELECT number, sha256 FROM chain ORDER BY place DESC LIMIT 1) AS newest
-    WHERE practice_id = $1 RETURNING number
-"""
-
 
 async def append(db: Connection, practice_id: int, answers: Sequence[tuple[int, int, str, str, str, list[int]]]) -> int:
     """One row for each answer (key, partner, method, endpoint, request id, patients), in one statement and so in one
     transaction; the number of the last one."""
     keys, partners, methods, endpoints, requests, patients = zip(*answers, strict=True)
     lists = ["{" + ",".join(map(str, ids)) + "}" for ids in patients]
-    arguments = (practice_id, keys, partners, methods, endpoints, requests, lists)
-    number: int | None = await db.fetchval(_APPEND, *arguments)
-    if number is None:  # the practice's first disclosure
-        await db.execute("INSERT INTO disclosure_head (practice_id) VALUES ($1) ON CONFLICT DO NOTHING", practice_id)
-        number = await db.fetchval(_APPEND, *arguments)
-    assert number is not None
+    number: int = await db.fetchval(
+        "SELECT append_disclosures($1, $2, $3, $4, $5, $6, $7)",
+        practice_id,
+        keys,
+        partners,
+        methods,
+        endpoints,
+        requests,
+        lists,
+    )
     return number
 
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "serve": "serve.serve",
     "worker": "worker.work",
     "migrate": "migrate.migrate",
+    "distribute": "distribute.distribute",
     "demo": "demo.demo",
     "settings": "settings.settings",
     "practice": "practice.practice",

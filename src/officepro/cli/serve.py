@@ -1,6 +1,8 @@
 """`officepro serve`: the API, by several Granian workers."""
 
+import asyncio
 import os
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -12,6 +14,8 @@ from litestar.types import ASGIApp
 from officepro.app import create_app
 from officepro.cli.house import open_house
 from officepro.cli.processes import stop_with_parent
+from officepro.foundation.database import Database, Mode
+from officepro.foundation.errors import Unavailable
 from officepro.settings import Settings
 
 BACKLOG_CONNECTIONS = 2048
@@ -22,8 +26,18 @@ def serve(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=Tr
     if stop_with:
         stop_with_parent(stop_with)
     with open_house() as house:
+        asyncio.run(_refuse_what_waiting_does_not_mend(house.settings))
         os.environ.update(house.settings.given)  # Granian's workers read them from there
         _server(house.settings).serve()
+
+
+async def _refuse_what_waiting_does_not_mend(settings: Settings) -> None:
+    """A database that is away may come, and the workers ask again; one that will not do is told once, and clearly.
+
+    Raises WrongServer, WrongRole."""
+    with suppress(Unavailable):
+        database = await Database.connect(settings.database_url, mode=Mode(settings.database_mode), pool_size=1)
+        await database.close()
 
 
 def application() -> ASGIApp:

@@ -28,20 +28,20 @@ class BigPractice(msgspec.Struct, frozen=True):
 
 async def establish(db: Connection, how_many: int) -> None:
     """Practices Demo0001 to DemoNNNN with their logs and set-ups; those that are there stay as they are."""
-    await db.execute(
+    made = await db.fetch(
         """
-        WITH made AS (
-            INSERT INTO practice (practicepass, name, time_zone)
-            SELECT 'Demo' || lpad(number::text, 4, '0'), 'Big data ' || number,
-                   ($2::text[])[1 + number % cardinality($2::text[])]
-            FROM generate_series(1, $1::integer) AS number
-            ON CONFLICT (practicepass) DO NOTHING RETURNING practice_id
-        ), with_log AS (INSERT INTO log_head (practice_id) SELECT practice_id FROM made)
-        INSERT INTO practice_setup (practice_id) SELECT practice_id FROM made
+        INSERT INTO practice (practicepass, name, time_zone)
+        SELECT 'Demo' || lpad(number::text, 4, '0'), 'Big data ' || number,
+               ($2::text[])[1 + number % cardinality($2::text[])]
+        FROM generate_series(1, $1::integer) AS number
+        ON CONFLICT (practicepass) DO NOTHING RETURNING practice_id
         """,
         how_many,
         TIME_ZONES,
     )
+    practices = [(row["practice_id"],) for row in made]
+    await db.executemany("INSERT INTO log_head (practice_id) VALUES ($1)", practices)
+    await db.executemany("INSERT INTO practice_setup (practice_id) VALUES ($1)", practices)
 
 
 async def established(db: Connection, how_many: int) -> list[BigPractice]:

@@ -18,6 +18,7 @@ from typing import Any, cast
 
 import asyncpg
 
+from officepro.foundation import distribution
 from officepro.foundation.checkout import Checkout
 from officepro.foundation.errors import OfficeProError, Unavailable
 from officepro.foundation.servers import Servers
@@ -27,11 +28,13 @@ LOCK_TIMEOUT_SECONDS = 8
 IDLE_IN_TRANSACTION_TIMEOUT_SECONDS = 30
 ACQUIRE_TIMEOUT_SECONDS = 2.0  # how long a request waits for a connection before it is told to come back
 CONNECT_TIMEOUT_SECONDS = 5.0
+LOOKS = 5  # at whether two connections have a session each
 CLOSE_TIMEOUT_SECONDS = 1.0
 LENT_TIMEOUT_SECONDS = 5.0  # how long those that are at work are waited for when everything is closed
 COMMAND_TIMEOUT_SECONDS = 20.0  # the client's own bound, for a server that has gone silent
 SILENCE_SECONDS = 10  # after which a machine that acknowledges nothing at all counts as gone
 OLDEST_SERVER_VERSION = 160000
+APPLICATION_NAME = "officepro"
 NO_PRACTICE = 0  # what a connection is bound to for global work: no tenant row is its own
 
 # What a violated constraint tells the caller, by the constraint's name. Each room adds its own.
@@ -65,6 +68,11 @@ class Mode(StrEnum):
     POOLED = "pooled"  # SET LOCAL in each transaction: behind a transaction pooler
     DISTRIBUTED = "distributed"  # SET LOCAL in each transaction, which Citus carries to its workers
 
+    @property
+    def keeps_a_session(self) -> bool:
+        """Whether anything may be set that outlives a transaction."""
+        return self is Mode.SINGLE
+
 
 class DatabaseUnavailable(Unavailable):
     """The database does not answer just now; try again in a moment."""
@@ -97,10 +105,22 @@ _NO_ROLES = (
 )
 
 
+_NOT_PASSED_ON = (
+    "A pooler stands before PostgreSQL that does not pass on what a connection is set to. Set "
+    "OFFICEPRO_DATABASE_MODE=pooled, or name PostgreSQL itself in OFFICEPRO_DATABASE_URL."
+)
+
+
 class WrongRole(OfficeProError):
     """The login of OFFICEPRO_DATABASE_URL could pass the wall between practices."""
 
     code = "wrong_role"
+
+
+class WrongServer(OfficeProError):
+    """What answers at OFFICEPRO_DATABASE_URL does not suit OFFICEPRO_DATABASE_MODE."""
+
+    code = "wrong_server"
 
 
 class Connection(asyncpg.Connection):
@@ -161,16 +181,23 @@ class Database:
         self._application = application
         self._system = system
         self._mode = mode
+        self._begin_application = _begin(mode, "officepro_app")
+        self._begin_system = _begin(mode, "officepro_system")
+        if mode is Mode.DISTRIBUTED:
+            self._begin_application += "SET LOCAL citus.propagate_set_commands = 'local'; "
         # Citus carries every SET LOCAL to its workers, one round trip more.
         self._commit = "COMMIT" if mode is Mode.DISTRIBUTED else "SET LOCAL statement_timeout = 0; COMMIT"
 
     @classmethod
     async def connect(cls, url: str, *, mode: Mode = Mode.SINGLE, pool_size: int = 10) -> "Database":
-        """Raises DatabaseUnavailable, or WrongRole where the login could pass the wall."""
+        """Raises DatabaseUnavailable; WrongServer where the mode does not suit what answers there; WrongRole where the
+        login could pass the wall."""
         application = _Pool(url, "officepro_app", mode, pool_size)
         system = _Pool(url, "officepro_system", mode, max(2, pool_size // 3))
         database = cls(application, system, mode)
         try:
+            with _failures_explained():
+                await _refuse_wrong_server(url, mode)
             await database.refuse_wrong_role()
             async with database.system_transaction():
                 pass  # it may take that role too
@@ -178,6 +205,8 @@ class Database:
             await database.close()
             if isinstance(error, (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError)):
                 raise WrongRole(_NO_ROLES) from error
+            if isinstance(error.__cause__, asyncpg.ProtocolViolationError):
+                raise WrongServer(_NOT_PASSED_ON) from error
             raise
         return database
 
@@ -188,7 +217,7 @@ class Database:
     @asynccontextmanager
     async def practice(self, practice_id: int, *, is_writing: bool = False) -> AsyncIterator[Connection]:
         """A connection that sees this practice only; each statement is a transaction of its own."""
-        if self._mode is not Mode.SINGLE:
+        if not self._mode.keeps_a_session:
             async with self.practice_transaction(practice_id) as connection:
                 yield connection
             return
@@ -201,14 +230,14 @@ class Database:
     @asynccontextmanager
     async def practice_transaction(self, practice_id: int) -> AsyncIterator[Connection]:
         """The same, all statements in one transaction: committed at the end, or nothing happened."""
-        begin = f"BEGIN; SET LOCAL app.practice = '{practice_id:d}'"
-        async with self._transaction(self._application, "officepro_app", begin) as connection:
+        begin = f"{self._begin_application}SET LOCAL app.practice = '{practice_id:d}'"
+        async with self._transaction(self._application, begin) as connection:
             yield connection
 
     @asynccontextmanager
     async def system(self) -> AsyncIterator[Connection]:
         """A connection for work over all practices, which has no grant on people and visits."""
-        if self._mode is Mode.POOLED:
+        if not self._mode.keeps_a_session:
             async with self.system_transaction() as connection:
                 yield connection
             return
@@ -218,17 +247,15 @@ class Database:
 
     @asynccontextmanager
     async def system_transaction(self) -> AsyncIterator[Connection]:
-        async with self._transaction(self._system, "officepro_system", "BEGIN") as connection:
+        async with self._transaction(self._system, self._begin_system) as connection:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, pool: "_Pool", role: str, begin: str) -> AsyncIterator[Connection]:
-        if self._mode is Mode.POOLED:
-            begin = f"{begin}; SET LOCAL ROLE {role}"
+    async def _transaction(self, pool: "_Pool", begin: str) -> AsyncIterator[Connection]:
         with _failures_explained():
             async with pool.borrowed() as connection:
-                await connection.execute(begin)
                 try:
+                    await connection.execute(begin)
                     yield connection
                 except BaseException:
                     if not connection.is_closed():
@@ -261,7 +288,7 @@ class Database:
         async with self.practice_transaction(NO_PRACTICE) as db:
             faults = await db.fetchrow(
                 """
-                SELECT bool_or(rolsuper) AS rolsuper, bool_or(rolbypassrls) AS rolbypassrls,
+                SELECT bool_or(rolsuper) AS rolsuper, bool_or(rolbypassrls) AS rolbypassrls, current_user AS role,
                        current_setting('server_version_num')::int AS version,
                        EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace
                                AND relkind IN ('r', 'p') AND pg_has_role(session_user, relowner, 'MEMBER')) AS owner
@@ -269,6 +296,8 @@ class Database:
                 """
             )
         assert faults is not None
+        if faults["role"] != "officepro_app":
+            raise WrongServer(_NOT_PASSED_ON)
         if faults["version"] < OLDEST_SERVER_VERSION:
             raise WrongRole(f"PostgreSQL {faults['version'] // 10000} is too old: officepro needs 16 or newer.")
         for fault, meaning in (
@@ -343,23 +372,124 @@ class _Pool:
             connection.terminate()
 
 
-def _options(role: str, mode: Mode) -> dict[str, Any]:
-    """How asyncpg is to connect."""
-    settings = {
-        "application_name": "officepro",
+def _settings(role: str) -> dict[str, str]:
+    """What holds for every statement of ours."""
+    return {
         "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
         "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
         "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_TIMEOUT_SECONDS}s",
         "jit": "off",
         "role": role,
     }
+
+
+def _begin(mode: Mode, role: str) -> str:
+    """How a transaction begins; one round trip, with whatever is put behind it.
+
+    On a distributed database the role and the limits go before the propagation is turned on, so that each worker is
+    sent this text once, with the practice; and only that of the application's role: a worker must not take the system
+    role where a function of the owner's makes a partition.
+    """
+    if mode.keeps_a_session:
+        return "BEGIN; "
+    return "BEGIN; " + "".join(f"SET LOCAL {name} = '{value}'; " for name, value in _settings(role).items())
+
+
+def _options(role: str, mode: Mode) -> dict[str, Any]:
+    """How asyncpg is to connect. A pooler gives each transaction another session, in which neither what this one was
+    set to nor what it has prepared is known."""
     return {
         "connection_class": Connection,
         "timeout": CONNECT_TIMEOUT_SECONDS,
         "command_timeout": COMMAND_TIMEOUT_SECONDS,
-        "server_settings": settings if mode is not Mode.POOLED else {"application_name": "officepro"},
-        "statement_cache_size": 256 if mode is not Mode.POOLED else 0,
+        "server_settings": {"application_name": APPLICATION_NAME} | (_settings(role) if mode.keeps_a_session else {}),
+        "statement_cache_size": 256 if mode.keeps_a_session else 0,
     }
+
+
+async def _refuse_wrong_server(url: str, mode: Mode) -> None:
+    """Raises WrongServer for a standby, for a pooler that is not told of, and where the tables are not spread as the
+    mode says."""
+    async with _plain_connection(url) as first, _plain_connection(url) as second:
+        if mode is Mode.SINGLE and await _share_sessions(first, second):
+            raise WrongServer(
+                "OFFICEPRO_DATABASE_URL leads to a pooler that gives each transaction another session, where the "
+                "practice of one caller could be met by another. Set OFFICEPRO_DATABASE_MODE=pooled, or name "
+                "PostgreSQL itself in the URL."
+            )
+        async with first.transaction():
+            if await first.fetchval("SELECT pg_is_in_recovery()"):
+                raise WrongServer(
+                    "OFFICEPRO_DATABASE_URL leads to a standby, which takes no writes; name the primary, or all "
+                    "servers of the cluster and ?target_session_attrs=read-write."
+                )
+            await _refuse_wrong_distribution(first, mode)
+
+
+async def _refuse_wrong_distribution(connection: "asyncpg.Connection[Row]", mode: Mode) -> None:
+    if await connection.fetchval(distribution.IS_UNFINISHED):
+        raise WrongServer(f"The distribution of this database was begun and is not finished. {_DISTRIBUTE}")
+    has_citus = await connection.fetchval(distribution.HAS_CITUS)
+    tables = await connection.fetch(distribution.TABLES) if has_citus else []
+    is_distributed = any(table["spread"] for table in tables)
+    if mode is not Mode.DISTRIBUTED:
+        if is_distributed:
+            raise WrongServer("This database is distributed: set OFFICEPRO_DATABASE_MODE=distributed.")
+        return
+    if not is_distributed:
+        raise WrongServer(f"OFFICEPRO_DATABASE_MODE is distributed, and this database is not. {_DISTRIBUTE}")
+    left = [
+        table["name"]
+        for table in tables
+        if table["spread"] != distribution.wanted(table["name"], is_tenant=table["is_tenant"])
+    ]
+    if left:
+        raise WrongServer(f"These tables are not distributed as they should be: {', '.join(left)}. {_DISTRIBUTE}")
+
+
+_DISTRIBUTE = "Run officepro distribute."
+
+
+@asynccontextmanager
+async def _plain_connection(url: str) -> AsyncIterator["asyncpg.Connection[Row]"]:
+    """Set to nothing, for looking at what answers there."""
+    servers: Servers[asyncpg.Connection[Row]] = Servers(url)
+    connection = await servers.connected(_connected)
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
+async def _connected(url: str) -> "asyncpg.Connection[Row]":
+    try:
+        return await asyncpg.connect(
+            url,
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            command_timeout=COMMAND_TIMEOUT_SECONDS,
+            statement_cache_size=0,
+            server_settings={"application_name": APPLICATION_NAME},
+        )
+    except asyncpg.TargetServerAttributeNotMatched as standby:
+        raise ConnectionRefusedError("not the primary") from standby
+
+
+async def _share_sessions(first: "asyncpg.Connection[Row]", second: "asyncpg.Connection[Row]") -> bool:
+    """Two connections to PostgreSQL have a session each, for as long as they live. A pooler of transactions gives the
+    session that one has left to the other, or the one another while the other is in it."""
+    for _ in range(LOOKS):
+        async with first.transaction():
+            mine = await first.fetchval(_SESSION)
+        async with second.transaction():
+            if mine == await second.fetchval(_SESSION):
+                return True
+            async with first.transaction():
+                if mine != await first.fetchval(_SESSION):
+                    return True
+    return False
+
+
+_SESSION = "SELECT pg_postmaster_start_time() || ' ' || pg_backend_pid()"
 
 
 def constraint_of(violation: asyncpg.PostgresError) -> str:

@@ -37,7 +37,7 @@ def migrate(owner_url: str, application_login: str | None = None) -> str:
     The login that the API and the worker use is made if it is missing (without a password), and is given the two
     roles that they work under.
     """
-    with _connected(owner_url) as connection:
+    with connected(owner_url) as connection:
         version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
         if version < OLDEST_SERVER_VERSION:
             raise MigrationRefused(f"PostgreSQL {version // 10000} is too old: officepro needs PostgreSQL 16 or newer.")
@@ -47,14 +47,19 @@ def migrate(owner_url: str, application_login: str | None = None) -> str:
         _upgrade(connection)
         if application_login is not None:
             _admit(connection, application_login)
-        current = MigrationContext.configure(connection).get_current_revision()
+        current = revision_of(connection)
         assert current is not None
         return current
 
 
+def revision_of(connection: sqlalchemy.Connection) -> str | None:
+    """None where there is no schema yet."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
 def _upgrade(connection: sqlalchemy.Connection) -> None:
     configuration = _configuration()
-    current = MigrationContext.configure(connection).get_current_revision()
+    current = revision_of(connection)
     connection.commit()
     if current is not None and current not in revisions():
         raise MigrationRefused(
@@ -88,7 +93,7 @@ def _configuration() -> Config:
 
 
 @contextmanager
-def _connected(owner_url: str) -> Iterator[sqlalchemy.Connection]:
+def connected(owner_url: str, application_name: str = "officepro migrate") -> Iterator[sqlalchemy.Connection]:
     engine = sqlalchemy.create_engine(
         "postgresql+psycopg://",
         poolclass=sqlalchemy.pool.NullPool,
@@ -98,7 +103,7 @@ def _connected(owner_url: str) -> Iterator[sqlalchemy.Connection]:
             owner_url,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             target_session_attrs="read-write",
-            application_name="officepro migrate",
+            application_name=application_name,
         ),
     )
     try:

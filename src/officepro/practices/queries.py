@@ -57,16 +57,16 @@ class Practice(NewPractice, frozen=True, kw_only=True):
 
 _COLUMNS = """
     practice_id, practicepass, name, time_zone, slot_minutes, minimum_notice_minutes, booking_horizon_days, active,
-    created_at, updated_at,
-    (SELECT version FROM practice_setup WHERE practice_setup.practice_id = practice.practice_id)
+    created_at, updated_at, version
 """
+_SELECT = f"SELECT {_COLUMNS} FROM practice LEFT JOIN practice_setup USING (practice_id)"
 
 
 async def practice_named(db: Connection, practicepass: str) -> Practice:
     """Raises UnknownPractice."""
     if not re.fullmatch(PRACTICEPASS_FORM, practicepass):
         raise UnknownPractice
-    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM practice WHERE practicepass = $1", practicepass)
+    row = await db.fetchrow(f"{_SELECT} WHERE practicepass = $1", practicepass)
     if row is None:
         raise UnknownPractice
     return _practice(row)
@@ -75,7 +75,7 @@ async def practice_named(db: Connection, practicepass: str) -> Practice:
 async def practices(db: Connection, page: Page) -> tuple[list[Practice], int]:
     """One page by practicepass, and how many there are in all."""
     rows = await db.fetch(
-        f"SELECT {_COLUMNS} FROM practice ORDER BY lower(practicepass), practice_id LIMIT $1 OFFSET $2",
+        f"{_SELECT} ORDER BY lower(practicepass), practice_id LIMIT $1 OFFSET $2",
         page.limit,
         page.offset,
     )
@@ -110,11 +110,11 @@ async def change(db: Connection, practicepass: str, changes: dict[str, Any], ver
     practice = msgspec.structs.replace(await practice_named(db, practicepass), **changes)
     if version is not None and version != practice.version - 1:
         raise StaleVersion(practice.version - 1)
-    row = await db.fetchrow(
-        f"""
+    await db.execute(
+        """
         UPDATE practice SET name = $2, time_zone = $3, slot_minutes = $4, minimum_notice_minutes = $5,
                booking_horizon_days = $6, active = $7, updated_at = now()
-        WHERE practice_id = $1 RETURNING {_COLUMNS}
+        WHERE practice_id = $1
         """,
         practice.practice_id,
         practice.name,
@@ -124,8 +124,7 @@ async def change(db: Connection, practicepass: str, changes: dict[str, Any], ver
         practice.booking_horizon_days,
         practice.active,
     )
-    assert row is not None
-    return _practice(row)
+    return await practice_named(db, practicepass)
 
 
 async def move_version(db: Connection, practice_id: int) -> None:

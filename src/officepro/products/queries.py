@@ -166,7 +166,7 @@ _SAVE = f"""
         FROM changed ORDER BY vendor_code, product_code
         ON CONFLICT (vendor_code, product_code) DO UPDATE SET
             {", ".join(f"{name} = excluded.{name}" for name in (*_VALUES, "found_by", "updated_by"))},
-            updated_at = now()
+            updated_at = excluded.updated_at
     ),
     kept AS (
         INSERT INTO product_change (vendor_code, product_code, was, became, partner_id, api_key_id)

@@ -50,7 +50,7 @@ async def ask(db: Connection, wish: Wish) -> None:
         SELECT $1, $2, $3, $4, $5, $6
         WHERE (SELECT count(*) FROM access_request WHERE status = 'pending') < $7
         ON CONFLICT (lower(email), lower(practice)) WHERE status = 'pending'
-        DO UPDATE SET times_asked = open.times_asked + 1, last_asked_at = now()
+        DO UPDATE SET times_asked = open.times_asked + 1, last_asked_at = excluded.last_asked_at
         """,
         wish.company,
         wish.practice,

@@ -48,24 +48,41 @@ class Work(NamedTuple):
 
 
 async def practices_with_work(db: Connection, ended: Sequence[int]) -> list[Todo]:
-    """One plain read for all practices; `ended` are those in which a lane of ours has come to its end."""
+    """Plain reads over all practices, such as a distributed database hands on to its nodes; `ended` are those in which
+    a lane of ours has come to its end."""
     rows = await db.fetch(
         """
-        WITH waiting AS MATERIALIZED (
-            SELECT practice_id FROM unnest($1::bigint[]) AS ended (practice_id) CROSS JOIN LATERAL (
-                SELECT FROM webhook_delivery w WHERE w.practice_id = ended.practice_id AND w.state = 'queued' LIMIT 1) q
-        )
-        SELECT h.practice_id, d.practice_id IS NOT NULL,
-               coalesce(d.next_due_at <= now(), false) OR h.practice_id IN (SELECT practice_id FROM waiting),
-               EXISTS (SELECT FROM webhook_subscription s WHERE s.practice_id = h.practice_id)
-               OR EXISTS (SELECT FROM webhook_subscription s WHERE s.practice_id IS NULL)
+        SELECT h.practice_id, d.practice_id IS NOT NULL, coalesce(d.next_due_at <= now(), false)
         FROM log_head h LEFT JOIN dispatch_state d USING (practice_id)
         WHERE h.last > coalesce(d.last_log_id, 0) OR d.next_due_at <= now()
-           OR h.practice_id IN (SELECT practice_id FROM waiting)
-        """,
-        list(ended),
+        """
     )
-    return [Todo(*row) for row in rows]
+    found = {practice_id: (is_known, is_due) for practice_id, is_known, is_due in rows}
+    for practice_id in await _waiting(db, ended) if ended else ():
+        found[practice_id] = (True, True)
+    listening = await _listening(db) if found else set()
+    return [
+        Todo(practice_id, is_known, is_due, not listening.isdisjoint((practice_id, None)))
+        for practice_id, (is_known, is_due) in found.items()
+    ]
+
+
+async def _waiting(db: Connection, practices: Sequence[int]) -> list[int]:
+    """Those of them with deliveries in a queue."""
+    rows = await db.fetch(
+        """
+        SELECT practice_id FROM dispatch_state d WHERE practice_id = ANY ($1) AND EXISTS (
+            SELECT FROM webhook_delivery w WHERE w.practice_id = d.practice_id AND w.state = 'queued')
+        """,
+        list(practices),
+    )
+    return [row["practice_id"] for row in rows]
+
+
+async def _listening(db: Connection) -> set[int | None]:
+    """The practices that somebody has subscribed to; None is all of them."""
+    rows = await db.fetch("SELECT DISTINCT practice_id FROM webhook_subscription")
+    return {row["practice_id"] for row in rows}
 
 
 async def pass_over(db: Connection, practice_id: int) -> None:
@@ -73,7 +90,7 @@ async def pass_over(db: Connection, practice_id: int) -> None:
     meanwhile is either seen here or hears of everything from then on."""
     await db.execute(
         """
-        UPDATE dispatch_state d SET last_log_id = h.last, last_occurred_at = clock_timestamp()
+        UPDATE dispatch_state d SET last_log_id = h.last, last_occurred_at = now()
         FROM log_head h WHERE d.practice_id = $1 AND h.practice_id = $1 AND h.last > d.last_log_id
           AND NOT EXISTS (SELECT FROM webhook_subscription s WHERE s.practice_id = $1 OR s.practice_id IS NULL)
         """,
@@ -225,7 +242,7 @@ class _Taking:
             FROM unnest($3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::timestamptz[], $8::text[], $9::bool[])
                  WITH ORDINALITY AS
                  wanted (subscription_id, event, event_id, log_id, occurred_at, hook_url, leased, number)
-            ORDER BY number RETURNING delivery_id, created_at
+            ORDER BY number RETURNING subscription_id, log_id, delivery_id, created_at
             """,
             self.practice_id,
             self.worker,
@@ -237,8 +254,10 @@ class _Taking:
             [endpoint.hook_url for _, endpoint, _ in wanted],
             [leased for _, _, leased in wanted],
         )
-        for (row, endpoint, leased), (delivery_id, created_at) in zip(wanted, inserted, strict=True):
+        made = {(row["subscription_id"], row["log_id"]): (row["delivery_id"], row["created_at"]) for row in inserted}
+        for row, endpoint, leased in wanted:
             if leased:
+                delivery_id, created_at = made[endpoint.subscription_id, row["log_id"]]
                 key = LaneKey(self.practice_id, endpoint.subscription_id, "live")
                 self._keep(key, delivery_id, created_at, 0, self._event(row, event_id(self.practice_id, row["log_id"])))
 

@@ -205,7 +205,7 @@ async def practices_waiting(db: Connection, subscription_id: int) -> list[int]:
     """The practices that have deliveries of this subscription waiting. A plain read."""
     rows = await db.fetch(
         """
-        SELECT practice_id FROM practice p WHERE EXISTS (
+        SELECT practice_id FROM dispatch_state p WHERE EXISTS (
             SELECT FROM webhook_delivery d WHERE d.practice_id = p.practice_id AND d.subscription_id = $1
             AND d.state = 'queued')
         """,

@@ -1,0 +1,263 @@
+"""Spreads a migrated database over the nodes of a Citus cluster, with what is in it.
+
+Citus distributes a table only while no foreign key ties it to one that is not distributed yet. So ours come off and are
+noted down; each table is made a reference table or is distributed by practice, next to the others of its practice;
+and the foreign keys are put back. What has been noted down is there until the end: a run that broke off is taken up
+where it stopped, and until then the service does not start.
+
+Each statement is a transaction of its own, for Citus takes its own way for each kind. (docs/distributed.md)
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy
+
+from officepro.foundation import distribution
+from officepro.foundation.distribution import DISTRIBUTION_COLUMN, UNFINISHED, wanted
+from officepro.migrations.run import MigrationRefused, connected, revision_of, revisions
+
+FIRST_TENANT = "practice_setup"  # begins the colocation group; small, and every practice has a row in it
+
+
+class DistributionRefused(MigrationRefused):
+    """The database cannot be distributed as it stands."""
+
+    code = "distribution_refused"
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    spread: str | None
+    colocation: int | None
+    is_tenant: bool
+
+    @property
+    def wanted(self) -> str | None:
+        return wanted(self.name, is_tenant=self.is_tenant)
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    table: str
+    name: str
+    definition: str
+    refers_to: str
+
+
+def plan(owner_url: str) -> list[str]:
+    """The statements that are left to do, in order; none on a database that is distributed.
+
+    Where there is no Citus they are those for a database like this one. Raises DistributionRefused.
+    """
+    with _looking(owner_url) as connection:
+        return list(_Database(connection).statements())
+
+
+def distribute(owner_url: str, tell: Callable[[str], None]) -> int:
+    """Does what `plan` says, telling each statement before it is run; how many there were.
+
+    Safe to run twice, and again after a failure. Raises DistributionRefused.
+    """
+    with _looking(owner_url) as connection:
+        found = _Database(connection)
+        found.refuse_unready()
+        statements = list(found.statements())
+        done = 0
+        for statement in statements:
+            tell(statement)
+            try:
+                connection.exec_driver_sql(statement)
+            except sqlalchemy.exc.DBAPIError as error:
+                reason = str(error.orig).strip().splitlines()[0]
+                raise DistributionRefused(
+                    f"This statement failed: {statement}\n{reason}\nWhat was done before it stands; when the cause is "
+                    "mended, run officepro distribute again."
+                ) from error
+            done += 1
+        left = [table.name for table in found.tables() if table.spread != table.wanted]
+        assert not left, left
+        return done
+
+
+@contextmanager
+def _looking(owner_url: str) -> Iterator[sqlalchemy.Connection]:
+    with connected(owner_url, "officepro distribute") as connection:
+        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+class _Database:
+    """The database as it stands, and the way from there."""
+
+    def __init__(self, connection: sqlalchemy.Connection) -> None:
+        self._connection = connection
+        self._has_citus = bool(self._value(distribution.HAS_CITUS))
+        if revision_of(connection) != revisions()[0]:
+            raise DistributionRefused("The database is not at the newest revision: run officepro migrate first.")
+
+    def _value(self, query: str) -> Any:
+        return self._connection.exec_driver_sql(query).scalar()
+
+    def _rows(self, query: str) -> Sequence[Any]:
+        return self._connection.exec_driver_sql(query).all()
+
+    def refuse_unready(self) -> None:
+        if not self._has_citus:
+            raise DistributionRefused(
+                "There is no Citus in this database: install its package on every node, add citus to "
+                "shared_preload_libraries, and run CREATE EXTENSION citus. (officepro distribute --plan shows what "
+                "would be done.)"
+            )
+        if not self._value("SELECT EXISTS (SELECT FROM pg_dist_node WHERE groupid = 0)"):
+            raise DistributionRefused(
+                "The coordinator does not know itself: run SELECT citus_set_coordinator_host('its name') on it, and "
+                "SELECT citus_add_node('name', 5432) for each worker."
+            )
+        if at_work := self._value(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND application_name = 'officepro'"
+        ):
+            raise DistributionRefused(
+                f"The service is at work ({at_work} sessions), and foreign keys come off meanwhile: stop the API, the "
+                "worker and the pooler first."
+            )
+
+    def tables(self) -> list[Table]:
+        query = distribution.TABLES if self._has_citus else distribution.TABLES_WITHOUT_CITUS
+        return [Table(row.name, row.spread, row.colocation, row.is_tenant) for row in self._rows(query)]
+
+    def statements(self) -> Iterator[str]:
+        tables = self.tables()
+        todo = [table for table in tables if table.wanted is not None and table.spread != table.wanted]
+        is_unfinished = bool(self._value(distribution.IS_UNFINISHED))
+        if not todo and not is_unfinished:
+            return
+        if strange := [table.name for table in todo if table.spread is not None]:
+            raise DistributionRefused(f"These tables are distributed in another way than ours: {', '.join(strange)}.")
+        if len({table.colocation for table in tables if table.spread == "tenant"}) > 1:
+            raise DistributionRefused("The tables of practices are not in one colocation group.")
+        yield "CREATE EXTENSION IF NOT EXISTS btree_gist"
+        yield from self._logins()
+        foreign_keys = self._foreign_keys({table.name for table in todo})
+        if foreign_keys or not is_unfinished:
+            yield _taking_off(foreign_keys)
+        opened = self._opened()
+        to_open = {name for table in todo if table.is_tenant for name in self._with_partitions(table)} - opened
+        yield from (f"ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY" for name in sorted(to_open))
+        yield from _spreading(tables, todo)
+        noted = self._noted() if is_unfinished else []
+        yield from _truncating([*(self._copied() if is_unfinished else ()), *(table.name for table in todo)])
+        yield from _putting_back([*noted, *foreign_keys])
+        yield from (f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY" for name in sorted(opened | to_open))
+        yield f"DROP TABLE {UNFINISHED}"
+
+    def _logins(self) -> Iterator[str]:
+        """A node calls another as the role that is at work, which therefore needs to be let in."""
+        for row in self._rows(
+            "SELECT rolname FROM pg_roles WHERE rolname IN ('officepro_app', 'officepro_system') AND NOT rolcanlogin "
+            "ORDER BY rolname"
+        ):
+            yield f"ALTER ROLE {row.rolname} LOGIN"
+
+    def _foreign_keys(self, tables: set[str]) -> list[ForeignKey]:
+        """Those of and to these tables."""
+        rows = self._rows(
+            """
+            SELECT conrelid::regclass::text AS table, conname AS name, pg_get_constraintdef(oid) AS definition,
+                   confrelid::regclass::text AS refers_to
+            FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace AND conparentid = 0
+            ORDER BY 1, 2
+            """
+        )
+        found = [ForeignKey(row.table, row.name, row.definition, row.refers_to) for row in rows]
+        return [key for key in found if key.table in tables or key.refers_to in tables]
+
+    def _noted(self) -> list[ForeignKey]:
+        """Those that a run before this one has taken off, and that are not back."""
+        rows = self._rows(
+            f"""
+            SELECT t.table_name, t.name, t.definition FROM {UNFINISHED} t WHERE NOT EXISTS (
+                SELECT FROM pg_constraint c WHERE c.conname = t.name AND c.conrelid = to_regclass(t.table_name))
+            ORDER BY 1, 2
+            """
+        )
+        return [ForeignKey(row.table_name, row.name, row.definition, "") for row in rows]
+
+    def _opened(self) -> set[str]:
+        """Walls that a run before this one has left half open."""
+        rows = self._rows(
+            """
+            SELECT c.relname::text AS name FROM pg_class c
+            WHERE c.relnamespace = 'public'::regnamespace AND c.relrowsecurity AND NOT c.relforcerowsecurity
+            """
+        )
+        return {row.name for row in rows}
+
+    def _copied(self) -> list[str]:
+        """What a run before this one has distributed and not cleared away here."""
+        rows = self._rows(
+            """
+            SELECT d.logicalrel::text AS name FROM pg_dist_partition d JOIN pg_class c ON c.oid = d.logicalrel
+            WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition AND pg_relation_size(c.oid) + (
+                SELECT coalesce(sum(pg_relation_size(inhrelid)), 0) FROM pg_inherits WHERE inhparent = c.oid) > 0
+            ORDER BY 1
+            """
+        )
+        return [row.name for row in rows]
+
+    def _with_partitions(self, table: Table) -> list[str]:
+        rows = self._rows(
+            f"SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = '{table.name}'::regclass"
+        )
+        return [table.name, *(row.name for row in rows)]
+
+
+def _taking_off(foreign_keys: Sequence[ForeignKey]) -> str:
+    """In one statement, so that none comes off that is not noted down."""
+    values = ", ".join(
+        f"\n    ({_quoted(key.table)}, {_quoted(key.name)}, {_quoted(key.definition)})" for key in foreign_keys
+    )
+    lines = [
+        "BEGIN",
+        f"CREATE TABLE IF NOT EXISTS {UNFINISHED} (table_name text, name text, definition text, "
+        "PRIMARY KEY (table_name, name))",
+    ]
+    if foreign_keys:
+        lines.append(
+            f"INSERT INTO {UNFINISHED} (table_name, name, definition) VALUES{values}\n    ON CONFLICT DO NOTHING"
+        )
+    lines += [f"ALTER TABLE {key.table} DROP CONSTRAINT {key.name}" for key in foreign_keys]
+    return ";\n".join([*lines, "COMMIT"])
+
+
+def _spreading(tables: Sequence[Table], todo: Sequence[Table]) -> Iterator[str]:
+    """Reference tables first: tenants' foreign keys want them."""
+    for table in todo:
+        if table.wanted == "reference":
+            yield f"SELECT create_reference_table('{table.name}')"
+    first = next((table.name for table in tables if table.spread == "tenant"), None)
+    for table in sorted(todo, key=lambda table: table.name != FIRST_TENANT):
+        if table.wanted == "tenant":
+            yield (
+                f"SELECT create_distributed_table('{table.name}', '{DISTRIBUTION_COLUMN}', "
+                f"colocate_with => '{first or 'none'}')"
+            )
+            first = first or table.name
+
+
+def _truncating(tables: Sequence[str]) -> Iterator[str]:
+    """What was copied to the nodes is still on the coordinator's disk, unseen."""
+    for table in tables:
+        yield f"SELECT truncate_local_data_after_distributing_table('{table}')"
+
+
+def _putting_back(foreign_keys: Sequence[ForeignKey]) -> Iterator[str]:
+    for key in foreign_keys:
+        yield f"ALTER TABLE {key.table} ADD CONSTRAINT {key.name} {key.definition}"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,126 @@
+"""The statements that functions compose of what they are asked: each function is called in every way that makes another
+statement, and what it would have sent is written down."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from officepro.activity import disclosure_queries
+from officepro.activity import queries as activity
+from officepro.demo import big_queries
+from officepro.demo import queries as demo
+from officepro.foundation.database import Connection
+from officepro.foundation.paging import Page
+from officepro.knowledge import queries as knowledge
+from officepro.me import queries as me
+from officepro.products import queries as products
+from officepro.prospects import queries as prospects
+from officepro.scheduling import queries as scheduling
+from officepro.scheduling import visit_queries
+from officepro.tickets import queries as tickets
+from officepro.webhooks import delivery_queries, fan_out
+from officepro.webhooks import queries as webhooks
+from tests.house.statements import METHODS, Statement
+
+NOW = datetime(2026, 3, 9, 14, tzinfo=UTC)
+PRACTICE = 7
+
+
+class Recorder:
+    """In a connection's place: keeps what is said to it, and knows of nothing."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        assert name in METHODS, name
+
+        async def say(query: str, *arguments: object) -> Any:
+            self.said.append(query)
+            return {"fetch": [], "fetchrow": None, "fetchval": 0}.get(name)
+
+        return say
+
+
+Ask = Callable[[Connection], Awaitable[object]]
+
+
+def _asks() -> Iterator[tuple[str, Ask]]:
+    """By where the statements stand."""
+    page = Page()
+    yield (
+        "activity.disclosure_queries.some",
+        lambda db: disclosure_queries.some(
+            db,
+            PRACTICE,
+            disclosure_queries.Filter(patient_id=1, api_key_id=2, since=NOW, until=NOW, before=3),
+            10,
+        ),
+    )
+    call = activity.Filter(practice_id=PRACTICE, api_key_id=1, endpoint="/", least_status=500, before=(NOW, 1))
+    yield "activity.queries.calls", lambda db: activity.calls(db, call, 10)
+    yield "activity.queries.figures", lambda db: activity.figures(db, NOW, NOW, PRACTICE, 1, 2)
+    yield "activity.queries.by_day", lambda db: activity.by_day(db, NOW, NOW, PRACTICE)
+    yield "activity.queries.by_endpoint", lambda db: activity.by_endpoint(db, NOW, NOW, PRACTICE)
+    yield "demo.big_queries.furnish", lambda db: big_queries.furnish(db, PRACTICE, 3)
+    for table in ("patient", "visit", "ticket_comment"):
+        yield "demo.queries.insert", lambda db, table=table: demo.insert(db, PRACTICE, table, [{"patient_id": 1}])  # type: ignore[misc]
+    for article in (
+        knowledge.Filter(),
+        knowledge.Filter(search="x", beginnings="x:*", category="c", type="t", highlights=True),
+    ):
+        yield "knowledge.queries.some", lambda db, article=article: knowledge.some(db, article, page)  # type: ignore[misc]
+    yield "knowledge.queries.change", lambda db: knowledge.change(db, 1, {"title": "t"}, None, 2)
+    yield "me.queries.change", lambda db: me.change(db, 1, {"phone": "1"}, None)
+    for product in (products.Filter(), products.Filter(beginnings=["a"], vendor_code="v", after=("v", "p"))):
+        yield "products.queries.some", lambda db, product=product: products.some(db, product, page)  # type: ignore[misc]
+    for prospect in (
+        prospects.Filter(),
+        prospects.Filter(only_prospects=True, tag_id=3, updated_since=NOW, after=(NOW, 4)),
+        prospects.Filter(beginnings=["ada"]),
+        prospects.Filter(beginnings=[]),
+        prospects.Filter(beginnings=["ada", "lov"], tag_id=3, only_prospects=True),
+    ):
+        for where in ("prospects.queries.some", "prospects.queries._total"):
+            yield where, lambda db, prospect=prospect: prospects.some(db, PRACTICE, prospect, page)  # type: ignore[misc]
+    yield "prospects.queries.update", lambda db: prospects.update(db, PRACTICE, 1, {"city": "Utica"}, 3)
+    for providers in ([1], [1, 2]):
+        yield (
+            "scheduling.queries.busy_of_many",
+            lambda db, providers=providers: scheduling.busy_of_many(db, PRACTICE, providers, [101], NOW, NOW),  # type: ignore[misc]
+        )
+    visit = visit_queries.Filter(begins=NOW, ends=NOW, provider_id=1, patient_id=2, status="booked")
+    yield "scheduling.visit_queries.some", lambda db: visit_queries.some(db, PRACTICE, visit, page)
+    ticket = tickets.Filter(statuses=["Open"], priorities=["High"], search="x")
+    yield "tickets.queries.some", lambda db: tickets.some(db, PRACTICE, ticket, page)
+    before = cast(Any, {"ticket_id": 1, "status": "Open"})
+    yield "tickets.queries.update", lambda db: tickets.update(db, PRACTICE, 1, before, {"status": "Closed"})
+    for delivery in (
+        delivery_queries.Filter(),
+        delivery_queries.Filter(practice_id=PRACTICE, subscription_id=1, success=True, event="e", since=NOW, until=NOW),
+    ):
+        yield "webhooks.delivery_queries.some", lambda db, one=delivery: delivery_queries.some(db, one, page)  # type: ignore[misc]
+        yield "webhooks.delivery_queries.recent", lambda db, one=delivery: delivery_queries.recent(db, one, 10, 0)  # type: ignore[misc]
+        yield "webhooks.delivery_queries.counts", lambda db, one=delivery: delivery_queries.counts(db, one)  # type: ignore[misc]
+    yield "webhooks.fan_out._log_after", lambda db: fan_out._Taking(db, PRACTICE, "Demo", 1, lambda key: 1).fresh(0)
+    for lock in (False, True):
+        yield (
+            "webhooks.queries.find_subscription",
+            lambda db, lock=lock: webhooks.find_subscription(db, 1, lock=lock),  # type: ignore[misc]
+        )
+
+
+# Its statements are constants of its module, and are read there.
+OF_CONSTANTS = {"scheduling.visit_writes._written"}
+
+
+async def composed() -> list[Statement]:
+    found = []
+    for where, ask in _asks():
+        recorder = Recorder()
+        with suppress(AssertionError, TypeError, fan_out.LogHasGap):  # of an answer that knows of nothing
+            await ask(cast(Connection, recorder))
+        assert recorder.said, where
+        found += [Statement(where, text) for text in recorder.said]
+    return found
