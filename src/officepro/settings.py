@@ -165,7 +165,7 @@ class Settings:
     owner_database_url: str = _setting(
         "",
         "URL",
-        "The same database by the login that owns the schema; only `officepro migrate` uses it",
+        "The same database by the login that owns the schema; for `officepro migrate` and `officepro distribute`",
         _database_url,
         secret=True,
     )
