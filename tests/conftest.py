@@ -142,6 +142,12 @@ def settings(entrance: Entrance, database_name: str, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture(scope="session")
+def straight(settings: Settings, server: EmbeddedServer, database_name: str) -> Settings:
+    """Without a pooler, for what is told of a single server's sessions."""
+    return settings.but(database_url=server.url(database_name, user="officepro"), database_mode="single")
+
+
+@pytest.fixture(scope="session")
 async def owner(server: EmbeddedServer, database_name: str) -> AsyncIterator[asyncpg.Connection]:
     """The superuser, who sees past every wall: for setting up a world and for looking behind the API's back."""
     connection = await asyncpg.connect(server.url(database_name))

@@ -33,16 +33,16 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-async def line(settings: Settings, folder: Path) -> AsyncIterator[tuple[Line, str]]:
-    async with line_to(settings.database_url, folder / "line") as found:
+async def line(straight: Settings, folder: Path) -> AsyncIterator[tuple[Line, str]]:
+    async with line_to(straight.database_url, folder / "line") as found:
         yield found
 
 
 @pytest.fixture
-async def office(line: tuple[Line, str], house: House, settings: Settings) -> AsyncIterator[Office]:
+async def office(line: tuple[Line, str], house: House, straight: Settings) -> AsyncIterator[Office]:
     """A practice of a service whose line to the database can be cut."""
-    app = create_inner_app(settings.but(database_url=line[1], database_pool_size="2"))
-    async with alive(app), House.open(Door(app), house.owner, settings) as own_house:
+    app = create_inner_app(straight.but(database_url=line[1], database_pool_size="2"))
+    async with alive(app), House.open(Door(app), house.owner, straight) as own_house:
         yield await make_office(own_house, "FarOffice", "America/New_York")
 
 
@@ -107,10 +107,10 @@ async def test_a_read_whose_answer_was_lost_changed_nothing(office: Office, line
     assert (await office.partner.get("/tags")).status_code == 200
 
 
-async def test_a_machine_that_has_gone_silent_keeps_nobody_from_the_next(settings: Settings, folder: Path) -> None:
-    async with line_to(settings.database_url, folder / "one") as (one, url):
+async def test_a_machine_that_has_gone_silent_keeps_nobody_from_the_next(straight: Settings, folder: Path) -> None:
+    async with line_to(straight.database_url, folder / "one") as (one, url):
         one.is_silent = True
-        true = str(settings.database_url).split("host=")[1].split("&")[0]
+        true = str(straight.database_url).split("host=")[1].split("&")[0]
         both = url.replace(str(folder / "one"), f"{folder / 'one'},{true}")
         database = await Database.connect(both, pool_size=2)
         try:
@@ -120,8 +120,8 @@ async def test_a_machine_that_has_gone_silent_keeps_nobody_from_the_next(setting
             await database.close()
 
 
-async def test_a_primary_no_more_is_left_with_all_that_leads_there(settings: Settings) -> None:
-    database = await Database.connect(settings.database_url, pool_size=2)
+async def test_a_primary_no_more_is_left_with_all_that_leads_there(straight: Settings) -> None:
+    database = await Database.connect(straight.database_url, pool_size=2)
     try:
         async with database.practice(1) as one, database.practice(2) as two:
             demoted = {await demote(one), await demote(two)}

@@ -218,7 +218,9 @@ class Database:
     async def practice(self, practice_id: int, *, is_writing: bool = False) -> AsyncIterator[Connection]:
         """A connection that sees this practice only; each statement is a transaction of its own."""
         if not self._mode.keeps_a_session:
-            async with self.practice_transaction(practice_id) as connection:
+            async with self._transaction(
+                self._application, self._begin(practice_id), is_saving=is_writing
+            ) as connection:
                 yield connection
             return
         with _failures_explained():
@@ -230,15 +232,17 @@ class Database:
     @asynccontextmanager
     async def practice_transaction(self, practice_id: int) -> AsyncIterator[Connection]:
         """The same, all statements in one transaction: committed at the end, or nothing happened."""
-        begin = f"{self._begin_application}SET LOCAL app.practice = '{practice_id:d}'"
-        async with self._transaction(self._application, begin) as connection:
+        async with self._transaction(self._application, self._begin(practice_id)) as connection:
             yield connection
+
+    def _begin(self, practice_id: int) -> str:
+        return f"{self._begin_application}SET LOCAL app.practice = '{practice_id:d}'"
 
     @asynccontextmanager
     async def system(self) -> AsyncIterator[Connection]:
         """A connection for work over all practices, which has no grant on people and visits."""
         if not self._mode.keeps_a_session:
-            async with self.system_transaction() as connection:
+            async with self._transaction(self._system, self._begin_system, is_saving=False) as connection:
                 yield connection
             return
         with _failures_explained():
@@ -251,7 +255,8 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, pool: "_Pool", begin: str) -> AsyncIterator[Connection]:
+    async def _transaction(self, pool: "_Pool", begin: str, *, is_saving: bool = True) -> AsyncIterator[Connection]:
+        """`is_saving` is false where a COMMIT that is lost leaves nobody wondering whether a change was made."""
         with _failures_explained():
             async with pool.borrowed() as connection:
                 try:
@@ -261,7 +266,7 @@ class Database:
                     if not connection.is_closed():
                         await asyncio.shield(connection.execute("ROLLBACK"))
                     raise
-                await connection.commit(self._commit)
+                await (connection.commit(self._commit) if is_saving else connection.execute("COMMIT"))
 
     def connections(self) -> dict[str, tuple[int, int, int]]:
         """By role: how many there are, how many of them are idle, and how many there may be."""
