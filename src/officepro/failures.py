@@ -24,6 +24,7 @@ from officepro.foundation.errors import (
     TooLarge,
     problem,
 )
+from officepro.foundation.etags import etag
 from officepro.foundation.wire import encode
 
 logger = logging.getLogger("officepro")
@@ -58,7 +59,7 @@ def answer_replay(request: AnyRequest, replay: Replay) -> Response[bytes]:
         replay.body,
         status_code=replay.status,
         media_type=MediaType.JSON,
-        headers={"idempotent-replay": "true"},
+        headers={"idempotent-replay": "true"} | ({} if replay.version is None else etag(replay.version)),
     )
 
 

@@ -6,18 +6,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from officepro.access import limits
-from officepro.access.limits import Limit, Limiter
+from officepro.access.limits import Limit, Limiter, network_of
 from officepro.app import create_inner_app
 from officepro.door import Door
 from officepro.settings import Settings
 from tests.access.visitors import visitor_from
 from tests.conftest import alive
-from tests.world import Office
+from tests.world import BASE_URL, Office
 
 TEN = Limit("ten a minute", 10)
 NOON = 1_773_057_600.0
@@ -48,6 +49,23 @@ def test_a_subject_knows_how_it_stands(limiter: Limiter) -> None:
     refused = limiter.spend(TEN, "key 1", NOON)
     assert (refused.allowed, refused.remaining, refused.reset_seconds, refused.retry_after_seconds) == (False, 0, 60, 6)
     assert limiter.spend(TEN, "key 1", NOON + refused.retry_after_seconds).allowed
+
+
+def test_an_address_is_counted_by_the_network_that_one_customer_has() -> None:
+    assert network_of("192.0.2.7") == network_of("::ffff:192.0.2.7") == "192.0.2.7"
+    assert network_of("2001:db8:0:7::1") == network_of("2001:db8:0:7:ffff::9") == "2001:db8:0:7::"
+    assert network_of("2001:db8:0:8::1") != network_of("2001:db8:0:7::1")
+    assert [network_of(text) for text in ("", "unix:socket", "fe80::1%eth0")] == ["", "unix:socket", "fe80::"]
+
+
+async def test_failures_from_all_over_one_network_are_counted_together(demo_office: Office) -> None:
+    async def attempt(host: str) -> int:
+        transport = httpx.ASGITransport(app=demo_office.house.app, client=(host, 50_000))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as stranger:
+            return (await stranger.post(f"{demo_office.path}/auth/token", json={"apiKey": "x"})).status_code
+
+    assert [await attempt(f"2001:db8:5::{number:x}") for number in range(1, 14)] == [401] * 10 + [429] * 3
+    assert await attempt("2001:db8:5:1::1") == 401  # the neighbour's network
 
 
 def test_looking_takes_nothing(limiter: Limiter) -> None:

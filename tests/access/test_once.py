@@ -48,6 +48,16 @@ async def test_a_repeat_gets_the_same_answer_and_makes_nothing_new(demo_office: 
     assert len(await demo_office.log()) == 1
 
 
+async def test_the_repeat_has_the_etag_of_the_first_answer(demo_office: Office) -> None:
+    first = await demo_office.partner.post("/prospects", json=GRACE, headers=key())
+    await demo_office.partner.put(f"/prospects/{first.json()['data']['PatientID']}", json={"LastName": "Murray"})
+    again = await demo_office.partner.post("/prospects", json=GRACE, headers=key())
+
+    assert (first.headers["ETag"], again.headers["ETag"]) == ('"1"', '"1"')
+    comment = [await demo_office.partner.post("/tags/prospects/1001", json={"tagId": 1}, headers=key()) for _ in "ab"]
+    assert [answer.headers.get("ETag") for answer in comment] == [None, None]
+
+
 async def test_the_repeat_tells_what_was_answered_then_not_what_holds_now(demo_office: Office) -> None:
     first = await demo_office.partner.post("/prospects", json=GRACE, headers=key())
     patient_id = first.json()["data"]["PatientID"]

@@ -3,6 +3,7 @@
 import asyncio
 
 import asyncpg
+import httpx
 import pytest
 from litestar import Litestar
 
@@ -112,6 +113,30 @@ async def test_what_cannot_be_put_on_record_is_not_told(demo_office: Office, mon
         assert answer.headers["retry-after"] == "1"
     monkeypatch.undo()
     assert (await demo_office.partner.get(f"/prospects/{demo_office.ada}")).status_code == 200
+    assert len(await ledger_of(demo_office.house.owner, demo_office)) == 1
+
+
+async def test_a_change_that_cannot_be_put_on_record_says_that_it_was_made(
+    demo_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> int:
+        raise DatabaseUnavailable
+
+    async def create() -> httpx.Response:
+        return await demo_office.partner.post(
+            "/prospects", json={"FirstName": "Grace"}, headers={"Idempotency-Key": "once"}
+        )
+
+    monkeypatch.setattr(disclosure_queries, "append", away)
+    for _ in range(2):
+        answer = await create()
+        assert (answer.status_code, answer.json()["code"]) == (503, "change_not_told")
+        assert "Grace" not in answer.text
+    monkeypatch.undo()
+    told = await create()
+
+    assert (told.status_code, told.headers["Idempotent-Replay"]) == (201, "true")
+    assert len(await demo_office.log()) == 1
     assert len(await ledger_of(demo_office.house.owner, demo_office)) == 1
 
 

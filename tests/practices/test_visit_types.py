@@ -12,6 +12,7 @@ CONSULT = {
     "active": True,
     "providers": [1, 2],
     "resources": [101, 102],
+    "durationMinutes": 30,
     "bufferBeforeMinutes": 0,
     "bufferAfterMinutes": 0,
     "minimumNoticeMinutes": None,
@@ -43,6 +44,15 @@ async def test_null_gives_notice_and_horizon_back_to_the_practice(demo_office: O
         item = {"visitType": "Consult", "minimumNoticeMinutes": own, "bookingHorizonDays": own}
         answer = await put(demo_office, "/visit-types", [item])
         assert answer.json()["data"] == [CONSULT | item]
+
+
+async def test_how_long_a_type_takes_is_how_long_its_free_times_are(demo_office: Office) -> None:
+    answer = await put(demo_office, "/visit-types", [{"visitType": "Consult", "durationMinutes": 75}])
+    assert answer.json()["data"] == [CONSULT | {"durationMinutes": 75}]
+
+    found = await demo_office.partner.get("/availability/next-slot?visitType=Consult")
+    assert found.json()["data"]["Duration"] == 75
+    assert (await shown(demo_office, "/visit-types"))[1]["durationMinutes"] == 30  # the other type keeps its own
 
 
 async def test_what_is_shown_can_be_put_back(demo_office: Office) -> None:
@@ -77,6 +87,7 @@ async def test_providers_and_rooms_must_be_this_practices_own(demo_office: Offic
         ([{"visitType": "A"}, {"visitType": "A"}], ["body[1].visitType"]),
         ([{"visitType": "A", "providers": [1, 2, 1]}], ["body[0].providers[2]"]),
         ([{"visitType": "A", "providers": ["1"], "resources": None}], ["body[0].providers[0]", "body[0].resources"]),
+        ([{"visitType": "A", "durationMinutes": 0}], ["body[0].durationMinutes"]),
         ([{"visitType": "A", "bufferAfterMinutes": 241}], ["body[0].bufferAfterMinutes"]),
         ([{"visitType": "A", "bufferBeforeMinutes": None}], ["body[0].bufferBeforeMinutes"]),
         ([{"visitType": "A", "bookingHorizonDays": 0}], ["body[0].bookingHorizonDays"]),

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import httpx
+
 from tests.scheduling.test_book import book, consult
 from tests.scheduling.test_slots import next_monday, take
 from tests.world import Office
@@ -77,6 +79,34 @@ async def test_a_move_with_an_idempotency_key_is_made_once(demo_office: Office) 
     assert [answer.status_code for answer in answers] == [200, 200]
     assert answers[0].content == answers[1].content
     assert [row["event"] for row in await demo_office.log()] == ["visit.booked", "visit.rescheduled"]
+
+
+async def test_a_repeated_move_is_answered_as_the_first_whatever_has_become_of_the_visit(demo_office: Office) -> None:
+    visit = (await book(demo_office)).json()["data"]["VisitID"]
+    asked = {"VisitTime": "11:00:00"}
+    headers = {
+        "Idempotency-Key": "move",
+        "If-Match": (await demo_office.partner.get(f"/visits/{visit}")).headers["ETag"],
+    }
+
+    async def move() -> httpx.Response:
+        return await demo_office.partner.patch(f"/visits/{visit}", json=asked, headers=headers)
+
+    first = await move()
+    again = await move()
+    await demo_office.partner.patch(f"/visits/{visit}", json={"VisitTime": "14:00:00"})
+    after_another_move = await move()
+    await demo_office.partner.post(f"/visits/{visit}/cancel", json={"Reason": "called"})
+    after_the_end = await move()
+
+    assert first.status_code == 200
+    for repeated in (again, after_another_move, after_the_end):
+        assert (repeated.status_code, repeated.content) == (200, first.content), repeated.text
+        assert repeated.headers["Idempotent-Replay"] == "true"
+        assert repeated.headers["ETag"] == first.headers["ETag"]
+    other = await demo_office.partner.patch(f"/visits/{visit}", json={"VisitTime": "12:00:00"}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert [row["event"] for row in await demo_office.log()].count("visit.rescheduled") == 2
 
 
 async def test_a_hold_that_became_a_visit_is_no_hold_any_more(demo_office: Office) -> None:

@@ -9,7 +9,7 @@ import time
 
 from officepro.access import queries
 from officepro.access.caller import Caller
-from officepro.access.limits import Limit, Limiter, Standing
+from officepro.access.limits import Limit, Limiter, Standing, network_of
 from officepro.access.queries import KeyState
 from officepro.access.tokens import LIFETIME, InvalidToken, Tokens
 from officepro.foundation import clock
@@ -167,11 +167,11 @@ class Gate:
                 await queries.note_use(db, {key: clock.from_seconds(at) for key, at in used.items()})
 
     def _refuse_after_failures(self, address: str) -> None:
-        _refuse_unless_allowed(self._limiter.look(FAILURES_PER_MINUTE, address))
+        _refuse_unless_allowed(self._limiter.look(FAILURES_PER_MINUTE, network_of(address)))
 
     def _count_failure(self, address: str) -> None:
         """Refuses too: of many attempts at once that all passed the look, no more are heard than one by one."""
-        _refuse_unless_allowed(self._limiter.spend(FAILURES_PER_MINUTE, address))
+        _refuse_unless_allowed(self._limiter.spend(FAILURES_PER_MINUTE, network_of(address)))
 
     async def _state(self, key_id: int, practice_id: int) -> KeyState:
         """Raises InvalidToken when the key, its partner or the practice no longer stands."""

@@ -13,12 +13,14 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import IPv6Address
 from pathlib import Path
 
 import msgspec
 
 SLOTS = 65_536
 PROBES = 8
+HOST_BITS = 64  # of an IPv6 address: whoever has one has all that differ in these
 _SLOT = struct.Struct("<Qd")  # whose, and when its bucket is full again (seconds since the epoch)
 _FILE_BYTES = SLOTS * _SLOT.size
 
@@ -110,6 +112,19 @@ class Limiter:
             yield
         finally:
             fcntl.lockf(self._file, fcntl.LOCK_UN, length, start)
+
+
+def network_of(address: str) -> str:
+    """Whom a limit by address counts: an IPv4 address, and of IPv6 the /64, which is what one customer is given."""
+    if ":" not in address:
+        return address
+    try:
+        given = IPv6Address(address)
+    except ValueError:
+        return address
+    if given.ipv4_mapped is not None:
+        return str(given.ipv4_mapped)
+    return str(IPv6Address(int(given) >> HOST_BITS << HOST_BITS))
 
 
 def _number_of(limit: Limit, subject: str) -> int:

@@ -44,10 +44,11 @@ class KeyReused(Impossible):
 class Replay(Exception):
     """The work was done before: this is what it answered."""
 
-    def __init__(self, status: int, body: bytes) -> None:
+    def __init__(self, status: int, body: bytes, version: int | None = None) -> None:
         super().__init__()
         self.status = status
         self.body = body
+        self.version = version  # of the record then, where the answer had an ETag
 
 
 class Once:
@@ -80,6 +81,13 @@ class Once:
                 await self._before_replay(replay.body)
             raise
 
+    async def refuse_repeat(self) -> None:
+        """Raises Replay, KeyReused: for work that looks at things as they stand before its transaction begins, which a
+        repeat would find changed by its first run."""
+        if self._key is not None:
+            async with self.transaction():
+                pass
+
     @asynccontextmanager
     async def single_statement(self) -> AsyncIterator[Connection]:
         """For work that is one statement: without a key it needs no transaction around it."""
@@ -97,16 +105,16 @@ class Once:
             await self._claim(db)
             yield db
 
-    async def settled(self, db: Connection, answer: Answer, status: int = 201) -> Answer:
-        """Keeps the answer with the work; the last thing before the transaction ends."""
+    async def settled(self, db: Connection, answer: Answer, status: int = 201, version: int | None = None) -> Answer:
+        """Keeps the answer with the work; the last thing before the transaction ends. `version` is that of its ETag."""
         if self._key is not None and not await db.fetchval(
             f"""
             INSERT INTO idempotency AS kept
-                (practice_id, api_key_id, route, idempotency_key, request_sha256, status, body)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
+                (practice_id, api_key_id, route, idempotency_key, request_sha256, status, body, version)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
             ON CONFLICT ON CONSTRAINT idempotency_once DO UPDATE
             SET request_sha256 = excluded.request_sha256, status = excluded.status, body = excluded.body,
-                created_at = excluded.created_at
+                version = excluded.version, created_at = excluded.created_at
             WHERE excluded.created_at - kept.created_at > interval '{KEPT_HOURS} hours'
             RETURNING true
             """,
@@ -114,6 +122,7 @@ class Once:
             await self._fingerprint(),
             status,
             encode(answer),
+            version,
         ):
             # Another request passed the look-up in the same instant and was faster: this work is undone.
             raise StillRunning
@@ -133,7 +142,7 @@ class Once:
             f"""
             SELECT pg_try_advisory_xact_lock(
                        hashtextextended(concat_ws(' ', $1::bigint, $2::bigint, $3::text, $4::text), 0)) AS mine,
-                   kept.request_sha256, kept.status, kept.body
+                   kept.request_sha256, kept.status, kept.body, kept.version
             FROM (VALUES (1)) AS always LEFT JOIN idempotency kept
               ON practice_id = $1 AND api_key_id = $2 AND route = $3 AND idempotency_key = $4
              AND created_at >= now() - interval '{KEPT_HOURS} hours'
@@ -144,7 +153,7 @@ class Once:
         if found["request_sha256"] is not None:
             if found["request_sha256"] != await self._fingerprint():
                 raise KeyReused
-            raise Replay(found["status"], found["body"])
+            raise Replay(found["status"], found["body"], found["version"])
         if not found["mine"]:
             raise StillRunning
 

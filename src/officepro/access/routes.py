@@ -13,6 +13,8 @@ from officepro.access.tokens import EXPIRES_IN
 from officepro.foundation.documented import documented
 from officepro.foundation.input import AnyRequest
 
+MAXIMUM_BODY_BYTES = 16 * 1024  # of callers whom nobody knows yet
+
 # Whatever stands there: what cannot be a practice is refused in the same words as one that is not.
 AnyPPass = Annotated[str, PathParameter(description="The practice's name in addresses.")]
 
@@ -21,6 +23,7 @@ AnyPPass = Annotated[str, PathParameter(description="The practice's name in addr
     "/token",
     summary="Exchange your API key for an access token",
     status_code=200,
+    request_max_body_size=MAXIMUM_BODY_BYTES,
     guards=[is_open("this is where a caller says who it is")],
     opt=documented(
         example_request={"apiKey": "your_api_key_here"},

@@ -13,8 +13,16 @@ from litestar.di import NamedDependency, Provide
 from litestar.types import Scope
 
 from officepro.access.caller import Caller
-from officepro.activity.ledger import Disclosure, Ledger, told_of
+from officepro.activity.ledger import Disclosure, Ledger, NotOnRecord, told_of
+from officepro.foundation.errors import Unavailable
 from officepro.foundation.input import template
+
+
+class ChangeNotTold(Unavailable):
+    """Your change was made, but its answer could not be put on record as a disclosure, so it was not told: repeat the
+    request with the same Idempotency-Key, which gives the answer and makes nothing twice, or read the record."""
+
+    code = "change_not_told"
 
 
 class Disclosures:
@@ -25,21 +33,27 @@ class Disclosures:
         self._scope: dict[str, Any] = scope  # type: ignore[assignment]
 
     async def record(self, *patient_ids: int | None) -> None:
-        """Raises NotOnRecord."""
+        """Raises NotOnRecord, or ChangeNotTold where the answer is to a change, which has been committed by then."""
         if told := told_of(patient_ids):
-            scope = self._scope
-            caller: Caller = scope["caller"]
-            await self._ledger.record(
-                Disclosure(
-                    caller.practice_id,
-                    caller.key_id,
-                    caller.partner_id,
-                    scope["method"],
-                    template(scope["path_template"]),
-                    scope["request_id"],
-                    told,
-                )
-            )
+            try:
+                await self._ledger.record(self._disclosure(told))
+            except NotOnRecord:
+                if self._scope["method"] == "GET":
+                    raise
+                raise ChangeNotTold from None
+
+    def _disclosure(self, told: list[int]) -> Disclosure:
+        scope = self._scope
+        caller: Caller = scope["caller"]
+        return Disclosure(
+            caller.practice_id,
+            caller.key_id,
+            caller.partner_id,
+            scope["method"],
+            template(scope["path_template"]),
+            scope["request_id"],
+            told,
+        )
 
 
 async def record_replay(ledger: Ledger, scope: Scope, body: bytes) -> None:

@@ -15,6 +15,7 @@ from officepro.access.gate import AnotherPractice, InvalidAdminSecret, MissingSc
 from officepro.access.guards import Guard, Requires, RequiresAdmin
 from officepro.access.once import KeyReused, StillRunning
 from officepro.access.tokens import InvalidToken
+from officepro.activity.asked import ChangeNotTold
 from officepro.activity.ledger import NotOnRecord
 from officepro.documentation.components import Components, Json, header
 from officepro.documentation.errors import meaning_of
@@ -114,7 +115,7 @@ def _errors_of_request(handler: HTTPRouteHandler) -> Iterator[type[OfficeProErro
         if "GET" not in handler.http_methods:
             yield OutcomeUnknown
     if "disclosures" in asked:
-        yield NotOnRecord
+        yield NotOnRecord if handler.http_methods == {"GET"} else ChangeNotTold
     if "once" in asked:
         yield from (StillRunning, KeyReused)
     if "if_match" in asked:

@@ -26,6 +26,9 @@ from officepro.foundation.wire import SOME_TEXT, decode_hook
 
 MAXIMUM_DEPTH = 32
 MAXIMUM_FAULTS = 1000  # a bulk of ten thousand bad rows names the first thousand faults
+MAXIMUM_VALUES = 250_000  # of a body with more, only the first fault is looked for: ten thousand products have fewer
+
+LONGEST_NAME = 100  # characters of a name that is looked at and told back
 
 _HALF_A_PAIR = re.compile(  # \\ud83d without \\ude00 behind it, or the other way round
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -101,6 +104,8 @@ def read_body(raw: bytes, shape: Any) -> Any:
 def body_faults(raw: bytes, shape: Any) -> list[Fault]:
     if not raw:
         return [Fault("body", "is required: send a JSON document")]
+    if _holds_too_many_values(raw):
+        return list(_first_fault(raw, shape))
     try:
         value = _plain_decoder(_fractions(shape)).decode(raw)
     except RecursionError:
@@ -117,6 +122,21 @@ def body_faults(raw: bytes, shape: Any) -> list[Fault]:
         if len(faults) == MAXIMUM_FAULTS:
             break
     return faults
+
+
+def _holds_too_many_values(raw: bytes) -> bool:
+    """At the most: commas and brackets inside texts are counted too. Values of no shape take sixty times the room of
+    the bytes that they are read from, and each is gone through."""
+    return len(raw) > MAXIMUM_VALUES and sum(map(raw.count, (b",", b"[", b"{"))) > MAXIMUM_VALUES
+
+
+def _first_fault(raw: bytes, shape: Any) -> Iterator[Fault]:
+    try:
+        _decoder(shape).decode(raw)
+    except msgspec.ValidationError as error:
+        yield _fault(str(error), shape, "body", strict=True)
+    except (RecursionError, ValueError):
+        yield Fault("body", "is not valid JSON, or is nested too deeply")
 
 
 def _reason(raw: bytes, message: str) -> str:
@@ -160,7 +180,7 @@ def _faults_of_record(value: dict[str, Any], struct: type[msgspec.Struct], locat
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     for name in value:
         if name not in fields and struct.__struct_config__.forbid_unknown_fields:
-            yield Fault(f"{location}.{name}", "is not a field of this request" + _did_you_mean(name, fields))
+            yield Fault(f"{location}.{_shown(name)}", "is not a field of this request" + _did_you_mean(name, fields))
     before = 0
     for name, field in fields.items():
         if name in value:
@@ -274,7 +294,14 @@ def _parts_of(shape: Any) -> tuple[Any, ...]:
     return get_args(shape) if get_origin(shape) in (Annotated, Union, UnionType) else ()
 
 
+def _shown(name: str) -> str:
+    """A made-up name as it is told back: it may be as long as a body."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+
+
 def _did_you_mean(name: str, known: Any) -> str:
+    if len(name) > LONGEST_NAME:
+        return ""
     close = difflib.get_close_matches(name, list(known), n=1) or [one for one in known if one.lower() == name.lower()]
     return f"; did you mean {close[0]}?" if close else ""
 
@@ -357,7 +384,7 @@ def _query_faults(request: AnyRequest, handler: HTTPRouteHandler) -> Iterator[Fa
     given = request.query_params.dict()
     for name, values in given.items():
         if name not in known:
-            yield Fault(f"query.{name}", "is not a parameter of this request" + _did_you_mean(name, known))
+            yield Fault(f"query.{_shown(name)}", "is not a parameter of this request" + _did_you_mean(name, known))
         elif len(values) > 1 and not known[name].repeatable:
             yield Fault(f"query.{name}", "is given more than once")
     for name, parameter in known.items():

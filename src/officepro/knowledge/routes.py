@@ -155,7 +155,7 @@ async def create_article(data: JSONBody[NewArticle], once: TheOnce) -> Response[
     """Every practice and partner reads it at once, unless `Active` is false."""
     async with once.system_transaction() as db:
         row = await queries.create(db, msgspec.structs.asdict(data))
-        answer = await once.settled(db, Written("Article created successfully", _article(row)))
+        answer = await once.settled(db, Written("Article created successfully", _article(row)), version=row["version"])
     return Response(answer, headers=etag(row["version"]))
 
 

@@ -62,7 +62,9 @@ async def create_partner(data: JSONBody[NewPartner], once: TheOnce) -> Response[
     new = queries.NewPartner(**msgspec.structs.asdict(data))
     async with once.system_transaction() as db:
         partner = await queries.create(db, new)
-        answer = await once.settled(db, Written("Partner created successfully", Partner.of(partner)))
+        answer = await once.settled(
+            db, Written("Partner created successfully", Partner.of(partner)), version=partner.version
+        )
     return Response(answer, headers=etag(partner.version))
 
 

@@ -45,6 +45,7 @@ class VisitType(msgspec.Struct, frozen=True):
     active: bool = True
     provider_ids: list[int] = []
     room_ids: list[int] = []
+    duration_minutes: int = 30
     buffer_before_minutes: int = 0
     buffer_after_minutes: int = 0
     minimum_notice_minutes: int | None = None
@@ -137,7 +138,8 @@ async def visit_types(db: Connection, practice_id: int) -> list[VisitType]:
                      AND allowed.visit_type = visit_type.visit_type ORDER BY provider_id),
                ARRAY(SELECT room_id FROM visit_type_room allowed WHERE practice_id = $1
                      AND allowed.visit_type = visit_type.visit_type ORDER BY room_id),
-               buffer_before_minutes, buffer_after_minutes, minimum_notice_minutes, booking_horizon_days
+               duration_minutes, buffer_before_minutes, buffer_after_minutes, minimum_notice_minutes,
+               booking_horizon_days
         FROM visit_type WHERE practice_id = $1 ORDER BY visit_type
         """,
         practice_id,
@@ -193,15 +195,16 @@ def _unknown_in_lists(given: Sequence[Given], field: str, known: set[int]) -> It
 async def _write_visit_types(db: Connection, practice_id: int, changed: Sequence[VisitType]) -> None:
     await db.execute(
         """
-        INSERT INTO visit_type (practice_id, visit_type, active, buffer_before_minutes, buffer_after_minutes,
-                                minimum_notice_minutes, booking_horizon_days)
-        SELECT $1, visit_type, active, buffer_before_minutes, buffer_after_minutes, minimum_notice_minutes,
-               booking_horizon_days
+        INSERT INTO visit_type (practice_id, visit_type, active, duration_minutes, buffer_before_minutes,
+                                buffer_after_minutes, minimum_notice_minutes, booking_horizon_days)
+        SELECT $1, visit_type, active, duration_minutes, buffer_before_minutes, buffer_after_minutes,
+               minimum_notice_minutes, booking_horizon_days
         FROM json_to_recordset($2::text::json)
-            AS given (visit_type text, active boolean, buffer_before_minutes integer, buffer_after_minutes integer,
-                      minimum_notice_minutes integer, booking_horizon_days integer)
+            AS given (visit_type text, active boolean, duration_minutes integer, buffer_before_minutes integer,
+                      buffer_after_minutes integer, minimum_notice_minutes integer, booking_horizon_days integer)
         ON CONFLICT (practice_id, visit_type) DO UPDATE SET
             active = excluded.active,
+            duration_minutes = excluded.duration_minutes,
             buffer_before_minutes = excluded.buffer_before_minutes,
             buffer_after_minutes = excluded.buffer_after_minutes,
             minimum_notice_minutes = excluded.minimum_notice_minutes,

@@ -62,7 +62,9 @@ async def create_practice(data: JSONBody[NewPractice], once: TheOnce) -> Respons
     """The practice is empty: its providers, rooms and visit types follow."""
     async with once.system_transaction() as db:
         practice = await queries.establish(db, queries.NewPractice(**sent(data, timezone="time_zone")))
-        answer = await once.settled(db, Written("Practice created successfully", Practice.of(practice)))
+        answer = await once.settled(
+            db, Written("Practice created successfully", Practice.of(practice)), version=practice.version
+        )
     return Response(answer, headers=etag(practice.version))
 
 

@@ -9,6 +9,7 @@ from officepro.foundation.clock import timestamp
 from officepro.foundation.local_time import written
 from officepro.foundation.wire import (
     MINUTES_OF_DAY,
+    DurationMinutes,
     Label,
     LocalDate,
     Name,
@@ -136,6 +137,7 @@ class PutVisitType(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     active: bool | UnsetType = UNSET
     providers: Annotated[list[RecordId], Meta(max_length=MAXIMUM_PROVIDERS)] | UnsetType = UNSET
     resources: Annotated[list[RecordId], Meta(max_length=MAXIMUM_ROOMS)] | UnsetType = UNSET
+    duration_minutes: DurationMinutes | UnsetType = UNSET
     buffer_before_minutes: BufferMinutes | UnsetType = UNSET
     buffer_after_minutes: BufferMinutes | UnsetType = UNSET
     minimum_notice_minutes: NoticeMinutes | UnsetType | None = UNSET
@@ -143,13 +145,14 @@ class PutVisitType(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class VisitType(msgspec.Struct, rename="camel"):
-    """Which providers may do it, and in which rooms; without rooms it needs none. Notice and horizon are null where the
-    practice's own hold."""
+    """Which providers may do it, and in which rooms; without rooms it needs none. It takes `durationMinutes` unless a
+    request says otherwise. Notice and horizon are null where the practice's own hold."""
 
     visit_type: str
     active: bool
     providers: list[int]
     resources: list[int]
+    duration_minutes: int
     buffer_before_minutes: int
     buffer_after_minutes: int
     minimum_notice_minutes: int | None

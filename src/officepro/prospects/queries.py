@@ -183,8 +183,9 @@ def _range_of(beginning: str, arguments: list[Any]) -> tuple[str, str]:
 _CREATE = f"""
     WITH {events.HEAD},
     created AS (
-        INSERT INTO patient (practice_id, {", ".join(COLUMNS)})
-        SELECT $1, {", ".join(f"${number}" for number in range(4, 4 + len(COLUMNS)))} FROM head
+        INSERT INTO patient (practice_id, created_at, updated_at, {", ".join(COLUMNS)})
+        SELECT $1, moment, moment, {", ".join(f"${number}" for number in range(4, 4 + len(COLUMNS)))}
+        FROM (SELECT clock_timestamp() AS moment FROM head) AS turn  -- read when the counter is ours: see `update`
         RETURNING *
     ),
     found_by AS (
@@ -214,7 +215,12 @@ async def create(
 async def update(
     db: Connection, practice_id: int, patient_id: int, columns: dict[str, Any], version: int | None
 ) -> Row | None:
-    """The row as it stands after the change; None when there is none of this number (and of this version)."""
+    """The row as it stands after the change; None when there is none of this number (and of this version).
+
+    Whoever asks for what was changed since the last stamp it has seen must miss nothing. So stamps are given in the
+    order of the commits: by the clock, while the practice's counter is locked, and not by the transaction's start.
+    """
+    await db.execute("SELECT FROM log_head WHERE practice_id = $1 FOR UPDATE", practice_id)
     arguments: list[Any] = [practice_id, patient_id, version]
     changes = []
     for name in COLUMNS:
@@ -223,7 +229,7 @@ async def update(
             changes.append(f"{name} = ${len(arguments)}")
     return await db.fetchrow(
         f"""
-        UPDATE patient p SET {", ".join([*changes, "version = version + 1", "updated_at = now()"])}
+        UPDATE patient p SET {", ".join([*changes, "version = version + 1", "updated_at = statement_timestamp()"])}
         WHERE practice_id = $1 AND patient_id = $2 AND version = coalesce($3, version)
         RETURNING p.*
         """,

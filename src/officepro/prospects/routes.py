@@ -131,7 +131,7 @@ async def create_prospect(
     async with once.single_statement() as db:
         row = await queries.create(db, caller.practice_id, columns, _tokens(columns), picture)
         answer = Written("Prospect created successfully", _with_picture(row))
-        await once.settled(db, answer)
+        await once.settled(db, answer, version=row["version"])
     await disclosures.record(row["patient_id"])
     return Response(answer, headers=etag(row["version"]))
 

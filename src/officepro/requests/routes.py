@@ -10,7 +10,7 @@ from msgspec import UNSET
 from officepro.access.asked import TheDatabase, TheGate, TheOnce
 from officepro.access.guards import address_of, is_open, requires_admin
 from officepro.access.keys import ImpossibleKey
-from officepro.access.limits import Limit
+from officepro.access.limits import Limit, network_of
 from officepro.foundation import clock
 from officepro.foundation.answers import Paged, Written
 from officepro.foundation.database import Row
@@ -74,7 +74,7 @@ async def ask_for_access(
 ) -> Written[Asked]:
     """An admin of the practice decides, and writes to the e-mail given. The answer is always the same, whatever is
     known of company, practice or e-mail."""
-    standing = gate.spend(REQUESTS_PER_HOUR, address_of(request.scope))
+    standing = gate.spend(REQUESTS_PER_HOUR, network_of(address_of(request.scope)))
     if not standing.allowed:
         raise TooManyAccessRequests(retry_after_seconds=standing.retry_after_seconds)
     async with once.system_transaction() as db:

@@ -53,6 +53,7 @@ async def move_visit(
 ) -> Response[Written[shapes.Visit]]:
     """The same VisitID: the old time is freed and the new one taken at once, or nothing changes. What is not sent stays
     as it is; the provider's part keeps its place in the visit unless it is sent."""
+    await once.refuse_repeat()
     wanted_version = version_of(if_match)
     for _ in range(ATTEMPTS):
         async with database.practice(caller.practice_id) as db:
@@ -92,7 +93,8 @@ async def _move(
         now, visit = await whole_visit(db, setups, caller.practice_id, visit_id)
         if changed is None:
             raise StaleVersion(now["version"])
-        return now["version"], await once.settled(db, Written("Visit updated successfully", visit), status=200)
+        answer = Written("Visit updated successfully", visit)
+        return now["version"], await once.settled(db, answer, status=200, version=now["version"])
 
     async def write(db: Connection, place: Place) -> tuple[int, Written[shapes.Visit]]:
         placed = place.columns(wanted)

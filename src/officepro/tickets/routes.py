@@ -115,7 +115,9 @@ async def create_ticket(data: JSONBody[NewTicket], caller: TheCaller, once: TheO
         row = await queries.create(db, caller.practice_id, caller.key_id, msgspec.structs.asdict(data))
         ticket_id = row["ticket_id"]
         await events.record(db, caller.practice_id, "ticket.created", ticket_id, {"TicketID": ticket_id})
-        answer = await once.settled(db, Written("Ticket created successfully", _whole(row, [], [])))
+        answer = await once.settled(
+            db, Written("Ticket created successfully", _whole(row, [], [])), version=row["version"]
+        )
     return Response(answer, headers=etag(row["version"]))
 
 

@@ -1,0 +1,14 @@
+"""The version of the record that a kept answer tells of, so that a repeat has the ETag of its first run."""
+
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE idempotency ADD COLUMN version bigint")
+
+
+def downgrade() -> None:
+    op.execute("ALTER TABLE idempotency DROP COLUMN version")
