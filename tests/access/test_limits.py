@@ -5,7 +5,9 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from hypothesis import given
@@ -171,3 +173,36 @@ async def test_a_key_that_has_used_up_its_requests_is_told_when_to_come_back(
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 12
     assert int(answers[-1].headers["RateLimit-Reset"]) <= 60
     assert neighbour.status_code == 200
+
+
+async def test_a_limit_costs_no_question_to_the_database(
+    demo_office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a key that is known, a request asks for its record and nothing else, with a limit as without."""
+    asked: dict[str, list[str]] = {}
+    for limit in ("0", "1000"):
+        app = create_inner_app(settings.but(rate_limit_per_minute=limit))
+        async with alive(app), visitor_from(demo_office.house, Door(app)) as caller:
+            bearer = {"Authorization": demo_office.partner.headers["Authorization"]}
+            await caller.get(f"{demo_office.path}/tags", headers=bearer)
+            with monkeypatch.context() as patched:
+                asked[limit] = listen(patched)
+                answer = await caller.get(f"{demo_office.path}/tags", headers=bearer)
+        assert (answer.status_code, "RateLimit-Limit" in answer.headers) == (200, limit != "0")
+
+    assert asked["1000"] == asked["0"]
+    assert len(asked["0"]) == 1, asked
+
+
+def listen(patched: pytest.MonkeyPatch) -> list[str]:
+    """What the application asks the database from now on."""
+    heard: list[str] = []
+    for name in ("execute", "fetch", "fetchrow", "fetchval"):
+        original = getattr(asyncpg.Connection, name)
+
+        async def ask(connection: object, query: str, *arguments: object, _original: Any = original) -> object:
+            heard.append(query)
+            return await _original(connection, query, *arguments)
+
+        patched.setattr(asyncpg.Connection, name, ask)
+    return heard

@@ -25,10 +25,11 @@ _STATE = """
 
 
 async def key_state(db: Connection, key_id: int, practice_id: int) -> KeyState | None:
-    """The key's state in a practice; a practice that is closed makes it unusable there."""
+    """The key's state in a practice, where it is unusable when the practice is closed, or is not the key's any more."""
     row = await db.fetchrow(
         f"""
-        SELECT {_STATE} AND EXISTS (SELECT FROM practice WHERE practice.practice_id = $2 AND practice.active) AS usable
+        SELECT {_STATE} AND coalesce(k.practice_id, $2) = $2
+               AND EXISTS (SELECT FROM practice WHERE practice.practice_id = $2 AND practice.active) AS usable
         FROM api_key k JOIN partner USING (partner_id) WHERE k.api_key_id = $1
         """,
         key_id,
