@@ -11,7 +11,6 @@ from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp
 
 from officepro import routes
 from officepro.access.asked import PROVIDED, resolve_one_after_another
@@ -40,7 +39,7 @@ USE_FLUSH_SECONDS = 2.0
 logger = logging.getLogger("officepro")
 
 
-def create_app(settings: Settings | None = None) -> ASGIApp:
+def create_app(settings: Settings | None = None) -> Door:
     """The whole application, ready to be served; without settings those of the environment hold."""
     settings = settings or Settings.from_environment(os.environ)
     configure_logging(settings.log_level)

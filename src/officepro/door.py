@@ -10,9 +10,11 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from officepro.access.bodies import Bodies
 from officepro.access.limits import Standing
 from officepro.activity.recorder import Done
 from officepro.foundation.errors import OfficeProError, problem
@@ -45,7 +47,11 @@ class Door:
         self._trusted_proxies = trusted_proxies
         self._documentation_url = documentation_url
         self._when_done = when_done
+        self._bodies = Bodies()
         self.inside = 0  # requests that are under way
+        self._goodbye: list[
+            tuple[bytes, bytes]
+        ] = []  # before a stop: come back by another connection, which leads elsewhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -54,7 +60,7 @@ class Door:
         request_id = self._request_id(scope["headers"])
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
         scope["address"] = self._address(scope)  # type: ignore[typeddict-unknown-key]
-        if self.inside >= MAXIMUM_IN_FLIGHT and scope["path"] not in _UNCOUNTED_PATHS:
+        if self.inside >= MAXIMUM_IN_FLIGHT and scope["path"] not in _UNCOUNTED_PATHS and not self._bodies.make_room():
             await self._turn_away(request_id, send)
             self._tell(Done(scope, TooManyInside.status, 0.0, was_turned_away=True))
             return
@@ -65,15 +71,22 @@ class Door:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_headers(scope, request_id)]
+                message["headers"] = [*message["headers"], *_headers(scope, request_id), *self._goodbye]
             await send(message)
 
         self.inside += 1
         try:
-            await self._app(scope, receive, send_with_headers)
+            in_time = receive if scope["method"] == "GET" else self._bodies.awaited(receive)
+            await self._app(scope, in_time, send_with_headers)
         finally:
             self.inside -= 1
             self._tell(Done(scope, status, time.perf_counter() - started))
+
+    def close(self) -> None:
+        """About to stop: those who are answered are asked to leave, and /readyz tells balancers to send nobody."""
+        self._goodbye = [(b"connection", b"close")]
+        if isinstance(self._app, Litestar):
+            self._app.state.draining = True
 
     def _tell(self, done: Done) -> None:
         if self._when_done is not None:

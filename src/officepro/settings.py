@@ -208,6 +208,12 @@ class Settings:
     delivery_retention_days: int = _setting("90", "days", "How long finished deliveries are kept", _number(1, 3650))
     request_log_retention_days: int = _setting("90", "days", "How long the log of requests is kept", _number(1, 3650))
     log_level: LogLevel = _setting("info", "debug, info, warning, error", "The least that is logged", _log_level)
+    unready_seconds: int = _setting(
+        "3",
+        "seconds",
+        "How long `serve` answers on when it is told to stop, while /readyz sends new callers elsewhere",
+        _number(0, 600),
+    )
     drain_seconds: int = _setting(
         "10", "seconds", "How long requests and deliveries in flight may take to end at a stop", _number(0, 600)
     )

@@ -1,24 +1,37 @@
-"""`officepro serve`: the API, by several Granian workers."""
+"""`officepro serve`: the API, by several Granian workers.
+
+SIGTERM, SIGINT   stop: /readyz says no and every answer asks its caller to come by another connection, while all are
+                  still answered (OFFICEPRO_UNREADY_SECONDS); then nobody new is let in, who is inside is answered
+                  (OFFICEPRO_DRAIN_SECONDS), and the workers end. A second one skips the first part.
+SIGHUP            the workers are replaced, one after another, by new ones.
+"""
 
 import asyncio
 import os
+import resource
+import signal
+import threading
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server.mp import MPServer
-from litestar.types import ASGIApp
 
 from officepro.app import create_app
 from officepro.cli.house import open_house
 from officepro.cli.processes import stop_with_parent
+from officepro.door import Door
 from officepro.foundation.database import Database, Mode
 from officepro.foundation.errors import Unavailable
 from officepro.settings import Settings
 
 BACKLOG_CONNECTIONS = 2048
+# Idle ones too: with no room for more than are answered at once, who holds connections would keep all others waiting.
+CONNECTIONS_PER_WORKER = 4096
+RESPAWN_SECONDS = 3.5  # a new worker's start, for which the one that it replaces works on
+ABOUT_TO_STOP = signal.SIGUSR1  # from the main process to its workers
 
 
 def serve(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=True)] = 0) -> None:
@@ -28,6 +41,8 @@ def serve(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=Tr
     with open_house() as house:
         asyncio.run(_refuse_what_waiting_does_not_mend(house.settings))
         os.environ.update(house.settings.given)  # Granian's workers read them from there
+        _allow_as_many_files_as_may_be()
+        signal.signal(ABOUT_TO_STOP, signal.SIG_IGN)  # and so do workers, until they know what it means
         _server(house.settings).serve()
 
 
@@ -40,14 +55,40 @@ async def _refuse_what_waiting_does_not_mend(settings: Settings) -> None:
         await database.close()
 
 
-def application() -> ASGIApp:
+def application() -> Door:
     """What each Granian worker calls. It ends with Granian's main process, even when that is killed."""
     stop_with_parent(os.getppid())
-    return create_app()
+    door = create_app()
+    signal.signal(ABOUT_TO_STOP, lambda *_: door.close())
+    return door
 
 
-def _server(settings: Settings) -> MPServer:
-    return MPServer(
+class DrainingServer(MPServer):
+    """Granian, which tells of its end before it comes."""
+
+    def __init__(self, *arguments: Any, unready_seconds: float, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._unready_seconds = unready_seconds
+        self._is_told = False
+
+    def signal_handler_interrupt(self, *_: Any, **__: Any) -> None:
+        if self._is_told or not self._unready_seconds:
+            self._stop()
+            return
+        self._is_told = True
+        for worker in self.wrks:
+            if worker.inner.is_alive():
+                os.kill(worker.inner.pid, ABOUT_TO_STOP)
+        waiting = threading.Timer(self._unready_seconds, self._stop)
+        waiting.daemon = True
+        waiting.start()
+
+    def _stop(self) -> None:
+        super().signal_handler_interrupt()  # type: ignore[no-untyped-call]  # Granian's are not typed
+
+
+def _server(settings: Settings) -> DrainingServer:
+    return DrainingServer(
         "officepro.cli.serve:application",
         factory=True,
         address=settings.host,
@@ -58,8 +99,17 @@ def _server(settings: Settings) -> MPServer:
         websockets=False,
         workers=settings.workers,
         backlog=BACKLOG_CONNECTIONS,
+        backpressure=CONNECTIONS_PER_WORKER,
         respawn_failed_workers=True,
+        respawn_interval=RESPAWN_SECONDS,
         workers_kill_timeout=max(1, settings.drain_seconds),
         log_level=LogLevels.warning,
         log_access=False,  # the application writes its own, without a word about persons
+        unready_seconds=settings.unready_seconds,
     )
+
+
+def _allow_as_many_files_as_may_be() -> None:
+    """Each connection is one, and the usual limit of 1,024 is older than servers of many."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -11,6 +11,7 @@ from litestar import Response
 from litestar.enums import MediaType
 from litestar.handlers import HTTPRouteHandler
 
+from officepro.access.bodies import TooSlow
 from officepro.access.gate import AnotherPractice, InvalidAdminSecret, MissingScope, RateLimited, TooManyFailures
 from officepro.access.guards import Guard, Requires, RequiresAdmin
 from officepro.access.once import KeyReused, StillRunning
@@ -108,7 +109,7 @@ def _errors_of_request(handler: HTTPRouteHandler) -> Iterator[type[OfficeProErro
     yield Invalid  # every address refuses query parameters that it does not know
     yield Overloaded
     if handler.parsed_data_field is not None:
-        yield from (MalformedJson, TooLarge, UnsupportedMedia)
+        yield from (MalformedJson, TooLarge, TooSlow, UnsupportedMedia)
     asked = handler.parsed_fn_signature.parameters.keys()
     if _ASKS_THE_DATABASE & asked:
         yield DatabaseUnavailable

@@ -21,6 +21,7 @@ ADVICE = {
     403: "Ask the practice: it decides what a key may do, and where.",
     404: "Check the address. A record of another practice cannot be told from one that does not exist.",
     405: "Use one of the methods in the answer's Allow header.",
+    408: "Send the request again, without pauses inside its body.",
     409: "Look at how things stand now, and decide anew; the answer says what stood in the way.",
     412: "Read the record again, repeat your change on what you find, and send its new ETag in If-Match.",
     413: "Send less at once.",
