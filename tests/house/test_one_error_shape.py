@@ -203,6 +203,8 @@ UNREACHABLE = {
     "the connection broke": asyncpg.ConnectionDoesNotExistError(SECRET),
     "the server starts up": asyncpg.CannotConnectNowError(SECRET),
     "the server was stopped": asyncpg.AdminShutdownError(SECRET),
+    "its disk is full": asyncpg.DiskFullError(SECRET),
+    "its files cannot be read": asyncpg.PostgresIOError(SECRET),
     "the network is gone": OSError(SECRET),
     "a statement took too long": asyncpg.QueryCanceledError(SECRET),
     "a lock took too long": asyncpg.LockNotAvailableError(SECRET),

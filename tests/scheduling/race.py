@@ -105,7 +105,8 @@ class Verdict:
     lost: list[Record]
     groundless: list[Record]
     failures: list[Record]
-    gaps: int
+    gaps: int  # in the numbers of the log, and between them and the counter
+    unlogged: int  # deeds without their event, and events without a deed that was answered as done
     answers: Counter[str]
     seconds: float
 
@@ -113,7 +114,7 @@ class Verdict:
         told = ", ".join(f"{name} {count}" for name, count in sorted(self.answers.items()))
         return (
             f"overlaps {self.overlaps}, lost {len(self.lost)}, groundless {len(self.groundless)}, "
-            f"failures {len(self.failures)}, gaps {self.gaps}; {self.seconds:.1f} s: {told}"
+            f"failures {len(self.failures)}, gaps {self.gaps}, unlogged {self.unlogged}; {self.seconds:.1f} s: {told}"
         )
 
 
@@ -191,7 +192,8 @@ async def _judge(owner: "asyncpg.Connection[Any]", office: Office, records: list
         lost=list(_lost(answered, written)),
         groundless=[one for one in answered if one["status"] == 409 and not _has_ground(one, history)],
         failures=[one for one in answered if one["status"] >= 500 or one["status"] in (400, 412, 422)],
-        gaps=gaps + abs(head - len(logged)) + _unlogged(answered, logged),
+        gaps=gaps + abs(head - len(logged)),
+        unlogged=_unlogged(answered, logged),
         answers=Counter(f"{one['deed']} {one.get('status', '')}".strip() for one in records),
         seconds=max(ended) - min(record["began"] for record in records),
     )

@@ -520,6 +520,8 @@ def _failures_explained() -> Iterator[None]:
     except (
         *_LOST,
         asyncpg.CannotConnectNowError,
+        asyncpg.InsufficientResourcesError,  # its disk is full, its memory used up
+        asyncpg.PostgresSystemError,  # it cannot read or write its files
         asyncpg.InvalidAuthorizationSpecificationError,
         asyncpg.InvalidCatalogNameError,
         asyncpg.ReadOnlySQLTransactionError,
