@@ -247,6 +247,7 @@ def upgrade():
         );
         SELECT raise_wall('allergy', 'SELECT, INSERT');
         {spread}
+        CREATE TEMPORARY TABLE how AS SELECT 1 / (current_setting('citus.multi_shard_modify_mode') = 'sequential')::int;
         ALTER TABLE allergy ADD CONSTRAINT allergy_patient FOREIGN KEY (practice_id, patient_id) REFERENCES patient;
     """)
 '''

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -14,6 +15,7 @@ from alembic.config import Config
 from officepro.foundation.embedded import EmbeddedServer
 from officepro.migrations import run
 from officepro.migrations.run import MigrationRefused, migrate
+from tests.pooler import start
 
 REVISIONS = Path(run.__file__).parent
 
@@ -190,6 +192,16 @@ def test_the_login_is_made_once_and_given_the_two_roles(empty: str, database_nam
         ) == [(False, False, False, False, True, True, True)]
     finally:
         asked(empty, f"DROP ROLE IF EXISTS {login}")
+
+
+def test_a_pooler_is_refused(empty: str, server: EmbeddedServer) -> None:
+    through = start(server, ("postgres",))
+    try:
+        with pytest.raises(MigrationRefused, match="leads to a pooler"):
+            migrate(through.url(urlsplit(empty).path[1:], "postgres"))
+    finally:
+        through.stop()
+    assert asked(empty, "SELECT 1 FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
 
 
 def test_a_database_that_does_not_answer_is_one_clear_line() -> None:

@@ -71,6 +71,8 @@ class Revisions:
         if kind == "CreateStmt":
             self._new.add(node["relation"]["relname"])
         elif kind == "AlterTableStmt" and node["relation"]["relname"] in self.tables:
+            if len(node["cmds"]) > 1 and "AT_AddConstraint" in str(node["cmds"]):
+                yield "adds a constraint together with something else, which a distributed database does not take"
             for command in node["cmds"]:
                 yield from self._of_command(node["relation"]["relname"], command["AlterTableCmd"])
         elif kind == "IndexStmt" and node["relation"]["relname"] in self.tables:
@@ -182,6 +184,7 @@ BAD = {
     "ALTER TABLE visit ADD CONSTRAINT v FOREIGN KEY (practice_id, room_id) REFERENCES room": "not NOT VALID",
     "ALTER TABLE tag ADD CONSTRAINT v CHECK (tag <> '') NOT VALID; ALTER TABLE tag VALIDATE CONSTRAINT v": "added it",
     "ALTER TABLE visit ADD CONSTRAINT v UNIQUE (practice_id, starts_at)": "under a lock",
+    "ALTER TABLE visit DROP CONSTRAINT visit_status, ADD CONSTRAINT v CHECK (status <> '') NOT VALID": "together with",
     "ALTER TABLE visit SET TABLESPACE slow": "AT_SetTableSpace",
     "ALTER TABLE visit SET UNLOGGED": "AT_SetUnLogged",
     "ALTER TABLE visit RENAME COLUMN notes TO remarks": "renames",

@@ -17,7 +17,7 @@ import sqlalchemy
 
 from officepro.foundation import distribution
 from officepro.foundation.distribution import DISTRIBUTION_COLUMN, UNFINISHED, wanted
-from officepro.migrations.run import MigrationRefused, connected, revision_of, revisions
+from officepro.migrations.run import MigrationRefused, connected, refuse_pooler, revision_of, revisions
 
 FIRST_TENANT = "practice_setup"  # begins the colocation group; small, and every practice has a row in it
 
@@ -86,6 +86,7 @@ def distribute(owner_url: str, tell: Callable[[str], None]) -> int:
 @contextmanager
 def _looking(owner_url: str) -> Iterator[sqlalchemy.Connection]:
     with connected(owner_url, "officepro distribute") as connection:
+        refuse_pooler(connection, owner_url)
         yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 

@@ -17,6 +17,7 @@ from officepro.foundation.errors import OfficeProError
 OLDEST_SERVER_VERSION = 160000
 MIGRATION_LOCK = 0x6F666669  # 'offi': one migration at a time on one database
 CONNECT_TIMEOUT_SECONDS = 10  # to each of the servers that the URL names
+LOOKS = 3  # at whether two connections have a session each
 LOCK_TIMEOUT_SECONDS = 10  # how long a revision waits for a table that is in use, before it gives up unharmed
 
 
@@ -38,11 +39,14 @@ def migrate(owner_url: str, application_login: str | None = None) -> str:
     roles that they work under.
     """
     with connected(owner_url) as connection:
+        refuse_pooler(connection, owner_url)
         version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
         if version < OLDEST_SERVER_VERSION:
             raise MigrationRefused(f"PostgreSQL {version // 10000} is too old: officepro needs PostgreSQL 16 or newer.")
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
         connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
+        # Citus wants it for a new table's foreign keys; to others the name says nothing.
+        connection.exec_driver_sql("SET citus.multi_shard_modify_mode = 'sequential'")
         connection.commit()
         _upgrade(connection)
         if application_login is not None:
@@ -50,6 +54,25 @@ def migrate(owner_url: str, application_login: str | None = None) -> str:
         current = revision_of(connection)
         assert current is not None
         return current
+
+
+def refuse_pooler(connection: sqlalchemy.Connection, owner_url: str) -> None:
+    """The lock by which migrations take turns is the session's, and a pooler of transactions hands sessions round: to
+    another connection, or from one to the next. (`database.py` tells one in the same way.)"""
+    with connected(owner_url) as other:
+        for _ in range(LOOKS):
+            session = _session(connection)
+            connection.commit()
+            if session == _session(other) or session != _session(connection):
+                raise MigrationRefused(
+                    "OFFICEPRO_OWNER_DATABASE_URL leads to a pooler; migrations need PostgreSQL itself: name that."
+                )
+            connection.commit()
+            other.commit()
+
+
+def _session(connection: sqlalchemy.Connection) -> int:
+    return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
 
 
 def revision_of(connection: sqlalchemy.Connection) -> str | None:
