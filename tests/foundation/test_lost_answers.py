@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from officepro.app import create_inner_app
 from officepro.door import Door
 from officepro.foundation import database as databases
 from officepro.foundation import embedded
-from officepro.foundation.database import Connection, Database, DatabaseUnavailable, OutcomeUnknown
+from officepro.foundation.database import Connection, Database, DatabaseUnavailable, OutcomeUnknown, Overloaded
 from officepro.foundation.embedded import EmbeddedServer
 from officepro.migrations.run import migrate
 from officepro.settings import Settings
@@ -118,6 +119,27 @@ async def test_a_machine_that_has_gone_silent_keeps_nobody_from_the_next(straigh
                 assert await db.fetchval("SELECT 1") == 1
         finally:
             await database.close()
+
+
+async def test_a_server_that_falls_silent_is_waited_for_no_longer_than_the_limit(
+    line: tuple[Line, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "COMMAND_TIMEOUT_SECONDS", 1.0)
+    database = await Database.connect(line[1])
+    try:
+        for begun in (database.system_transaction, database.system):
+            async with begun() as db:
+                await db.fetchval("SELECT 1")
+        line[0].is_silent = True
+        for begun in (database.system_transaction, database.system):
+            started = time.monotonic()
+            with pytest.raises(Overloaded):
+                async with begun() as db:
+                    await db.fetchval("SELECT 1")
+            assert time.monotonic() - started < 1 + databases.CLOSE_TIMEOUT_SECONDS + 1
+    finally:
+        line[0].is_silent = False
+        await database.close()
 
 
 async def test_a_primary_no_more_is_left_with_all_that_leads_there(straight: Settings) -> None:

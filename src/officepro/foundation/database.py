@@ -262,6 +262,8 @@ class Database:
                 try:
                     await connection.execute(begin)
                     yield connection
+                except (asyncio.CancelledError, TimeoutError):
+                    raise  # the connection is given up, and the transaction with it
                 except BaseException:
                     if not connection.is_closed():
                         await asyncio.shield(connection.execute("ROLLBACK"))
@@ -359,8 +361,11 @@ class _Pool:
 
     async def _release(self, connection: Connection) -> None:
         self._open.discard(connection)
-        with suppress(Exception):  # it is closed, one way or another
-            await connection.close(timeout=CLOSE_TIMEOUT_SECONDS)
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+                await connection.close()
+        except Exception:  # whatever its server makes of it
+            connection.terminate()
 
     def figures(self) -> tuple[int, int, int]:
         """How many there are, how many of them are idle, and how many there may be."""
