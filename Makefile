@@ -10,21 +10,28 @@ checksum   = $(shell { $(1); } | cksum | cut -d ' ' -f 1)
 VENV_STAMP := .venv/.made-$(call checksum,pwd)
 RUN_STAMP  := .venv/.run-$(call checksum,cat pyproject.toml requirements/run.txt)
 DEV_STAMP  := .venv/.dev-$(call checksum,cat pyproject.toml requirements/dev.txt)
+PATRONI_STAMP := .patroni/.made-$(call checksum,pwd; cat requirements/patroni.txt)
 INSTALL    := .venv/bin/python -m pip --disable-pip-version-check -qq install
 
-.PHONY: help run test test-pooled check bench chaos dev lock format clean
+# Programs and the Debian packages that they come from: installed where that is allowed, asked for where it is not.
+debian = PATH=$$PATH:/usr/sbin; for program in $(1); do command -v $$program >/dev/null || missing=1; done; \
+	test -z "$$missing" || { [ "$$(id -u)" = 0 ] && apt-get update -qq \
+	&& DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(2) >/dev/null; } \
+	|| { echo 'This needs Debian packages: apt-get install $(2)' >&2; exit 1; }
+
+.PHONY: help run test test-pooled check bench chaos chaos-failover chaos-rolling dev lock format clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUN_STAMP)  ## start it all: database, demo practice, API, worker, portal; Ctrl-C stops it
 	@exec .venv/bin/officepro run --stop-with-parent $$PPID
 
 test: $(DEV_STAMP)  ## every test except the chaos drills
-	@.venv/bin/python -m pytest -n $(JOBS) --dist loadfile -m 'not chaos'
+	@.venv/bin/python -m pytest -n $(JOBS) --dist loadfile -m 'not chaos and not machines'
 
 test-pooled: $(DEV_STAMP)  ## the same, the application behind PgBouncer in transaction mode
-	@TEST_POOLED=1 .venv/bin/python -m pytest -n $(JOBS) --dist loadfile -m 'not chaos'
+	@TEST_POOLED=1 .venv/bin/python -m pytest -n $(JOBS) --dist loadfile -m 'not chaos and not machines'
 
 check: $(DEV_STAMP)  ## format, lint, strict types, who imports whom, house rules
 	.venv/bin/ruff format --check .
@@ -39,6 +46,14 @@ bench: $(DEV_STAMP)  ## measure beside the yardsticks, on this machine in this m
 chaos: $(DEV_STAMP)  ## the drills that kill, pause and starve it; minutes
 	@.venv/bin/python -m pytest -m chaos
 
+chaos-failover: $(DEV_STAMP) $(PATRONI_STAMP)  ## the primary of three PostgreSQL under Patroni dies again and again; minutes
+	@$(call debian,etcd,etcd-server)
+	@.venv/bin/python -m pytest -m machines tests/chaos/test_failover.py
+
+chaos-rolling: $(DEV_STAMP)  ## every API process is replaced under load behind HAProxy, with migrations; a minute
+	@$(call debian,haproxy,haproxy)
+	@.venv/bin/python -m pytest -m machines tests/chaos/test_rolling.py
+
 dev: $(DEV_STAMP)  ## .venv with everything a developer needs
 
 format: $(DEV_STAMP)  ## format the code and sort the imports
@@ -48,13 +63,15 @@ format: $(DEV_STAMP)  ## format the code and sort the imports
 lock: $(DEV_STAMP)  ## choose the newest versions anew: requirements/*.txt
 	.venv/bin/uv pip compile $(LOCK) -o requirements/run.txt
 	.venv/bin/uv pip compile $(LOCK) --group dev --all-extras --constraint requirements/run.txt -o requirements/dev.txt
+	.venv/bin/uv pip compile requirements/patroni.in $(LOCKED) -o requirements/patroni.txt
 
 clean:  ## remove .venv and caches; the data folder stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .patroni .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Locked for every platform, with hashes, without the address of any index.
-LOCK = pyproject.toml requirements/build.in --quiet --upgrade --universal --python-version 3.11 \
+LOCK   = pyproject.toml requirements/build.in $(LOCKED)
+LOCKED = --quiet --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 $(RUN_STAMP): $(VENV_STAMP)
@@ -69,6 +86,12 @@ $(DEV_STAMP): $(VENV_STAMP)
 	@$(INSTALL) --require-hashes --requirement requirements/dev.txt
 	@$(INSTALL) --no-build-isolation --no-deps --editable .
 	@rm -f .venv/.run-* .venv/.dev-* && touch $@ $(RUN_STAMP)
+
+$(PATRONI_STAMP):
+	@echo 'Installing Patroni into .patroni ...'
+	@$(PYTHON) -m venv --clear .patroni
+	@.patroni/bin/python -m pip --disable-pip-version-check -qq install --require-hashes -r requirements/patroni.txt
+	@touch $@
 
 $(VENV_STAMP):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

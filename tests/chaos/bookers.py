@@ -1,0 +1,140 @@
+"""Partners who book without pause, repeat what was not settled with the same Idempotency-Key, and keep account."""
+
+import asyncio
+import itertools
+import random
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import aiohttp
+import asyncpg
+
+from tests.world import Office
+
+PAUSE_SECONDS = 0.2  # before a request is repeated
+TIMEOUT_SECONDS = 30.0
+WEEKDAYS = 400
+CONTESTED = 0.2  # of the bookings want a time that somebody else has wanted
+
+DOUBLES = """
+SELECT count(*) FROM visit a JOIN visit b ON a.practice_id = b.practice_id AND a.visit_id < b.visit_id
+    AND (a.provider_id = b.provider_id OR a.room_id = b.room_id)
+    AND tstzrange(a.starts_at, a.ends_at) && tstzrange(b.starts_at, b.ends_at)
+WHERE a.status = 'booked' AND b.status = 'booked'
+"""
+
+
+@dataclass
+class Verdict:
+    acknowledged: int
+    missing: int  # acknowledged, and not there
+    unasked: int  # there, and never acknowledged
+    doubles: int
+    gaps: int  # in the logs' numbers
+    untold: int  # acknowledged bookings without their event
+
+
+@dataclass
+class Bookers:
+    """`answers` counts what was said, by status and code; 0 is a connection that broke."""
+
+    offices: list[Office]
+    tokens: dict[str, str]
+    bases: list[str]
+    until: float = 0.0
+    acknowledged: dict[str, tuple[int, int]] = field(default_factory=dict)  # Idempotency-Key -> practice and VisitID
+    times: list[tuple[float, float]] = field(default_factory=list)  # of each success: asked, answered
+    answers: Counter[str] = field(default_factory=Counter)
+    replays: int = 0
+    repeats: int = 0
+    unsettled: int = 0
+
+    async def book_on(self, each: int, seconds_left: float = 0.0) -> None:
+        """`each` bookers, until `until` (a clock that may be moved)."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(TIMEOUT_SECONDS)) as session:
+            await asyncio.gather(*(self._book(session, random.Random(seed)) for seed in range(each)))
+
+    async def _book(self, session: aiohttp.ClientSession, dice: random.Random) -> None:
+        while time.monotonic() < self.until:
+            office = dice.choice(self.offices)
+            await self._settle(session, office, self._wish(dice), str(uuid.UUID(int=dice.getrandbits(128))), dice)
+
+    def _wish(self, dice: random.Random) -> dict[str, str | int]:
+        number = dice.randrange(200 if dice.random() < CONTESTED else WEEKDAYS * 16)
+        day, half = divmod(number, 16)
+        minutes = 9 * 60 + half * 30
+        return {
+            "PatientID": 1001,
+            "ProviderID": dice.choice((1, 2)),
+            "VisitType": "Consult",
+            "VisitDate": weekday(day).isoformat(),
+            "VisitTime": f"{minutes // 60:02}:{minutes % 60:02}:00",
+            "VisitDuration": 30,
+        }
+
+    async def _settle(
+        self, session: aiohttp.ClientSession, office: Office, wish: dict[str, str | int], key: str, dice: random.Random
+    ) -> None:
+        """Until it is booked, or refused for good."""
+        headers = {"Authorization": f"Bearer {self.tokens[office.practicepass]}", "Idempotency-Key": key}
+        give_up = self.until + 60.0
+        while time.monotonic() < give_up:
+            asked = time.monotonic()
+            url = dice.choice(self.bases) + office.path + "/visits/book"
+            try:
+                async with session.post(url, json=wish, headers=headers) as answer:
+                    body = await answer.json()
+                    status, code = answer.status, body.get("code", "")
+                    is_replay = "Idempotent-Replay" in answer.headers
+            except (aiohttp.ClientError, TimeoutError):
+                self.answers["0"] += 1
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            self.answers[f"{status} {code}".strip()] += 1
+            if status == 201:
+                self.acknowledged[key] = (office.practice_id, body["data"]["VisitID"])
+                self.times.append((asked, time.monotonic()))
+                self.replays += is_replay
+                return
+            if status != 503 and code != "idempotency_still_running":
+                return
+            self.repeats += 1
+            await asyncio.sleep(PAUSE_SECONDS)
+        self.unsettled += 1
+
+    def outage(self, since: float) -> float:
+        """Seconds from a kill to the first success of a booking that was asked for after it."""
+        return min(answered for asked, answered in self.times if asked > since) - since
+
+    def longest_pause(self, since: float) -> float:
+        """Seconds between one success and the next."""
+        answered = [since, *sorted(at for _, at in self.times if at > since)]
+        return max(later - earlier for earlier, later in itertools.pairwise(answered))
+
+    async def verdict(self, owner: asyncpg.Connection) -> Verdict:
+        booked = await owner.fetch("SELECT practice_id, visit_id FROM visit WHERE status = 'booked'")
+        there = {(row["practice_id"], row["visit_id"]) for row in booked}
+        kept = {row["idempotency_key"] for row in await owner.fetch("SELECT idempotency_key FROM idempotency")}
+        # A number that was lost is given to somebody else: the key tells whose it is.
+        missing = sum(key not in kept or visit not in there for key, visit in self.acknowledged.items())
+        events = await owner.fetch("SELECT practice_id, entity_id FROM log WHERE event = 'visit.booked'")
+        told = {(row["practice_id"], int(row["entity_id"])) for row in events}
+        return Verdict(
+            acknowledged=len(self.acknowledged),
+            missing=missing,
+            unasked=len(there - set(self.acknowledged.values())),
+            doubles=await owner.fetchval(DOUBLES),
+            gaps=await owner.fetchval("SELECT ((SELECT sum(last) FROM log_head) - (SELECT count(*) FROM log))::int"),
+            untold=len(set(self.acknowledged.values()) - told),
+        )
+
+
+def weekday(number: int) -> date:
+    """The working days from three weeks from now on."""
+    first = datetime.now(UTC).date() + timedelta(days=21)
+    first -= timedelta(days=first.weekday())
+    weeks, day = divmod(number, 5)
+    return first + timedelta(days=weeks * 7 + day)

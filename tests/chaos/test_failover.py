@@ -1,0 +1,253 @@
+"""The primary dies again and again, with its machine, under bookings and webhooks. (PROOF.md; docs/failover.md)
+
+Each time the network goes first: for a moment nothing leaves the machine for the standbys, then everything on it is
+killed. A synchronous cluster acknowledges nothing in that moment. The control is the same with asynchronous
+replication, which does, and loses it.
+"""
+
+import asyncio
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from officepro.app import create_inner_app
+from officepro.door import Door
+from officepro.migrations.run import migrate
+from officepro.settings import Settings
+from officepro.webhooks.sealing import Sealer
+from officepro.webhooks.signing import make_secret
+from tests.chaos.bookers import Bookers, Verdict
+from tests.chaos.patroni import (
+    ASYNCHRONOUS,
+    DATABASE,
+    STRICTLY_SYNCHRONOUS,
+    Cluster,
+    answered,
+    cluster,
+    free_port,
+    missing,
+)
+from tests.conftest import ADMIN_SECRET, KEYS, alive
+from tests.webhooks.receivers import Receiver, receiving
+from tests.world import House, make_office
+
+pytestmark = [pytest.mark.machines, pytest.mark.timeout(900)]
+
+ROUNDS = ("dies", "freezes", "dies", "hands over", "dies")
+PRACTICES = 4
+BOOKERS = 12
+QUIET_SECONDS = 4.0  # of ordinary load before each
+CUT_OFF_SECONDS = 0.5  # between the network and the machine
+OUTAGE_LIMIT_SECONDS = 25.0  # the lock outlives its owner by up to 20
+SETTLE_SECONDS = 100.0  # leases of a minute, and a retry
+
+
+@dataclass
+class Outcome:
+    verdict: Verdict
+    bookers: Bookers
+    outages: list[tuple[str, float]]
+    undelivered: int  # of the log's events
+    invented: int  # delivered, and not in the log
+
+
+@dataclass
+class Service:
+    """API processes and a worker, each as on a machine of its own, and those who call them."""
+
+    cluster: Cluster
+    environment: dict[str, str]
+    folder: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    bases: list[str] = field(default_factory=list)
+
+    def start(self, *arguments: str) -> None:
+        name = f"{arguments[0]}{len(self.processes)}"
+        environment = {**os.environ, **self.environment, "OFFICEPRO_DATA_DIR": str(self.folder / name)}
+        if arguments[0] == "serve":
+            port = free_port()
+            environment["OFFICEPRO_PORT"] = str(port)
+            self.bases.append(f"http://127.0.0.1:{port}")
+        command = [sys.executable, "-m", "officepro.cli", *arguments]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+@asynccontextmanager
+async def service(running: Cluster, folder: Path) -> AsyncIterator[Service]:
+    await asyncio.to_thread(folder.mkdir)
+    environment = {
+        "OFFICEPRO_DATABASE_URL": running.url("officepro"),
+        "OFFICEPRO_ADMIN_SECRET": ADMIN_SECRET,
+        "OFFICEPRO_TOKEN_KEYS": KEYS,
+        "OFFICEPRO_ENCRYPTION_KEYS": KEYS,
+        "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "0",
+        "OFFICEPRO_WORKERS": "1",
+        "OFFICEPRO_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+    }
+    made = Service(running, environment, folder)
+    try:
+        for arguments in (["serve"], ["serve"], ["worker"]):
+            made.start(*arguments)
+        yield made
+    finally:
+        made.stop()
+
+
+async def furnished(settings: Settings, owner: asyncpg.Connection, hook_url: str) -> Bookers:
+    """Practices, each with a key whose partner hears of every visit."""
+    inner = create_inner_app(settings)
+    async with alive(inner), House.open(Door(inner), owner, settings) as house:
+        offices = [await make_office(house, "Far", "UTC") for _ in range(PRACTICES)]
+        tokens = {office.practicepass: await office.token() for office in offices}
+    sealed = Sealer(settings.encryption_keys).seal(make_secret())
+    await owner.execute(
+        """
+        INSERT INTO webhook_subscription (api_key_id, practice_id, hook_url, scopes, secret)
+        SELECT api_key_id, practice_id, $1, ARRAY['Encounters'], $2 FROM api_key
+        JOIN partner USING (partner_id) WHERE company LIKE 'partner of%'
+        """,
+        hook_url,
+        sealed,
+    )
+    return Bookers(offices, tokens, [])
+
+
+async def endured(folder: Path, replication: Mapping[str, Any], rounds: tuple[str, ...]) -> Outcome:
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(cluster(folder / "machines", replication))
+        await created(running)
+        receiver = await stack.enter_async_context(receiving())
+        serving = await stack.enter_async_context(service(running, folder / "service"))
+        settings = Settings.from_environment({**serving.environment, "OFFICEPRO_DATA_DIR": str(folder / "own")})
+        owner = await asyncpg.connect(running.url())
+        bookers = await furnished(settings, owner, receiver.url)
+        await owner.close()
+        bookers.bases = serving.bases
+        for base in serving.bases:
+            await answered(partial(is_ready, base))
+        bookers.until = time.monotonic() + 3600
+        booking = asyncio.create_task(bookers.book_on(BOOKERS))
+        outages = [(how, await outage(running, bookers, how)) for how in rounds]
+        await asyncio.sleep(QUIET_SECONDS)
+        bookers.until = time.monotonic()
+        await booking
+        owner = await asyncpg.connect(running.url())
+        try:
+            undelivered, invented = await delivered(owner, receiver)
+            return Outcome(await bookers.verdict(owner), bookers, outages, undelivered, invented)
+        finally:
+            await owner.close()
+
+
+async def created(running: Cluster) -> None:
+    owner = await asyncpg.connect(running.url(database="postgres"))
+    await owner.execute(f"CREATE DATABASE {DATABASE}")
+    await owner.close()
+    await asyncio.to_thread(migrate, running.url(), "officepro")
+
+
+def is_ready(base: str) -> bool:
+    connection = http.client.HTTPConnection(base.removeprefix("http://"), timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+async def outage(running: Cluster, bookers: Bookers, how: str) -> float:
+    await asyncio.sleep(QUIET_SECONDS)
+    primary = await running.primary()
+    if how != "hands over":
+        primary.cut_off()
+        await asyncio.sleep(CUT_OFF_SECONDS)
+    since = time.monotonic()
+    if how == "dies":
+        primary.die()
+    elif how == "freezes":
+        primary.signal(signal.SIGSTOP)
+    else:
+        await asyncio.to_thread(primary.hand_over)
+    await booked_again(bookers, time.monotonic() if how == "hands over" else since)
+    seconds = bookers.longest_pause(since) if how == "hands over" else bookers.outage(since)
+    if how == "freezes":
+        primary.signal(signal.SIGCONT)  # and it believes for a moment that it is the primary still
+    running.revive()
+    await running.whole()
+    return seconds
+
+
+async def booked_again(bookers: Bookers, since: float) -> None:
+    async with asyncio.timeout(120):
+        while not any(asked > since for asked, _ in bookers.times[-50:]):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+
+async def delivered(owner: asyncpg.Connection, receiver: Receiver) -> tuple[int, int]:
+    """Events of the log that were not delivered, and such that were delivered and are not in the log."""
+    rows = await owner.fetch("SELECT practice_id, log_id, entity_id FROM log WHERE scope = 'Encounters'")
+    written = {f"evt_{row['practice_id']}_{row['log_id']}": int(row["entity_id"]) for row in rows}
+    until = time.monotonic() + SETTLE_SECONDS
+    heard: set[tuple[str, int]] = set()
+    while time.monotonic() < until:
+        heard = {(body["eventId"], body["data"]["VisitID"]) for _, body in receiver.received}
+        if written.items() <= heard:
+            break
+        await asyncio.sleep(0.5)
+    return len(written.items() - heard), len(heard - written.items())
+
+
+@pytest.fixture(autouse=True)
+def packages() -> None:
+    if lacking := missing():
+        pytest.fail(f"This drill needs {' and '.join(map(str, lacking))}: `make chaos-failover` installs them")
+
+
+async def test_no_booking_and_no_event_is_lost_with_the_primary(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = await endured(tmp_path, STRICTLY_SYNCHRONOUS, ROUNDS)
+    with capsys.disabled():
+        tell("strictly synchronous", outcome)
+
+    verdict = outcome.verdict
+    assert (verdict.missing, verdict.unasked, verdict.doubles, verdict.gaps, verdict.untold) == (0, 0, 0, 0, 0)
+    assert (outcome.undelivered, outcome.invented, outcome.bookers.unsettled) == (0, 0, 0)
+    assert all(seconds <= OUTAGE_LIMIT_SECONDS for _, seconds in outcome.outages), outcome.outages
+
+
+async def test_control_asynchronous_replication_loses_some(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = await endured(tmp_path, ASYNCHRONOUS, ("dies",))
+    with capsys.disabled():
+        tell("control, asynchronous", outcome)
+
+    assert outcome.verdict.missing > 0, "then the drill would not have noticed a loss"
+
+
+def tell(title: str, outcome: Outcome) -> None:
+    verdict = outcome.verdict
+    print(f"\n{title}: {len(outcome.outages)} failovers; {verdict}")  # noqa: T201 -- what the drill is run for
+    print(f"  events undelivered {outcome.undelivered}, invented {outcome.invented}")  # noqa: T201
+    print("  next booking after " + ", ".join(f"{how} {seconds:.1f} s" for how, seconds in outcome.outages))  # noqa: T201
+    bookers = outcome.bookers
+    print(f"  repeats {bookers.repeats}, replays {bookers.replays}; answers {dict(bookers.answers)}")  # noqa: T201
