@@ -1,0 +1,27 @@
+-- Prepares a PostgreSQL for officepro: logins, roles and an empty database. Once, by a superuser, and safe to repeat:
+--
+--   psql -v owner_password=… -v application_password=… -v backup_password=… -f deploy/postgres/prepare.sql
+--
+-- officepro_owner   owns the schema; only `officepro migrate` uses it (OFFICEPRO_OWNER_DATABASE_URL)
+-- officepro         what the API and the worker log in as (OFFICEPRO_DATABASE_URL); it can pass neither wall
+-- officepro_backup  reads everything, for pg_dump and pg_basebackup
+\set ON_ERROR_STOP on
+
+SELECT format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', role)
+FROM unnest(ARRAY['officepro_app', 'officepro_system', 'officepro_emr']) AS role
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \gexec
+SELECT format('CREATE ROLE %I', role)
+FROM unnest(ARRAY['officepro_owner', 'officepro', 'officepro_backup']) AS role
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \gexec
+
+ALTER ROLE officepro_owner LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD :'owner_password';
+ALTER ROLE officepro LOGIN NOINHERIT NOSUPERUSER NOBYPASSRLS PASSWORD :'application_password';
+GRANT officepro_app, officepro_system TO officepro;
+-- Without BYPASSRLS pg_dump would meet the walls, and stop there.
+ALTER ROLE officepro_backup LOGIN NOSUPERUSER BYPASSRLS REPLICATION PASSWORD :'backup_password';
+GRANT pg_read_all_data TO officepro_backup;
+
+SELECT 'CREATE DATABASE officepro OWNER officepro_owner'
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'officepro') \gexec
+\connect officepro
+CREATE EXTENSION IF NOT EXISTS btree_gist;
