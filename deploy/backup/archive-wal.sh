@@ -1,0 +1,23 @@
+#!/bin/sh
+# Keeps one finished WAL file, as PostgreSQL's archive_command:
+#
+#   archive_command = '/path/to/archive-wal.sh %p %f /path/to/archive'
+#
+# Nothing is ever written over: a file of this name that says something else is a fault that a person must look into.
+# What it answers 0 for is on disk; PostgreSQL then forgets its own copy.
+set -eu
+umask 077
+
+source=${1:?usage: archive-wal.sh PATH NAME ARCHIVE}
+name=${2:?usage: archive-wal.sh PATH NAME ARCHIVE}
+archive=${3:?usage: archive-wal.sh PATH NAME ARCHIVE}
+
+if [ -e "$archive/$name" ]; then
+    cmp -s "$source" "$archive/$name" && exit 0
+    echo "archive-wal.sh: $archive/$name is there already, and is another" >&2
+    exit 1
+fi
+cp "$source" "$archive/.$name.part"
+sync "$archive/.$name.part"
+mv "$archive/.$name.part" "$archive/$name"
+sync "$archive"

@@ -1,0 +1,15 @@
+#!/bin/sh
+# A copy of the whole server, from which the archived WAL leads to any later moment; prints the copy's folder.
+#
+#   PGHOST=… PGUSER=officepro_backup base-backup.sh FOLDER
+#
+# The server goes on working meanwhile. The copy is read again and held against its checksums before it counts.
+set -eu
+umask 077
+
+folder=${1:?usage: base-backup.sh FOLDER}
+copy=$folder/base-$(date -u +%Y%m%dT%H%M%SZ)
+pg_basebackup --pgdata="$copy.part" --checkpoint=fast --wal-method=stream --manifest-checksums=SHA256
+pg_verifybackup --quiet "$copy.part"
+mv "$copy.part" "$copy"
+echo "$copy"

@@ -1,0 +1,17 @@
+#!/bin/sh
+# The whole database in one file, by pg_dump; prints the file's name.
+#
+#   PGHOST=… PGUSER=officepro_backup PGDATABASE=officepro dump.sh FOLDER
+#
+# The connection is that of libpq's own variables (PGHOST, PGPORT, PGUSER, PGPASSFILE, PGDATABASE). What changes while it
+# runs is not in it: all is of the one moment at which it began. The file holds the records of people; so does every copy.
+set -eu
+umask 077
+
+folder=${1:?usage: dump.sh FOLDER}
+file=$folder/officepro-$(date -u +%Y%m%dT%H%M%SZ).dump
+pg_dump --format=custom --file="$file.part"
+pg_restore --list "$file.part" >/dev/null # it can be read to its end
+sync "$file.part"
+mv "$file.part" "$file"
+echo "$file"

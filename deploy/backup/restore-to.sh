@@ -1,0 +1,40 @@
+#!/bin/sh
+# Makes a data folder that PostgreSQL will bring to a moment when it is started.
+#
+#   restore-to.sh BASE ARCHIVE NEW_DATA_FOLDER MOMENT
+#
+# BASE is what base-backup.sh printed, made before the moment; ARCHIVE is where archive-wal.sh puts its files; MOMENT is
+# a time with its zone, such as '2026-03-09 14:05:00+00', or `latest` for all that was archived. To be run by the account
+# that PostgreSQL works under. The new server archives nothing until that is put right (docs/runbook.md), because two
+# servers must never write to one archive.
+set -eu
+umask 077
+
+usage='usage: restore-to.sh BASE ARCHIVE NEW_DATA_FOLDER MOMENT'
+base=${1:?$usage}
+archive=${2:?$usage}
+new=${3:?$usage}
+moment=${4:?$usage}
+
+if [ -n "$(ls -A "$new" 2>/dev/null)" ]; then
+    echo "restore-to.sh: $new is not empty" >&2
+    exit 1
+fi
+case $base$archive$moment in
+*\'*) echo "restore-to.sh: no name may have a quotation mark in it" >&2 && exit 1 ;;
+esac
+pg_verifybackup --quiet "$base"
+mkdir -p "$new"
+chmod 700 "$new"
+cp -a "$base/." "$new/"
+rm -f "$new"/.s.PGSQL.* # where the socket is in the data folder, its lock came along and names a server that lives
+{
+    echo "restore_command = 'cp \"$(cd "$archive" && pwd)/%f\" \"%p\"'"
+    echo "archive_mode = off"
+    if [ "$moment" != latest ]; then
+        echo "recovery_target_time = '$moment'"
+        echo "recovery_target_action = 'promote'"
+    fi
+} >>"$new/postgresql.auto.conf"
+touch "$new/recovery.signal"
+echo "Start PostgreSQL on $new; it takes connections for writing once it has reached $moment."
