@@ -80,7 +80,7 @@ def test_commands_that_are_told_exist(page: str) -> None:
 def test_files_that_are_told_exist(page: str) -> None:
     text = (ROOT / "docs" / page).read_text()
     named = set(re.findall(r"\b(?:deploy|docs|tests)/[\w./-]+\w", text))
-    named |= {f"docs/{name}" for name in re.findall(r"\]\(([\w.-]+)(?:#[\w-]+)?\)", text)}
+    named |= {f"docs/{name}" for name in re.findall(r"\]\(([\w./-]+)(?:#[\w-]+)?\)", text)}
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 

@@ -1,18 +1,17 @@
-"""Every setting stands in the README and in docs/operating.md, in the words of settings.py."""
+"""Every setting stands in the README, in the words of settings.py."""
 
 import dataclasses
 from pathlib import Path
 
-import pytest
-
 from officepro.settings import Settings, declarations, markdown_table
 
-ROOT = Path(__file__).parents[2]
+README = Path(__file__).parents[2] / "README.md"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/operating.md"])
-def test_the_table_of_the_page_is_the_one_that_the_settings_make(page: str) -> None:
-    assert markdown_table() in (ROOT / page).read_text(), f"put what `officepro settings --markdown` prints into {page}"
+def test_the_table_of_the_readme_is_the_one_that_the_settings_make() -> None:
+    assert markdown_table() in README.read_text(), (
+        "put the output of officepro.settings.markdown_table() into README.md"
+    )
 
 
 def test_every_field_of_the_settings_is_declared_with_unit_and_meaning() -> None:
