@@ -70,6 +70,22 @@ async def test_failures_from_all_over_one_network_are_counted_together(demo_offi
     assert await attempt("2001:db8:5:1::1") == 401  # the neighbour's network
 
 
+@pytest.mark.parametrize("door", ["the portal's login", "the exchange of keys", "the admin API"])
+async def test_every_door_where_secrets_are_tried_is_shut_after_ten_failures_and_to_that_address_alone(
+    demo_office: Office, door: str
+) -> None:
+    async def attempt(visitor: httpx.AsyncClient) -> int:
+        if door == "the portal's login":
+            return (await visitor.post("/portal/login", data={"secret": "guessed"})).status_code
+        if door == "the exchange of keys":
+            return (await visitor.post(f"{demo_office.path}/auth/token", json={"apiKey": "x"})).status_code
+        return (await visitor.get("/v1/admin/overview", headers={"X-Admin-Secret": "guessed"})).status_code
+
+    async with visitor_from(demo_office.house) as visitor, visitor_from(demo_office.house) as another:
+        assert [await attempt(visitor) for _ in range(13)] == [401] * 10 + [429] * 3
+        assert await attempt(another) == 401
+
+
 def test_looking_takes_nothing(limiter: Limiter) -> None:
     for _ in range(50):
         assert limiter.look(TEN, "key 1", NOON).remaining == 10

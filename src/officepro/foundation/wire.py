@@ -70,6 +70,10 @@ class Moment(datetime):
 NO_NUL = r"^[^\x00]*$"
 SOME_TEXT = r"^[^\x00]*[^\x00\s][^\x00]*$"  # no NUL, and not blank
 
+# Something, an at, a host with a dot; no blanks and no control characters, spelled out since what `\s` means differs
+# between Python and the readers of our document.
+E_MAIL = r"^[^\s\x00-\x1f\x85\ufeff@]+@[^\s\x00-\x1f\x85\ufeff@]+\.[^\s\x00-\x1f\x85\ufeff@.]+$"
+
 RecordId = Annotated[int, Meta(ge=1, le=MAXIMUM_ID)]
 DurationMinutes = Annotated[int, Meta(ge=1, le=MINUTES_OF_DAY)]
 

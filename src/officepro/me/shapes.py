@@ -6,12 +6,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from officepro.foundation.wire import NO_NUL, Name, Text200
+from officepro.foundation.wire import E_MAIL, NO_NUL, Name, Text200
 
 Phone = Annotated[str, Meta(max_length=40, pattern=NO_NUL, examples=["555-0123"])]
-EMail = Annotated[
-    str, Meta(max_length=254, pattern=r"^$|^[^\s@\x00]+@[^\s@\x00]+\.[^\s@.\x00]+$", examples=["api@example.com"])
-]
+EMail = Annotated[str, Meta(max_length=254, pattern=f"^$|{E_MAIL}", examples=["api@example.com"])]
 Website = Annotated[
     str, Meta(max_length=500, pattern=r"^$|^https?://[^\s\x00]+$", examples=["https://partner.example.com"])
 ]

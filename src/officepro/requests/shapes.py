@@ -8,11 +8,11 @@ from msgspec import UNSET, Meta, UnsetType
 
 from officepro.access.keys import Issued
 from officepro.access.scopes import EVERY_SCOPE
-from officepro.foundation.wire import SOME_TEXT, Label, Moment, Name, Text2000
+from officepro.foundation.wire import E_MAIL, SOME_TEXT, Label, Moment, Name, Text2000
 
 EMail = Annotated[
     str,
-    Meta(min_length=1, max_length=254, pattern=r"^[^\s@\x00]+@[^\s@\x00]+\.[^\s@.\x00]+$", examples=["jo@example.com"]),
+    Meta(min_length=1, max_length=254, pattern=E_MAIL, examples=["jo@example.com"]),
 ]
 # Every scope there is, spelled out for the type checker; a test holds it against access/scopes.py.
 Scope = Literal[
