@@ -43,8 +43,9 @@ MEANING: dict[str, type[OfficeProError]] = {}
 _SHARD_SUFFIX = re.compile(r"_\d+$")
 _WAITING_FOR_A_STANDBY = "SyncRepWaitForLSN"  # the server's function that warns; its words are in the server's language
 
-# One unit of work is repeated from fresh state when it met another in a way that only repeating can settle.
-Retryable = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+# One unit of work is repeated from fresh state when it met another in a way that only repeating can settle; a migration
+# that changed what a prepared statement hands back is such another.
+Retryable = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.InvalidCachedStatementError)
 ExclusionViolation = asyncpg.ExclusionViolationError
 UniqueViolation = asyncpg.UniqueViolationError
 Row = asyncpg.Record

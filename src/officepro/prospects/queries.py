@@ -231,7 +231,7 @@ async def update(
         f"""
         UPDATE patient p SET {", ".join([*changes, "version = version + 1", "updated_at = statement_timestamp()"])}
         WHERE practice_id = $1 AND patient_id = $2 AND version = coalesce($3, version)
-        RETURNING p.*
+        RETURNING patient_id, {", ".join(COLUMNS)}
         """,
         *arguments,
     )
