@@ -245,6 +245,14 @@ async def test_our_own_body_is_bounded(client: OutboundClient) -> None:
         await client.post("http://127.0.0.1:8/", b"x" * (MAXIMUM_REQUEST_BYTES + 1), {})
 
 
+@pytest.mark.parametrize("value", ["a\r\nX-Other: b", "a\nb", "a\0b", "caf\u00e9"])
+async def test_no_header_can_begin_another(client: OutboundClient, value: str) -> None:
+    async with receiving(OK) as receiver:
+        with pytest.raises(ValueError):
+            await client.post(receiver.url, b"{}", {"X-Event": value})
+    assert receiver.requests == []
+
+
 async def test_a_bad_url_is_refused_before_anything_is_dialled(client: OutboundClient) -> None:
     with pytest.raises(InvalidUrl):
         await client.post("http://user@127.0.0.1/", b"{}", {})

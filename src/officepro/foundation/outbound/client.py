@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import functools
+import http
 import socket
 import ssl
 import time
@@ -14,10 +15,14 @@ from typing import Any, Self, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.http import RawResponseMessage
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from officepro.foundation.outbound import addresses
 from officepro.foundation.outbound.addresses import Network
+from officepro.foundation.outbound.deadline import Deadline
 from officepro.foundation.outbound.failures import (
     ConnectionFailed,
     ConnectionRefused,
@@ -69,6 +74,15 @@ class _Attempt:
     scheme: str
     dialled: bool = False
     refusal: ForbiddenAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A URL as the connector knows it, and the part of the head that is the same in each request to it."""
+
+    scheme: str
+    request: aiohttp.ClientRequest
+    head: bytes
 
 
 _attempt: ContextVar[_Attempt] = ContextVar("attempt")
@@ -134,27 +148,18 @@ class OutboundClient:
         self._connections = connections
         self._look_up = look_up
         self._tls = tls
-        self._target = functools.lru_cache(maxsize=4096)(self._check_target)
+        self._target = functools.lru_cache(maxsize=4096)(self._aim)
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=self._connector(),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # ours is the only clock
-            # Without Accept-Encoding any encoding would be welcome (RFC 9110 §12.5.3).
-            headers={"User-Agent": "officepro", "Accept": "*/*", "Accept-Encoding": "identity"},
-            read_bufsize=self._maximum_response_bytes,
-            max_line_size=self._maximum_response_bytes,  # the budget ends the head, under its own name
-            max_field_size=self._maximum_response_bytes,
-        )
+        self._deadline = Deadline(self._deadline_seconds, asyncio.get_running_loop())
+        self._connector = self._make_connector()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._session.close()
+        self._deadline.stop()
+        await self._connector.close()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
         """Sends `body` and reads the answer, whatever its status; raises a subclass of OutboundError.
@@ -163,12 +168,13 @@ class OutboundClient:
         """
         if len(body) > MAXIMUM_REQUEST_BYTES:
             raise RequestTooLarge(f"The body is over {MAXIMUM_REQUEST_BYTES} bytes.")
-        scheme, target = self._target(url)
-        attempt = _Attempt(scheme)
+        target = self._target(url)
+        content = target.head + _as_bytes(headers, len(body)) + body
+        attempt = _Attempt(target.scheme)
         reset = _attempt.set(attempt)
         try:
-            async with asyncio.timeout(self._deadline_seconds):
-                while (answer := await self._send(target, body, headers, attempt)) is None:
+            with self._deadline.begun():
+                while (answer := await self._send(target, content, attempt)) is None:
                     pass  # it ends, because each further turn either dials or uses up one kept connection
                 return answer
         except (aiohttp.ClientError, OSError) as error:
@@ -176,22 +182,54 @@ class OutboundClient:
         finally:
             _attempt.reset(reset)
 
-    async def _send(self, target: URL, body: bytes, headers: Mapping[str, str], attempt: _Attempt) -> Answered | None:
+    async def _send(self, target: "_Target", content: bytes, attempt: _Attempt) -> Answered | None:
         """The answer, or None if the receiver had closed the kept connection which the request went into.
 
         Then it is sent again, as RFC 9112 §9.3.1 allows where that does no harm: receivers know a message by its id.
         """
         started = time.perf_counter()
         try:
-            async with self._session.post(target, data=body, headers=headers, allow_redirects=False) as response:
-                content = await response.content.read()
+            connection = await self._connector.connect(target.request, [], _NO_TIMEOUT)
+            try:
+                message, received = await self._exchange(connection, content)
+            except BaseException:
+                connection.close()
+                raise
+            connection.release()
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError) as error:
             if attempt.dialled or isinstance(error, aiohttp.ClientConnectorError):
                 raise
             return None
-        received = response.headers
-        kept = {name: received[name][:KEPT_HEADER_CHARACTERS] for name in KEPT_HEADERS if name in received}
-        return Answered(response.status, kept, _excerpt(content), round((time.perf_counter() - started) * 1000))
+        given = message.headers
+        kept = {name: given[name][:KEPT_HEADER_CHARACTERS] for name in KEPT_HEADERS if name in given}
+        return Answered(message.code, kept, _excerpt(received), round((time.perf_counter() - started) * 1000))
+
+    async def _exchange(self, connection: Connection, content: bytes) -> tuple[RawResponseMessage, bytes]:
+        """One request in one piece, and its answer, whose interim ones (100 Continue) are passed over."""
+        protocol = connection.protocol
+        assert protocol is not None
+        protocol.set_response_params(
+            read_until_eof=True,
+            auto_decompress=False,
+            read_bufsize=self._maximum_response_bytes,
+            max_line_size=self._maximum_response_bytes,  # the budget ends the head, under its own name
+            max_field_size=self._maximum_response_bytes,
+        )
+        if protocol.transport is None:  # closed while it was waiting to be used
+            raise aiohttp.ServerDisconnectedError
+        protocol.transport.write(content)
+        try:
+            while True:
+                message, payload = await protocol.read()
+                if not 100 <= message.code <= 199 or message.code == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                    return message, await payload.read()
+        except HttpProcessingError as error:
+            raise ProtocolError("The answer is not well-formed HTTP.") from error
+
+    def _aim(self, url: str) -> "_Target":
+        scheme, target = self._check_target(url)
+        head = f"POST {target.raw_path_qs} HTTP/1.1\r\nHost: {target.host_port_subcomponent}\r\n{_CONSTANT_HEADERS}"
+        return _Target(scheme, aiohttp.ClientRequest("POST", target, ssl=self._tls or True), head.encode("ascii"))
 
     def _check_target(self, url: str) -> tuple[str, URL]:
         parsed = check_url(url, self._allowed_networks)
@@ -200,7 +238,7 @@ class OutboundClient:
             raise InvalidUrl("The URL's host and port cannot be read.")
         return parsed.scheme, target
 
-    def _connector(self) -> aiohttp.TCPConnector:
+    def _make_connector(self) -> aiohttp.TCPConnector:
         connector = aiohttp.TCPConnector(
             resolver=CheckedResolver(self._look_up, self._allowed_networks),
             ttl_dns_cache=ADDRESS_CACHE_SECONDS,
@@ -239,8 +277,6 @@ class OutboundClient:
                 return TlsFailed(f"TLS failed: {_sentence(cause or error)}.")
             case aiohttp.InvalidURL():
                 return InvalidUrl("The URL cannot be dialled.")
-            case aiohttp.ClientResponseError():
-                return ProtocolError("The answer is not well-formed HTTP.")
             case aiohttp.ClientPayloadError():
                 return ProtocolError("The body of the answer is cut short or badly framed.")
         if isinstance(cause, ssl.SSLError):
@@ -255,7 +291,18 @@ class OutboundClient:
         return ConnectionReset("The connection was closed before there was an answer.")
 
 
+# Without Accept-Encoding any encoding would be welcome (RFC 9110 §12.5.3).
+_CONSTANT_HEADERS = "User-Agent: officepro\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)  # ours is the only clock
 _RESETS = frozenset((errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, None))
+
+
+def _as_bytes(headers: Mapping[str, str], length: int) -> bytes:
+    """The rest of the head. Raises ValueError for what would end its line."""
+    if not "".join(headers.values()).isprintable():
+        raise ValueError("a header holds a control character")
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    return f"{''.join(lines)}Content-Length: {length}\r\n\r\n".encode("ascii")
 
 
 def _sentence(error: BaseException) -> str:
