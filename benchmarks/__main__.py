@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks import yardsticks
+from benchmarks import webhooks, yardsticks
 from benchmarks.servers import WORKERS, granian
 from benchmarks.world import World, seed
 from benchmarks.wrk import CONNECTIONS, Call, Measured, measure
@@ -40,23 +40,29 @@ WRITES: dict[str, tuple[Callable[[World, int], Iterator[Call]], float]] = {
     "create": (World.create, 0.40),
 }
 
+NAMES = [*READS, *WRITES, *webhooks.MEASUREMENTS]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"of {', '.join([*READS, *WRITES])}; all unless given")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}; all unless given")
     parser.add_argument("--seconds", type=float, default=5.0)
     asked = parser.parse_args()
-    names = asked.names or [*READS, *WRITES]
+    names = asked.names or NAMES
     with tempfile.TemporaryDirectory(prefix="officepro-bench-", dir=_roomy_folder()) as name:
         folder = Path(name)
         server = embedded.start(folder / "data")
         try:
-            _measure_all(server, folder, names, asked.seconds)
+            if calls := [name for name in names if name not in webhooks.MEASUREMENTS]:
+                _measure_calls(server, folder, calls, asked.seconds)
+            for name in names:
+                if name in webhooks.MEASUREMENTS:
+                    webhooks.MEASUREMENTS[name](server, folder, asked.seconds)
         finally:
             server.stop()
 
 
-def _measure_all(server: EmbeddedServer, folder: Path, names: list[str], seconds: float) -> None:
+def _measure_calls(server: EmbeddedServer, folder: Path, names: list[str], seconds: float) -> None:
     server.create_database(DATABASE)
     migrate(server.url(DATABASE), "officepro")
     keys = seed(server.url(DATABASE))
