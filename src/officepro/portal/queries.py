@@ -42,15 +42,29 @@ async def partners_at_work(db: Connection, since: date, page: Page) -> list[Row]
     )
 
 
-async def subscriptions(db: Connection, api_key_id: int | None) -> list[Row]:
-    """Of one key, or of all, those that fail first."""
+async def practice(db: Connection, practice_id: int | None, practicepass: str) -> Row | None:
+    """By its id or, where that is None, by its name."""
+    return await db.fetchrow(
+        """
+        SELECT practice_id, practicepass FROM practice
+        WHERE practice_id = $1 OR $1::bigint IS NULL AND lower(practicepass) = lower($2)
+        """,
+        practice_id,
+        practicepass,
+    )
+
+
+async def subscriptions(db: Connection, subscription_id: int | None) -> list[Row]:
+    """One, or all, those that fail first."""
     return await db.fetch(
         """
-        SELECT s.subscription_id, partner.company, k.name, s.hook_url, s.scopes, s.status, s.failing_since
+        SELECT s.subscription_id, partner.company, k.name, s.hook_url, s.scopes, s.status, s.failing_since,
+               s.disabled_reason, practice.practicepass
         FROM webhook_subscription s JOIN api_key k USING (api_key_id) JOIN partner USING (partner_id)
-        WHERE $1::bigint IS NULL OR s.api_key_id = $1
+             LEFT JOIN practice ON practice.practice_id = s.practice_id
+        WHERE $1::bigint IS NULL OR s.subscription_id = $1
         ORDER BY s.failing_since NULLS LAST, s.subscription_id LIMIT $2
         """,
-        api_key_id,
+        subscription_id,
         MOST_CHOICES,
     )

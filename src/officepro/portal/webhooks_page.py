@@ -1,21 +1,30 @@
-"""Webhooks: the subscriptions and their health, the deliveries and why each one failed, and trying one again."""
+"""Webhooks: the subscriptions and their health, the deliveries and why each one failed; and what to do about it: send a
+test, pause and resume, replay, try one delivery again. A partner does so with its own subscription, an admin with all.
+"""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
+import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import QueryParameter
 
 from officepro.access.asked import TheDatabase, TheSettings
-from officepro.foundation.database import Connection
-from officepro.foundation.errors import OfficeProError
+from officepro.foundation.clock import now
+from officepro.foundation.database import Connection, Database
+from officepro.foundation.errors import Invalid, NotFound, OfficeProError
 from officepro.foundation.parameters import PathId
-from officepro.foundation.wire import NO_NUL
+from officepro.foundation.wire import MAXIMUM_ID, NO_NUL
 from officepro.portal import queries
 from officepro.portal.frame import AnyRequest, SignedIn, checked_form, go_to, page, visitor_of
 from officepro.portal.sessions import Visitor
-from officepro.webhooks import delivery_queries, manual
+from officepro.settings import Settings
+from officepro.webhooks import delivery_queries, manual, pausing
+from officepro.webhooks import queries as hooks
+from officepro.webhooks import replay as replaying
 from officepro.webhooks.delivery_queries import Filter
+from officepro.webhooks.queries import UnknownSubscription
 
 ROWS = 50
 OUTCOMES = {"": None, "failed": False, "delivered": True}
@@ -38,7 +47,7 @@ async def show_webhooks(
     visitor = visitor_of(request)
     async with database.system() as db:
         practices = await queries.practices(db) if visitor.is_admin else []
-        subscriptions = await queries.subscriptions(db, visitor.api_key_id)
+        subscriptions = await _shown(db, visitor)
         deliveries = await _deliveries(db, visitor, practices, practice, outcome, number, subscriptions)
     filters = {name: value for name, value in (("practice", practice), ("outcome", outcome)) if value}
     return page(
@@ -54,6 +63,14 @@ async def show_webhooks(
         newer=urlencode({**filters, "page": number - 1}) if number > 1 else None,
         older=urlencode({**filters, "page": number + 1}) if len(deliveries) > ROWS else None,
     )
+
+
+async def _shown(db: Connection, visitor: Visitor) -> list[Any]:
+    if visitor.is_admin:
+        return await queries.subscriptions(db, None)
+    assert visitor.api_key_id is not None
+    own = await hooks.find_subscription(db, visitor.api_key_id)
+    return await queries.subscriptions(db, own.subscription_id) if own else []
 
 
 async def _deliveries(
@@ -77,22 +94,125 @@ async def _deliveries(
     return list(await delivery_queries.recent(db, wanted, ROWS + 1, (number - 1) * ROWS))
 
 
-@post("/webhooks/{delivery_id:str}/retry", guards=[SignedIn(admin=True)], status_code=200)
+@post("/webhooks/{delivery_id:str}/retry", guards=[SignedIn()], status_code=200)
 async def retry(
     delivery_id: PathId, request: AnyRequest, database: TheDatabase, settings: TheSettings
 ) -> Response[Any]:
     await checked_form(request)
+    visitor = visitor_of(request)
     try:
         async with database.system_transaction() as db:
-            made = await manual.begin_retry(db, delivery_id)
-        outcome = await manual.send(made, settings)
-        async with database.system_transaction() as db:
-            await manual.finish(db, made, outcome)
-            shown = await manual.shown(db, made.delivery_id)
-        said = f"Delivery {shown.delivery_id}: " + ("received." if shown.success else f"{shown.error_message}.")
+            own = None if visitor.is_admin else (await _own(db, visitor)).subscription_id
+            made = await manual.begin_retry(db, delivery_id, own)
+        said = await _sent(made, database, settings)
     except OfficeProError as refusal:
         said = refusal.detail
+    return _told(said)
+
+
+@post("/webhooks/subscriptions/{subscription_id:str}/test", guards=[SignedIn()], status_code=200)
+async def send_test(
+    subscription_id: PathId, request: AnyRequest, database: TheDatabase, settings: TheSettings
+) -> Response[Any]:
+    form = await checked_form(request)
+    try:
+        async with database.system_transaction() as db:
+            found = await _subscription(db, visitor_of(request), subscription_id)
+            practice_id, practicepass = await _practice(db, found, form)
+            made = await manual.begin_test(db, practice_id, practicepass, found.subscription_id)
+        said = await _sent(made, database, settings)
+    except OfficeProError as refusal:
+        said = refusal.detail
+    return _told(said)
+
+
+@post("/webhooks/subscriptions/{subscription_id:str}/pause", guards=[SignedIn()], status_code=200)
+async def pause(subscription_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
+    said = "The subscription is paused: events are kept, and delivered in order when it is resumed."
+    return await _set_status(subscription_id, request, database, "paused", said)
+
+
+@post("/webhooks/subscriptions/{subscription_id:str}/resume", guards=[SignedIn()], status_code=200)
+async def resume(subscription_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
+    return await _set_status(subscription_id, request, database, "active", "The subscription is active again.")
+
+
+@post("/webhooks/subscriptions/{subscription_id:str}/replay", guards=[SignedIn()], status_code=200)
+async def replay(subscription_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
+    form = await checked_form(request)
+    try:
+        async with database.system_transaction() as db:
+            found = await _subscription(db, visitor_of(request), subscription_id)
+            practice_id, practicepass = await _practice(db, found, form)
+            endpoint = await hooks.endpoint(db, practice_id, subscription_id)
+            assert endpoint is not None
+            wanted = msgspec.structs.replace(found, scopes=sorted(endpoint.scopes))
+            start = await _start(db, practice_id, form)
+            done = await replaying.replay(db, practice_id, wanted, start)
+        numbers = f"from number {done.from_log_id} to {done.to_log_id}"
+        said = f"{done.deliveries} events of {practicepass}, {numbers}, are sent again."
+        if done.next_from_log_id is not None:
+            said += f" There are more: go on from {done.next_from_log_id}."
+    except OfficeProError as refusal:
+        said = refusal.faults[0].message if isinstance(refusal, Invalid) else refusal.detail
+    return _told(said)
+
+
+async def _set_status(
+    subscription_id: int, request: AnyRequest, database: Database, status: str, said: str
+) -> Response[Any]:
+    await checked_form(request)
+    async with database.system_transaction() as db:
+        await _subscription(db, visitor_of(request), subscription_id)
+        await pausing.set_status(db, subscription_id, status)
+    return _told(said)
+
+
+async def _sent(made: manual.Made, database: Database, settings: Settings) -> str:
+    outcome = await manual.send(made, settings)
+    async with database.system_transaction() as db:
+        await manual.finish(db, made, outcome)
+        shown = await manual.shown(db, made.delivery_id)
+    return f"Delivery {shown.delivery_id}: " + ("received." if shown.success else f"{shown.error_message}.")
+
+
+async def _own(db: Connection, visitor: Visitor) -> hooks.Subscription:
+    """Of the partner's key, or of one that it replaced. Raises UnknownSubscription."""
+    assert visitor.api_key_id is not None
+    return await hooks.subscription_of(db, visitor.api_key_id)
+
+
+async def _subscription(db: Connection, visitor: Visitor, subscription_id: int) -> hooks.Subscription:
+    """Locked. Raises UnknownSubscription, also for another partner's."""
+    if not visitor.is_admin and (await _own(db, visitor)).subscription_id != subscription_id:
+        raise UnknownSubscription
+    return await hooks.subscription(db, subscription_id)
+
+
+async def _practice(db: Connection, subscription: hooks.Subscription, form: dict[str, str]) -> tuple[int, str]:
+    """The subscription's own practice; one that hears of all needs one to be named. Raises NotFound."""
+    found = await queries.practice(db, subscription.practice_id, form.get("practice", "").strip())
+    if found is None:
+        raise NotFound("There is no such practice; name one, such as DemoOffice.")
+    return found["practice_id"], found["practicepass"]
+
+
+async def _start(db: Connection, practice_id: int, form: dict[str, str]) -> int:
+    """From a number, or from a moment in UTC. Raises Invalid, ReplayOfTheFuture."""
+    number, since = form.get("from", "").strip(), form.get("since", "").strip()
+    if number.isascii() and number.isdigit() and 1 <= int(number[:20]) <= MAXIMUM_ID:
+        return int(number)
+    if number or not since:
+        raise Invalid.at("from", "Give the number of an event, from 1, or a day and time to replay from.")
+    try:
+        moment = datetime.fromisoformat(since).replace(tzinfo=UTC)
+    except ValueError:
+        raise Invalid.at("since", f"{since} is not a day and time of the calendar.") from None
+    return await replaying.start_of(db, practice_id, moment, now())
+
+
+def _told(said: str) -> Response[Any]:
     return go_to("/portal/webhooks", None, said=said[:300])
 
 
-router = Router("/portal", route_handlers=[show_webhooks, retry])
+router = Router("/portal", route_handlers=[show_webhooks, retry, send_test, pause, resume, replay])

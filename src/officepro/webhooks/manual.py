@@ -54,17 +54,21 @@ class Made(NamedTuple):
     endpoint: Endpoint
 
 
-async def begin_retry(db: Connection, source_id: int) -> Made:
-    """A new record of the same event. Raises UnknownDelivery, SubscriptionGone, EventExpired."""
+async def begin_retry(db: Connection, source_id: int, subscription_id: int | None = None) -> Made:
+    """A new record of the same event; of this subscription alone, where one is given.
+
+    Raises UnknownDelivery, SubscriptionGone, EventExpired.
+    """
     source = await db.fetchrow(
         """
         SELECT d.practice_id, d.subscription_id, d.event, d.event_id, d.log_id, d.occurred_at, practice.practicepass,
                l.scope, coalesce(d.data, l.data)::text AS data
         FROM webhook_delivery d JOIN practice USING (practice_id)
         LEFT JOIN log l ON l.practice_id = d.practice_id AND l.log_id = d.log_id AND l.occurred_at = d.occurred_at
-        WHERE d.delivery_id = $1
+        WHERE d.delivery_id = $1 AND ($2::bigint IS NULL OR d.subscription_id = $2)
         """,
         source_id,
+        subscription_id,
     )
     if source is None:
         raise UnknownDelivery

@@ -133,6 +133,16 @@ async def find_subscription(db: Connection, key_id: int, *, lock: bool = False) 
     return None if row is None else Subscription(*row)
 
 
+async def subscription(db: Connection, subscription_id: int) -> Subscription:
+    """Locked. Raises UnknownSubscription."""
+    row = await db.fetchrow(
+        f"SELECT {_COLUMNS} FROM webhook_subscription s WHERE subscription_id = $1 FOR UPDATE", subscription_id
+    )
+    if row is None:
+        raise UnknownSubscription
+    return Subscription(*row)
+
+
 async def create(db: Connection, key_id: int, hook_url: str, scopes: list[str], sealed: str) -> Subscription | None:
     """None when another request of this key was faster."""
     row = await db.fetchrow(

@@ -17,7 +17,7 @@ from officepro.foundation.documented import documented
 from officepro.foundation.paging import DEFAULT_LIMIT, Page, paged
 from officepro.foundation.parameters import PageLimit, PageNumber
 from officepro.foundation.wire import NO_NUL, Moment, encode
-from officepro.webhooks import delivery_queries, manual, queries
+from officepro.webhooks import delivery_queries, manual, pausing, queries
 from officepro.webhooks import replay as replaying
 from officepro.webhooks.asked import ONCE_OF_KEY
 from officepro.webhooks.delivery_queries import Filter
@@ -164,10 +164,7 @@ async def resume_subscription(caller: TheCaller, once: TheOnce) -> Written[Subsc
 async def _set_status(key_id: int, once: Once, status: str, message: str) -> Written[Subscription]:
     async with once.system_transaction() as db:
         found = await queries.subscription_of(db, key_id, lock=True)
-        changed = await queries.set_status(db, found.subscription_id, status)
-        if status == "active":
-            for practice_id in await queries.practices_waiting(db, found.subscription_id):
-                await queries.wake(db, practice_id)
+        changed = await pausing.set_status(db, found.subscription_id, status)
         return await once.settled(db, Written(message, _subscription(changed)), status=200)
 
 
