@@ -1,13 +1,14 @@
 """Lanes in a worker's hands: nothing is left lying, whatever meets whatever."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 
 from officepro.foundation import clock
 from officepro.foundation.errors import OfficeProError
-from officepro.webhooks import fan_out
+from officepro.webhooks import dispatcher, fan_out
 from officepro.webhooks.delivery import Delivered
 from officepro.webhooks.dispatcher import Dispatcher
 from officepro.webhooks.lanes import LEASE_SECONDS, Item, LaneKey
@@ -27,7 +28,7 @@ def item(delivery_id: int, lease_seconds: float = LEASE_SECONDS) -> Item:
         created_at=now,
         attempts=0,
         leased_by=7,
-        lease_ends=asyncio.get_running_loop().time() + lease_seconds,
+        lease_ends=time.monotonic() + lease_seconds,
         event=Event("claim.paid", f"evt_1_{delivery_id}", "DemoOffice", "Claims", delivery_id, now, "{}"),
         endpoint=Endpoint(1, "https://partner.invalid/", frozenset({"Claims"}), Standing.ACTIVE, (), None, None),
     )
@@ -99,3 +100,41 @@ async def test_a_practice_that_could_not_be_worked_on_is_looked_at_again(
 
     assert receiver.log_ids == list(range(1, 251))
     assert {row["state"] for row in await deliveries(demo_office)} == {"delivered"}
+
+
+async def test_a_worker_takes_no_more_than_it_can_hold(
+    demo_office: Office, worker: Dispatcher, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "MOST_IN_HAND", 30)
+    await sign_up(demo_office, receiver)
+    await happen(demo_office, 250)
+    held = []
+    while await worker.round() or worker._in_hand or worker._ended:
+        held.append(len(worker._in_hand))
+        await asyncio.sleep(0.005)
+        await worker.record_results()
+
+    assert max(held) <= 2 * 30, "what it holds, and what it took when it was almost full"
+    assert receiver.log_ids == list(range(1, 251))
+
+
+async def test_full_hands_take_nothing(worker: Dispatcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "_in_hand", set(range(dispatcher.MOST_IN_HAND)))
+
+    assert await worker._take(fan_out.Todo(1, True, True, True)) is None
+
+
+async def test_a_lane_is_topped_up_before_it_runs_dry(worker: Dispatcher, sent: list[int]) -> None:
+    worker._portion = 4
+    worker._add(KEY, [item(number) for number in range(1, 5)])
+    worker._note_more(KEY)
+    assert worker._ended == set()
+    await asyncio.sleep(0.05)
+
+    assert sent == [1, 2, 3, 4]
+    assert worker._ended == {KEY.practice_id}
+    assert worker._go_round.is_set()
+
+
+def test_many_lanes_share_what_a_worker_can_hold() -> None:
+    assert [dispatcher._portion(lanes) for lanes in (0, 1, 80, 200, 10_000)] == [100, 100, 100, 40, 10]

@@ -9,8 +9,10 @@ asked to stop, it gives back what it has not begun.
 import asyncio
 import gc
 import logging
+import random
 import secrets
 import signal
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
@@ -24,7 +26,7 @@ from officepro.foundation.outbound.client import OutboundClient
 from officepro.settings import Settings
 from officepro.webhooks import fan_out, housekeeping, recording
 from officepro.webhooks.delivery import Delivered, Failed, attempt
-from officepro.webhooks.lanes import SENDING_SECONDS, Item, Lane, LaneKey
+from officepro.webhooks.lanes import LONGEST_LANE, SENDING_SECONDS, SHORTEST_LANE, Item, Lane, LaneKey
 from officepro.webhooks.recording import Result
 from officepro.webhooks.sealing import Sealer
 
@@ -34,8 +36,8 @@ PAUSE_GROWTH = 1.5
 GATHER_SECONDS = 0.02  # how long results wait for company
 TROUBLE_PAUSE_SECONDS = 0.5  # while the database does not answer
 CONNECTIONS = 1024
-MOST_IN_HAND = 4000  # deliveries; beyond it nothing more is claimed
-PRACTICES_AT_ONCE = 4
+MOST_IN_HAND = 8000  # deliveries; beyond it nothing more is claimed
+PRACTICES_AT_ONCE = 6
 SYSTEM_CONNECTIONS = PRACTICES_AT_ONCE + 3
 FIRST_ATTEMPTS_AT_ONCE = 12  # to one endpoint, over all practices
 RETRIES_AT_ONCE = 4
@@ -43,6 +45,7 @@ GARBAGE_THRESHOLDS = (50_000, 20, 100)  # what is in hand lives longer than the 
 START_SECONDS = 30.0  # how long a database that is starting is waited for
 
 logger = logging.getLogger("officepro.worker")
+_random = random.SystemRandom()
 
 
 class Dispatcher:
@@ -53,7 +56,8 @@ class Dispatcher:
         self._worker = _new_worker()
         self._lanes: dict[LaneKey, Lane] = {}
         self._in_hand: set[int] = set()
-        self._ended: set[int] = set()  # practices in which a lane has come to its end
+        self._portion = LONGEST_LANE  # deliveries that each lane may hold
+        self._ended: set[int] = set()  # practices in which a lane comes to its end
         self._results: list[Result] = []
         self._failing: set[int] = set()
         self._slots: dict[tuple[int, bool], asyncio.Semaphore] = {}
@@ -87,7 +91,7 @@ class Dispatcher:
     async def round(self) -> bool:
         """True when there was work, and so may be more."""
         self._go_round.clear()
-        if len(self._in_hand) >= MOST_IN_HAND:
+        if self._is_full():
             return True
         ended, self._ended = self._ended, set()
         try:
@@ -96,6 +100,8 @@ class Dispatcher:
         except OfficeProError:
             self._ended |= ended
             raise
+        _random.shuffle(todo)  # where not all find room, it is not always the same who do
+        self._portion = _portion(max(len(self._lanes), len(todo)))
         found = await asyncio.gather(*(self._visit(practice) for practice in todo), return_exceptions=True)
         for failure in found:
             if isinstance(failure, BaseException):
@@ -114,8 +120,10 @@ class Dispatcher:
         return bool(found)
 
     async def _take(self, todo: fan_out.Todo) -> bool | None:
-        """Whether there was work; None when another worker is at this practice."""
+        """Whether there was work; None when another worker is at this practice, or our hands are full."""
         async with self._practices:
+            if self._is_full():
+                return None
             if not todo.is_known:
                 async with self._database.system() as db:
                     await fan_out.make_known(db, todo.practice_id)
@@ -133,12 +141,22 @@ class Dispatcher:
             return None
         for key, items in work.items.items():
             self._add(key, items)
-        self._ended |= {key.practice_id for key in work.left if key not in self._lanes}
+        for key in work.left:
+            self._note_more(key)
         return bool(work.items)
 
+    def _is_full(self) -> bool:
+        return len(self._in_hand) >= MOST_IN_HAND
+
     def _room(self, key: LaneKey) -> int:
+        return self._lanes.get(key, Lane(key)).room(self._portion)
+
+    def _note_more(self, key: LaneKey) -> None:
         lane = self._lanes.get(key)
-        return Lane(key).room if lane is None else lane.room
+        if lane is None:
+            self._ended.add(key.practice_id)
+        else:
+            lane.has_more = True
 
     def _add(self, key: LaneKey, items: Iterable[Item]) -> None:
         lane = self._lanes.setdefault(key, Lane(key))
@@ -167,7 +185,10 @@ class Dispatcher:
                 if not lane.items:
                     return
                 item = lane.items.popleft()
-                if item.lease_ends - asyncio.get_running_loop().time() < SENDING_SECONDS:
+                if lane.runs_low(self._portion):
+                    lane.has_more = False
+                    self._look_again(lane.key.practice_id)
+                if item.lease_ends - time.monotonic() < SENDING_SECONDS:
                     self._give_back(lane, [item, *lane.close()])
                     return
                 outcome: Delivered | Failed | None = None
@@ -246,8 +267,11 @@ class Dispatcher:
             if lane is not None and lane.is_done:
                 del self._lanes[result.lane]
             if lane is None or lane.is_done:
-                self._ended.add(result.lane.practice_id)
-                self._go_round.set()
+                self._look_again(result.lane.practice_id)
+
+    def _look_again(self, practice_id: int) -> None:
+        self._ended.add(practice_id)
+        self._go_round.set()
 
     def _distrust(self, error: OfficeProError) -> None:
         """What was claimed last may or may not be ours: under a new name, only its lease will tell."""
@@ -269,6 +293,11 @@ class Dispatcher:
         while await self.round() or self._in_hand or self._ended:
             await asyncio.sleep(0.005)
             await self.record_results()
+
+
+def _portion(lanes: int) -> int:
+    """So that all lanes with work find room in our hands."""
+    return min(LONGEST_LANE, max(SHORTEST_LANE, MOST_IN_HAND // max(1, lanes)))
 
 
 def _new_worker() -> int:

@@ -5,7 +5,7 @@ delivery for each subscription that wants them; what is due is claimed; and the 
 Every statement that writes or locks names one practice, as a distributed database requires.
 """
 
-import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -144,6 +144,7 @@ class _Taking:
         self.endpoints: dict[int, Endpoint] = {}
         self.queued: set[LaneKey] = set()
         self.elsewhere: set[LaneKey] = set()  # lanes that another worker holds
+        self.lease_ends = time.monotonic() + LEASE_SECONDS  # the database's is some milliseconds earlier
 
     async def look(self) -> None:
         found = await endpoints(self.db, self.practice_id)
@@ -340,9 +341,8 @@ class _Taking:
         self._keep(key, row["delivery_id"], row["created_at"], row["attempts"], self._event(row, row["event_id"]))
 
     def _keep(self, key: LaneKey, delivery_id: int, created_at: object, attempts: int, event: Event) -> None:
-        lease_ends = asyncio.get_running_loop().time() + LEASE_SECONDS
         endpoint = self.endpoints[key.subscription_id]
-        item = Item(delivery_id, created_at, attempts, self.worker, lease_ends, event, endpoint)  # type: ignore[arg-type]  # a datetime out of a Row
+        item = Item(delivery_id, created_at, attempts, self.worker, self.lease_ends, event, endpoint)  # type: ignore[arg-type]  # a datetime out of a Row
         self.items.setdefault(key, []).append(item)
 
     def _event(self, row: Row, event_id: str) -> Event:

@@ -17,7 +17,8 @@ from officepro.webhooks.queries import Endpoint
 
 LEASE_SECONDS = 60
 SENDING_SECONDS = 20  # the deadline of an attempt, and time to put it on record: who has less lease left doesn't begin
-LONGEST_LANE = 100  # deliveries that a worker leases ahead in one lane
+LONGEST_LANE = 100  # deliveries that a worker leases ahead in one lane …
+SHORTEST_LANE = 10  # … when few lanes have work, and when many have
 RETRIES_AT_ONCE = 4
 
 Traffic = Literal["live", "replay", "retry"]
@@ -36,7 +37,7 @@ class Item(msgspec.Struct):
     created_at: datetime
     attempts: int  # made before this one
     leased_by: int
-    lease_ends: float  # by the event loop's clock
+    lease_ends: float  # by time.monotonic()
     event: Event
     endpoint: Endpoint
 
@@ -47,10 +48,15 @@ class Lane:
         self.items: deque[Item] = deque()
         self.runners: set[asyncio.Task[None]] = set()
         self.is_closed = False  # what is left in it is given back; it takes nothing more
+        self.has_more = False  # waiting in the database
 
-    @property
-    def room(self) -> int:
-        return 0 if self.is_closed else max(0, LONGEST_LANE - len(self.items))
+    def room(self, portion: int) -> int:
+        """How many it takes when each lane may hold a portion."""
+        return 0 if self.is_closed else max(0, portion - len(self.items))
+
+    def runs_low(self, portion: int) -> bool:
+        """Time to fetch more, so that it does not run dry while the database is asked."""
+        return self.has_more and len(self.items) <= portion // 2
 
     @property
     def is_done(self) -> bool:

@@ -1,6 +1,8 @@
 """What came of attempts, put on record: many at once, each under the lease by which it was sent.
 
 A result whose lease was lost meanwhile changes nothing: whoever holds the delivery now will tell. (ARCHITECTURE.md)
+When to try again, and for how long an endpoint has failed, goes by the database's clock alone: a worker whose own clock
+is wrong, or is set anew, neither hurries nor gives up.
 """
 
 import random
@@ -37,12 +39,14 @@ async def record(db: Connection, results: Sequence[Result]) -> None:
             delivered.append((practice_id, worker, *_delivered_columns(good)))
         if rest := [_changed(result) for result in group if not isinstance(result.outcome, Delivered)]:
             others.append((practice_id, worker, *map(list, zip(*rest, strict=True))))
-            due[practice_id] = min((row[3] for row in rest if row[3]), default=None)
+            due[practice_id] = min((row[3] for row in rest if row[3] is not None), default=None)
     if delivered:
         await db.executemany(_DELIVERED, delivered)
     if others:
         await db.executemany(_OTHERS, others)
-        await db.executemany(WAKE, [(practice_id, at) for practice_id, at in sorted(due.items()) if at])
+        await db.executemany(
+            WAKE, [(practice_id, seconds) for practice_id, seconds in sorted(due.items()) if seconds is not None]
+        )
 
 
 def _delivered_columns(results: Sequence[Result]) -> list[list[object]]:
@@ -56,8 +60,8 @@ def _delivered_columns(results: Sequence[Result]) -> list[list[object]]:
 
 def _changed(
     result: Result,
-) -> tuple[int, datetime, str, datetime | None, datetime | None, int | None, str | None, str | None, int | None]:
-    """The row of a delivery that was not received: identity, state, when it is due, and what happened."""
+) -> tuple[int, datetime, str, float | None, datetime | None, int | None, str | None, str | None, int | None]:
+    """The row of a delivery that was not received: identity, state, in how many seconds it is due, what happened."""
     item, outcome = result.item, result.outcome
     identity = (item.delivery_id, item.created_at)
     if not isinstance(outcome, Failed):
@@ -66,7 +70,7 @@ def _changed(
     return (
         *identity,
         "failed" if due is None else "pending",
-        due,
+        None if due is None else (due - outcome.at).total_seconds(),
         outcome.at,
         outcome.status_code,
         outcome.error_code,
@@ -86,19 +90,21 @@ _DELIVERED = """
 """
 _OTHERS = """
     UPDATE webhook_delivery d
-    SET state = r.state, attempts = d.attempts + (r.attempted_at IS NOT NULL)::int, due_at = r.due_at, leased_by = NULL,
-        attempted_at = coalesce(r.attempted_at, d.attempted_at),
+    SET state = r.state, attempts = d.attempts + (r.attempted_at IS NOT NULL)::int, leased_by = NULL,
+        due_at = now() + make_interval(secs => r.due_seconds), attempted_at = coalesce(r.attempted_at, d.attempted_at),
         status_code = CASE WHEN r.attempted_at IS NULL THEN d.status_code ELSE r.status_code END,
         error_code = coalesce(r.error_code, d.error_code), error_message = coalesce(r.error_message, d.error_message),
         duration_ms = coalesce(r.duration_ms, d.duration_ms)
-    FROM unnest($3::bigint[], $4::timestamptz[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::smallint[],
+    FROM unnest($3::bigint[], $4::timestamptz[], $5::text[], $6::float8[], $7::timestamptz[], $8::smallint[],
                 $9::text[], $10::text[], $11::integer[])
-         AS r (delivery_id, created_at, state, due_at, attempted_at, status_code, error_code, error_message,
+         AS r (delivery_id, created_at, state, due_seconds, attempted_at, status_code, error_code, error_message,
                duration_ms)
     WHERE d.practice_id = $1 AND d.delivery_id = r.delivery_id AND d.created_at = r.created_at
       AND d.state = 'sending' AND d.leased_by = $2
 """
-WAKE = "UPDATE dispatch_state SET next_due_at = least(next_due_at, $2) WHERE practice_id = $1"
+WAKE = """
+    UPDATE dispatch_state SET next_due_at = least(next_due_at, now() + make_interval(secs => $2)) WHERE practice_id = $1
+"""
 
 
 async def note_recovery(db: Connection, subscription_ids: Iterable[int]) -> None:
@@ -115,19 +121,18 @@ async def note_failure(db: Connection, lane: LaneKey, failure: Failed) -> None:
     """Within a transaction: the endpoint's health, the warning, and in the end giving it up."""
     row = await db.fetchrow(
         """
-        UPDATE webhook_subscription SET failing_since = coalesce(failing_since, $2) WHERE subscription_id = $1
-        RETURNING failing_since, warned_at, hook_url, status
+        UPDATE webhook_subscription SET failing_since = coalesce(failing_since, now()) WHERE subscription_id = $1
+        RETURNING failing_since, warned_at, hook_url, status, now() AS at
         """,
         lane.subscription_id,
-        failure.at,
     )
     if row is None or row["status"] == "disabled":
         return
     failing_since: datetime = row["failing_since"]
-    if failure.gone or is_due_for_disabling(failing_since, failure.at):
+    if failure.gone or is_due_for_disabling(failing_since, row["at"]):
         await _disable(db, lane, "gone" if failure.gone else "failing")
-    elif row["warned_at"] is None and is_due_for_warning(failing_since, failure.at):
-        await _warn(db, lane, row["hook_url"], failing_since, failure.at)
+    elif row["warned_at"] is None and is_due_for_warning(failing_since, row["at"]):
+        await _warn(db, lane, row["hook_url"], failing_since, row["at"])
 
 
 async def _disable(db: Connection, lane: LaneKey, reason: str) -> None:
@@ -161,7 +166,7 @@ async def _warn(db: Connection, lane: LaneKey, hook_url: str, failing_since: dat
         msgspec.json.encode(data).decode(),
         hook_url,
     )
-    await db.execute(WAKE, lane.practice_id, now)
+    await db.execute(WAKE, lane.practice_id, 0.0)
 
 
 async def wake_at_lease_end(db: Connection, practice_id: int) -> None:
