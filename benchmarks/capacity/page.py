@@ -162,7 +162,7 @@ def plots(found: "Found", weights: dict[str, float]) -> dict[str, str]:
         ),
         "bytes": drawing.bars(
             "A practice's day on disk",
-            [name.replace("_", " ") for name in sizes],
+            [name.removeprefix("webhook_").replace("_", " ") for name in sizes],
             [s / 1000 for s in sizes.values()],
             "kB",
         ),
