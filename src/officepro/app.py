@@ -20,6 +20,7 @@ from officepro.access.once import Replay
 from officepro.access.tokens import Tokens
 from officepro.activity.asked import DISCLOSURES_PROVIDED, record_replay
 from officepro.activity.ledger import Ledger
+from officepro.calling import call_directly
 from officepro.door import Door
 from officepro.failures import DOCUMENTATION_URL, answer_problem, answer_replay, methods_of
 from officepro.foundation.database import Database, Mode
@@ -82,6 +83,7 @@ def create_inner_app(settings: Settings) -> Litestar:
         logging_config=None,
     )
     resolve_one_after_another(app)
+    call_directly(app)
     return app
 
 

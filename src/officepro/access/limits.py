@@ -11,8 +11,7 @@ import mmap
 import os
 import struct
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import lru_cache
 from ipaddress import IPv6Address
 from pathlib import Path
 
@@ -72,7 +71,8 @@ class Limiter:
     def _visit(self, limit: Limit, subject: str, now: float, *, take: bool) -> Standing:
         whose = _number_of(limit, subject)
         first = whose % (SLOTS - PROBES)
-        with self._locked(first):
+        self._lock(fcntl.LOCK_EX, first)
+        try:
             slot, full_at = self._find(whose, first, now)
             if full_at > now + limit.window_seconds:
                 # The clock jumped back: kept as it is, the bucket would stay empty until the old time comes again.
@@ -84,6 +84,8 @@ class Limiter:
             if allowed and take:
                 _SLOT.pack_into(self._memory, slot * _SLOT.size, whose, after)
                 full_at = after
+        finally:
+            self._lock(fcntl.LOCK_UN, first)
         left = limit.window_seconds - (full_at - now)
         return Standing(
             allowed=allowed,
@@ -104,14 +106,9 @@ class Limiter:
                 best, best_full_at = slot, full_at
         return best, now
 
-    @contextmanager
-    def _locked(self, first: int) -> Iterator[None]:
-        start, length = first * _SLOT.size, PROBES * _SLOT.size
-        fcntl.lockf(self._file, fcntl.LOCK_EX, length, start)
-        try:
-            yield
-        finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN, length, start)
+    def _lock(self, operation: int, first: int) -> None:
+        """Of the slots in which a subject may be, so that others are not held up."""
+        fcntl.lockf(self._file, operation, PROBES * _SLOT.size, first * _SLOT.size)
 
 
 def network_of(address: str) -> str:
@@ -127,6 +124,7 @@ def network_of(address: str) -> str:
     return str(IPv6Address(int(given) >> HOST_BITS << HOST_BITS))
 
 
+@lru_cache(maxsize=4096)
 def _number_of(limit: Limit, subject: str) -> int:
     digest = hashlib.blake2b(f"{limit.name}\0{subject}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") or 1

@@ -75,9 +75,11 @@ class Checkout(Generic[Borrowed]):
 
     def _best(self, practice_id: int | None) -> int | None:
         """The place of the one bound to the practice; else of the one that is missed least, unless there may be more
-        of them. Whoever names no practice gets any."""
+        of them. Whoever names no practice gets the one that was used last: its server process is still warm."""
+        if practice_id is None:
+            return len(self._resting) - 1 if self._resting else None
         place = next((place for place, one in enumerate(self._resting) if one.practice_id == practice_id), None)
-        if place is None and self._resting and (practice_id is None or self._held >= self._size):
+        if place is None and self._held >= self._size and self._resting:
             return 0
         return place
 

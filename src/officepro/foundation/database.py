@@ -12,7 +12,7 @@ import re
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from enum import StrEnum
 from typing import Any, cast
 
@@ -50,6 +50,7 @@ ExclusionViolation = asyncpg.ExclusionViolationError
 UniqueViolation = asyncpg.UniqueViolationError
 Row = asyncpg.Record
 
+_OVERLOADED = (asyncpg.TooManyConnectionsError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
 # How a connection ends in the middle of a statement.
 _LOST = (
     asyncpg.PostgresConnectionError,
@@ -59,6 +60,15 @@ _LOST = (
     asyncpg.InternalClientError,
     TimeoutError,
     OSError,
+)
+_AWAY = (
+    *_LOST,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InsufficientResourcesError,  # its disk is full, its memory used up
+    asyncpg.PostgresSystemError,  # it cannot read or write its files
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
 
 
@@ -124,14 +134,21 @@ class WrongServer(OfficeProError):
     code = "wrong_server"
 
 
+# A statement that binds itself reads what it reads `FROM {BOUND}, LATERAL (… bound.practice_id …)`, $1 being the
+# practice: binding and reading take one round trip. What is read depends on the row that binds, so it comes after it,
+# and the binding ends with the statement.
+BOUND = "(SELECT set_config('app.practice', $1::text, true)::bigint AS practice_id) AS bound"
+
+
 class Connection(asyncpg.Connection):
     """A connection that remembers which practice it is bound to, so that binding it again costs nothing."""
 
-    practice_id: int | None = None
+    practice_id: int | None = None  # for the session
+    transaction_practice_id: int | None = None  # by SET LOCAL, which holds until the transaction ends
     _is_replicated = True  # what was committed last
 
     async def bind(self, practice_id: int) -> None:
-        if self.practice_id != practice_id:
+        if practice_id not in (self.transaction_practice_id, self.practice_id):
             await self.execute(f"SET app.practice = '{practice_id:d}'")  # cheaper than set_config(): nothing to plan
             self.practice_id = practice_id
 
@@ -211,6 +228,10 @@ class Database:
             raise
         return database
 
+    @property
+    def is_distributed(self) -> bool:
+        return self._mode is Mode.DISTRIBUTED
+
     async def close(self) -> None:
         for pool in (self._application, self._system):
             await pool.close()
@@ -220,7 +241,7 @@ class Database:
         """A connection that sees this practice only; each statement is a transaction of its own."""
         if not self._mode.keeps_a_session:
             async with self._transaction(
-                self._application, self._begin(practice_id), is_saving=is_writing
+                self._application, self._begin(practice_id), practice_id, is_saving=is_writing
             ) as connection:
                 yield connection
             return
@@ -230,10 +251,14 @@ class Database:
                 with connection.saving() if is_writing else nullcontext():
                     yield connection
 
+    def unbound(self, practice_id: int) -> AbstractAsyncContextManager[Connection]:
+        """For statements that bind themselves to the practice; whoever sends another on it calls `bind` before."""
+        return _Unbound(self._application) if self._mode.keeps_a_session else self.practice(practice_id)
+
     @asynccontextmanager
     async def practice_transaction(self, practice_id: int) -> AsyncIterator[Connection]:
         """The same, all statements in one transaction: committed at the end, or nothing happened."""
-        async with self._transaction(self._application, self._begin(practice_id)) as connection:
+        async with self._transaction(self._application, self._begin(practice_id), practice_id) as connection:
             yield connection
 
     def _begin(self, practice_id: int) -> str:
@@ -256,12 +281,15 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, pool: "_Pool", begin: str, *, is_saving: bool = True) -> AsyncIterator[Connection]:
+    async def _transaction(
+        self, pool: "_Pool", begin: str, practice_id: int | None = None, *, is_saving: bool = True
+    ) -> AsyncIterator[Connection]:
         """`is_saving` is false where a COMMIT that is lost leaves nobody wondering whether a change was made."""
         with _failures_explained():
             async with pool.borrowed() as connection:
                 try:
                     await connection.execute(begin)
+                    connection.transaction_practice_id = practice_id
                     yield connection
                 except (asyncio.CancelledError, TimeoutError):
                     raise  # the connection is given up, and the transaction with it
@@ -269,6 +297,8 @@ class Database:
                     if not connection.is_closed():
                         await asyncio.shield(connection.execute("ROLLBACK"))
                     raise
+                finally:
+                    connection.transaction_practice_id = None
                 await (connection.commit(self._commit) if is_saving else connection.execute("COMMIT"))
 
     def connections(self) -> dict[str, tuple[int, int, int]]:
@@ -346,6 +376,12 @@ class _Pool:
         finally:
             await self._checkout.give_back(connection, is_whole=is_whole)
 
+    async def take(self) -> Connection:
+        return await self._checkout.take(None)
+
+    async def give_back(self, connection: Connection, *, is_whole: bool) -> None:
+        await self._checkout.give_back(connection, is_whole=is_whole)
+
     async def _obtain(self) -> Connection:
         async with asyncio.timeout(ACQUIRE_TIMEOUT_SECONDS):
             connection = await self._servers.connected(self._connect)
@@ -381,6 +417,29 @@ class _Pool:
                     await asyncio.sleep(0.01)
         for connection in self._open:
             connection.terminate()
+
+
+class _Unbound:
+    """See Database.unbound; it is on the path of every search, where generators would cost as much as the checkout."""
+
+    __slots__ = ("_connection", "_pool")
+
+    def __init__(self, pool: _Pool) -> None:
+        self._pool = pool
+
+    async def __aenter__(self) -> Connection:
+        try:
+            self._connection = await self._pool.take()
+        except Exception as error:
+            raise_explained(error)
+            raise
+        return self._connection
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        is_whole = not isinstance(error, (asyncio.CancelledError, TimeoutError))
+        await self._pool.give_back(self._connection, is_whole=is_whole)
+        if isinstance(error, Exception):
+            raise_explained(error)
 
 
 def _settings(role: str) -> dict[str, str]:
@@ -513,23 +572,21 @@ def constraint_of(violation: asyncpg.PostgresError) -> str:
 def _failures_explained() -> Iterator[None]:
     try:
         yield
-    except asyncpg.IntegrityConstraintViolationError as violation:
-        if meaning := MEANING.get(constraint_of(violation)):
-            raise meaning() from None
+    except Exception as error:
+        raise_explained(error)
         raise
-    except Retryable:
+
+
+def raise_explained(error: Exception) -> None:
+    """Raises what a failure of the database means to the caller; returns where it is none of the database's."""
+    if isinstance(error, OfficeProError):
+        return
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        if meaning := MEANING.get(constraint_of(error)):
+            raise meaning() from None
+    elif isinstance(error, Retryable):
         raise Unsettled from None
-    except (asyncpg.TooManyConnectionsError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError):
+    elif isinstance(error, (*_OVERLOADED, TimeoutError)):
         raise Overloaded from None
-    except TimeoutError:
-        raise Overloaded from None
-    except (
-        *_LOST,
-        asyncpg.CannotConnectNowError,
-        asyncpg.InsufficientResourcesError,  # its disk is full, its memory used up
-        asyncpg.PostgresSystemError,  # it cannot read or write its files
-        asyncpg.InvalidAuthorizationSpecificationError,
-        asyncpg.InvalidCatalogNameError,
-        asyncpg.ReadOnlySQLTransactionError,
-    ) as failure:
-        raise DatabaseUnavailable from failure
+    elif isinstance(error, _AWAY):
+        raise DatabaseUnavailable from error

@@ -7,7 +7,7 @@ list all that is wrong with it, each with its place: `body.VisitTime`, `query.st
 import difflib
 import math
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from functools import lru_cache
 from types import UnionType
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
@@ -355,6 +355,22 @@ def names_are_known(request: AnyRequest, handler: HTTPRouteHandler) -> bool:
             return False
         seen.add(name)
     return True
+
+
+def query_values(request: AnyRequest, known: Mapping[str, QueryParameter]) -> dict[str, Any]:
+    """The query string's values by name; a repeatable parameter's as a list. Raises Invalid without its faults."""
+    values: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        parameter = known.get(name)
+        if parameter is None or _is_null(value, parameter):
+            raise Invalid([])
+        if parameter.repeatable:
+            values.setdefault(name, []).append(value)
+        elif name in values:
+            raise Invalid([])
+        else:
+            values[name] = value
+    return values
 
 
 def _is_null(value: str, parameter: QueryParameter) -> bool:

@@ -188,9 +188,8 @@ async def get_slots(
     """All times of the day at which a visit of this duration may start. With `visitType`, a room is free too."""
     diary = await _diary(database, setups, caller, provider_id, day, duration, visit_type)
     ((_, starts),) = diary.starts(diary.visit(duration))
-    shown = starts.by_day().get(day, ())
-    times = [time_text(minute_of_day) for _, minute_of_day in shown]
-    details = [shapes.SlotDetail(*both) for both in _from_to(diary, [minute for minute, _ in shown], duration)]
+    details = [shapes.SlotDetail(*both) for both in _from_to(diary, list(starts), duration)]
+    times = [detail.start[11:19] for detail in details]
     return One(shapes.Slots(provider_id, day, duration, times, len(times), diary.setup.zone, details))
 
 
@@ -243,7 +242,7 @@ async def get_openings(
     _check_range(start_date, end_date, LONGEST_OPENINGS_DAYS)
     days = (end_date - start_date).days + 1
     wanted = Wanted(provider_ids=provider_id, first=start_date, days=days, visit_type=visit_type)
-    async with database.practice(caller.practice_id) as db:
+    async with database.unbound(caller.practice_id) as db:
         diary = await open_diary(db, setups, caller.practice_id, wanted)
     minutes = duration or diary.own_duration
     found = sorted(
@@ -306,7 +305,7 @@ async def _search(
         step = next(step for step in SEARCH_STEPS_DAYS if step > searched) - searched
         step = min(step, days - searched)
         wanted = Wanted(provider_ids=provider_ids, first=first, days=step, visit_type=visit_type)
-        async with database.practice(caller.practice_id) as db:
+        async with database.unbound(caller.practice_id) as db:
             diary = await open_diary(db, setups, caller.practice_id, wanted)
         duration = duration or diary.own_duration
         firsts = [(starts.first(), provider.provider_id) for provider, starts in diary.starts(diary.visit(duration))]
@@ -330,7 +329,7 @@ async def _diary(
 ) -> Diary:
     """Of one provider, on one day."""
     wanted = Wanted(provider_ids=[provider_id], first=day, days=1, visit_type=visit_type, longest=duration)
-    async with database.practice(caller.practice_id) as db:
+    async with database.unbound(caller.practice_id) as db:
         return await open_diary(db, setups, caller.practice_id, wanted)
 
 

@@ -143,7 +143,7 @@ def provide_setups(scope: Scope) -> Any:
 
 
 async def open_diary(db: Connection, setups: Setups, practice_id: int, wanted: Wanted) -> Diary:
-    """One round trip when the worker remembers the set-up as it is.
+    """One round trip when the worker remembers the set-up as it is; `db` need not be bound to the practice.
 
     Raises UnknownProvider, UnknownVisitType, InactiveVisitType, ProviderNotAllowed.
     """
@@ -171,6 +171,7 @@ async def known_setup(db: Connection, setups: Setups, practice_id: int) -> Setup
 
 
 async def _newest(db: Connection, setups: Setups, practice_id: int) -> Setup:
+    await db.bind(practice_id)
     setup = await setups_of_practices.load(db, practice_id)
     setups.remember(setup)
     return setup

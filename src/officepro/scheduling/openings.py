@@ -14,7 +14,7 @@ a start; a start time is a minute that no rule refuses, and the reasons for a re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import pairwise
 from operator import and_
 from typing import Literal, TypeVar
@@ -25,6 +25,7 @@ from officepro.scheduling.window import LONGEST_VISIT_MINUTES, Window, to_real_t
 
 WEEK_MINUTES = 7 * DAY_MINUTES
 LONGEST_BUFFER_MINUTES = 240
+REMEMBERED_MINUTES = 2 * DAY_MINUTES  # windows up to this long are looked at often, and their masks take little room
 
 # The rows as SQL gives them. Hours are minutes of day: starts 0..1439, ends > starts; an end beyond 1440 runs over
 # midnight, at most 24 hours in all. Weekday 0 is Monday. The validity dates, both inclusive, judge the day on which a
@@ -194,8 +195,8 @@ def _refusals(
     yield "off_grid", window.off_grid
 
     after, minutes = visit.provider_after, visit.provider_minutes
-    hours = lasting(_opening_minutes(window, calendar), minutes) >> after
-    yield "outside_hours", window.every_minute ^ (window.every_minute & hours)
+    outside = _outside_hours if window.length > REMEMBERED_MINUTES else _remembered_outside_hours
+    yield "outside_hours", outside(window, tuple(calendar.weekly), tuple(calendar.extra), after, minutes)
 
     begins, length, reach = window.begins, window.length, after + minutes - 1
     yield "time_off", touching(begins, length, calendar.time_off, reach, -after)
@@ -209,14 +210,26 @@ def _first_minutes(window: Window, count: int) -> int:
     return ones(min(max(count, 0), window.length))
 
 
-def _opening_minutes(window: Window, calendar: Calendar) -> int:
+def _outside_hours(
+    window: Window, weekly: Collection[WeeklyHours], extra: Collection[ExtraHours], after: int, minutes: int
+) -> int:
+    """Where the provider's part, which takes `minutes` and begins `after` the visit does, is not all open time."""
+    hours = lasting(_opening_minutes(window, weekly, extra), minutes) >> after
+    return window.every_minute ^ (window.every_minute & hours)
+
+
+# The days that callers look at again and again; hours and windows never change, only others come in their place.
+_remembered_outside_hours = lru_cache(maxsize=4096)(_outside_hours)
+
+
+def _opening_minutes(window: Window, weekly: Collection[WeeklyHours], extra: Collection[ExtraHours]) -> int:
     """Weekly and extra hours on the window's axis, and on for one longest visit."""
     first_day = day_number(window.first) - 1
-    wall = _weekly_minutes(calendar.weekly, first_day, window.wall_days)
-    if calendar.extra:
-        midnights = [(day_number(day) - first_day) * DAY_MINUTES for day, _, _ in calendar.extra]
-        starts = sorted(midnight + starts for midnight, (_, starts, _) in zip(midnights, calendar.extra, strict=True))
-        ends = sorted(midnight + ends for midnight, (_, _, ends) in zip(midnights, calendar.extra, strict=True))
+    wall = _weekly_minutes(weekly, first_day, window.wall_days)
+    if extra:
+        midnights = [(day_number(day) - first_day) * DAY_MINUTES for day, _, _ in extra]
+        starts = sorted(midnight + starts for midnight, (_, starts, _) in zip(midnights, extra, strict=True))
+        ends = sorted(midnight + ends for midnight, (_, _, ends) in zip(midnights, extra, strict=True))
         wall |= union(starts, ends, window.wall_days * DAY_MINUTES)
     return to_real_time(wall, window.pieces, repeated=True)
 

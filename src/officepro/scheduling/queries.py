@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from officepro.foundation.database import Connection, Row
+from officepro.foundation.database import BOUND, Connection, Row
 
 # How far a visit may begin before or behind the times that it is in the way of: a visit takes a day at most, a buffer
 # of 240 minutes may follow it, and one of 240 minutes may go before the visit that is looked for. (visit_reach)
 REACH_BEFORE = timedelta(minutes=1440 + 240 + 240)
 REACH_BEHIND = timedelta(minutes=240 + 240)
+LONGEST_BUFFER = timedelta(minutes=240)  # of the visit that is looked for, before it
 
 Range = tuple[int, int]  # epoch seconds
 
@@ -31,12 +32,16 @@ class Busy(msgspec.Struct, frozen=True):
 # By the statement's clock: the transaction's stands still while it waits for its turn.
 _STANDS = "(status = 'booked' OR status = 'held' AND held_until > statement_timestamp())"
 
+# Visits are found by when they start; what is over before the time that is looked at is left out right there.
 _ONE_PROVIDER = f"""
-    SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version,
-           array_agg(floor(date_part('epoch', busy_starts_at))::bigint) AS starts,
-           array_agg(ceil(date_part('epoch', busy_ends_at))::bigint) AS ends,
-           array_agg(status = 'held') AS held
-    FROM visit WHERE practice_id = $1 AND provider_id = $2 AND starts_at >= $3 AND starts_at < $4 AND {_STANDS}
+    SELECT (SELECT version FROM practice_setup WHERE practice_id = bound.practice_id) AS version, busy.*
+    FROM {BOUND}, LATERAL (
+        SELECT array_agg(floor(date_part('epoch', busy_starts_at))::bigint) AS starts,
+               array_agg(ceil(date_part('epoch', busy_ends_at))::bigint) AS ends,
+               array_agg(status = 'held') AS held
+        FROM visit WHERE practice_id = bound.practice_id AND provider_id = $5
+             AND starts_at >= $2 AND starts_at < $3 AND busy_ends_at > $4 AND {_STANDS}
+    ) AS busy
 """
 
 _TIMES = """
@@ -47,19 +52,27 @@ _TIMES = """
     array_agg(ceil(date_part('epoch', ends_at))::bigint) AS room_ends,
     array_agg(status = 'held') AS held
 """
-_IN_THE_WAY = f"practice_id = $1 AND starts_at >= $2 AND starts_at < $3 AND {_STANDS} AND visit_id IS DISTINCT FROM $6"
+_IN_THE_WAY = f"""
+    practice_id = bound.practice_id AND starts_at >= $2 AND starts_at < $3 AND greatest(busy_ends_at, ends_at) > $4
+    AND {_STANDS} AND visit_id IS DISTINCT FROM $7
+"""
 
 # Two index scans, whatever the size of the practice: of the provider, and of the rooms.
 _ONE_WITH_ROOMS = f"""
-    SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version, {_TIMES}
-    FROM (SELECT * FROM visit WHERE provider_id = $4 AND {_IN_THE_WAY}
-          UNION ALL
-          SELECT * FROM visit WHERE room_id = ANY ($5) AND provider_id <> $4 AND {_IN_THE_WAY}) AS in_the_way
+    SELECT (SELECT version FROM practice_setup WHERE practice_id = bound.practice_id) AS version, busy.*
+    FROM {BOUND}, LATERAL (
+        SELECT {_TIMES} FROM (
+            SELECT * FROM visit WHERE provider_id = $5 AND {_IN_THE_WAY}
+            UNION ALL
+            SELECT * FROM visit WHERE room_id = ANY ($6) AND provider_id <> $5 AND {_IN_THE_WAY}) AS in_the_way
+    ) AS busy
 """
 
 _MANY = f"""
-    SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version, {_TIMES}
-    FROM visit WHERE (provider_id = ANY ($4) OR room_id = ANY ($5)) AND {_IN_THE_WAY}
+    SELECT (SELECT version FROM practice_setup WHERE practice_id = bound.practice_id) AS version, busy.*
+    FROM {BOUND}, LATERAL (
+        SELECT {_TIMES} FROM visit WHERE (provider_id = ANY ($5) OR room_id = ANY ($6)) AND {_IN_THE_WAY}
+    ) AS busy
 """
 
 
@@ -67,7 +80,7 @@ async def busy_of_provider(
     db: Connection, practice_id: int, provider_id: int, begins: datetime, ends: datetime
 ) -> Busy:
     """What keeps one provider busy between two moments; its rooms are not asked for."""
-    row = await db.fetchrow(_ONE_PROVIDER, practice_id, provider_id, begins - REACH_BEFORE, ends + REACH_BEHIND)
+    row = await db.fetchrow(_ONE_PROVIDER, str(practice_id), *_within(begins, ends), provider_id)
     assert row is not None
     booked: list[Range] = []
     held: list[Range] = []
@@ -87,7 +100,7 @@ async def busy_of_many(
 ) -> Busy:
     """What keeps providers and rooms busy between two moments; `but_visit`, which is to be moved, aside."""
     query, whose = (_MANY, provider_ids) if len(provider_ids) != 1 else (_ONE_WITH_ROOMS, provider_ids[0])
-    row = await db.fetchrow(query, practice_id, begins - REACH_BEFORE, ends + REACH_BEHIND, whose, room_ids, but_visit)
+    row = await db.fetchrow(query, str(practice_id), *_within(begins, ends), whose, room_ids, but_visit)
     assert row is not None
     busy = Busy(
         row["version"],
@@ -98,6 +111,11 @@ async def busy_of_many(
     if row["starts"] is not None:
         _sort_out(row, busy)
     return busy
+
+
+def _within(begins: datetime, ends: datetime) -> tuple[datetime, datetime, datetime]:
+    """Where visits start that may be in the way, and until when those last that are not."""
+    return begins - REACH_BEFORE, ends + REACH_BEHIND, begins - LONGEST_BUFFER
 
 
 def _sort_out(row: Row, busy: Busy) -> None:

@@ -6,7 +6,7 @@ shown twice means the first.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -57,17 +57,22 @@ def time_text(minute_of_day: int) -> str:
     return _TIMES[minute_of_day]
 
 
-def moment_texts(stretches: tuple[Stretch, ...], minutes: Iterable[int]) -> Iterator[str]:
+def moment_texts(stretches: tuple[Stretch, ...], minutes: Sequence[int]) -> list[str]:
     """`2026-03-09T09:00:00-04:00`, for minutes in ascending order."""
-    ends, offset, wall_day, day_text, offset_text = -(2**63), 0, None, "", ""
-    for minute in minutes:
-        if minute >= ends:
-            _, ends, offset = stretch_at(stretches, minute)
-            offset_text = _offset_text(offset)
-        day, minute_of_day = divmod(minute + offset, DAY_MINUTES)
-        if day != wall_day:
-            wall_day, day_text = day, date_of(day).isoformat()
-        yield f"{day_text}T{_TIMES[minute_of_day]}{offset_text}"
+    texts: list[str] = []
+    while len(texts) < len(minutes):
+        first = len(texts)
+        _, ends, offset = stretch_at(stretches, minutes[first])
+        behind = len(minutes) if minutes[-1] < ends else bisect_left(minutes, ends, first)
+        texts += [_moment_text(minute + offset, offset) for minute in minutes[first:behind]]
+    return texts
+
+
+@lru_cache(maxsize=16_384)
+def _moment_text(wall: int, offset: int) -> str:
+    """Many ask for the same days: their times are written once."""
+    day, minute_of_day = divmod(wall, DAY_MINUTES)
+    return f"{date_of(day).isoformat()}T{_TIMES[minute_of_day]}{_offset_text(offset)}"
 
 
 @lru_cache(maxsize=256)

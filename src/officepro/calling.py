@@ -1,0 +1,136 @@
+"""How a partner's request becomes a handler's arguments, and what the handler returns the answer.
+
+Litestar routes, keeps the handlers' declarations, and catches what they raise. Between the two it copies the handler
+for each guard, and runs every argument through a chain of extractors, every dependency through a model of its own, and
+every answer through two response objects: more work than most handlers do. What a handler of the API may ask for is a
+closed set (parameters, a JSON body, and what access/asked.py provides), so here all that is worked out once, when the
+application is assembled, and a request costs one conversion.
+
+A handler that asks for more than this set, such as a page of the portal or an admin's handler that asks for the
+practice, is called by Litestar as ever.
+"""
+
+from collections.abc import Callable, Mapping, Set
+from contextlib import suppress
+from inspect import signature
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response
+from litestar._asgi.routing_trie.types import ASGIHandlerTuple
+from litestar.enums import ParamType
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import ParameterKwarg
+from litestar.types import HTTPScope, Receive, Send
+
+from officepro.foundation.errors import Invalid
+from officepro.foundation.input import AnyRequest, query_parameters, query_values, read_body, require_json
+from officepro.foundation.wire import decode_hook, encode
+
+JSON_TYPE = b"application/json"
+
+
+class AsksForMore(Exception):
+    """The handler asks for something that is not provided here."""
+
+
+def call_directly(app: Litestar) -> None:
+    """Handlers of the API are called from here instead of by Litestar, where they ask for no more than is known."""
+    nodes = [app.asgi_router.root_route_map_node]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.children.values()
+        for method, (_, handler) in node.asgi_handlers.items():
+            if isinstance(handler, HTTPRouteHandler) and node.path_template.startswith("/v1/") and method != "OPTIONS":
+                with suppress(AsksForMore):
+                    call = Call(handler, {parameter.name for parameter in node.path_parameters[method]})
+                    node.asgi_handlers[method] = ASGIHandlerTuple(call.handle, handler)
+
+
+class Call:
+    """All that is known of a handler before anybody calls it. Raises AsksForMore."""
+
+    def __init__(self, handler: HTTPRouteHandler, path_parameters: Set[str]) -> None:
+        self._handler = handler
+        self._function: Callable[..., Any] = handler.fn
+        self._guards = handler.resolve_guards()
+        self._status = handler.status_code
+        if handler.has_sync_callable:
+            raise AsksForMore
+        self._provided = _provided(handler)
+        self._body_shape = handler.parsed_data_field.annotation if handler.parsed_data_field else None
+        self._query = query_parameters(handler)
+        self._headers: list[tuple[str, str]] = []  # the header, and its name among the parameters
+        wire_names = {parameter.argument: parameter.name for parameter in self._query.values()}
+        fields = []
+        for argument, field in handler.parsed_fn_signature.parameters.items():
+            if argument in self._provided or argument == "data":
+                continue
+            kwarg = field.kwarg_definition
+            if isinstance(kwarg, ParameterKwarg) and kwarg.param_type == ParamType.HEADER:
+                wire_names[argument] = f"{kwarg.name} header"
+                self._headers.append(((kwarg.name or argument).lower(), wire_names[argument]))
+            elif argument not in path_parameters and argument not in wire_names:
+                raise AsksForMore
+            annotation = handler.signature_model.__annotations__[argument]
+            fields.append((argument, annotation) if field.is_required else (argument, annotation, field.default))
+        self._parameters = msgspec.defstruct("Parameters", fields, kw_only=True, rename=wire_names) if fields else None
+
+    async def handle(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        request: AnyRequest = Request(scope, receive, send)
+        for guard in self._guards:
+            await guard(request, self._handler)
+        answer = await self._function(**await self._arguments(request))
+        if isinstance(answer, msgspec.Struct):
+            await _send(send, self._status, encode(answer), {})
+        elif type(answer) is Response and isinstance(answer.content, msgspec.Struct):
+            await _send(send, answer.status_code or self._status, encode(answer.content), answer.headers)
+        else:  # a stream, or nothing
+            response = await self._handler.to_response(app=scope["litestar_app"], data=answer, request=request)
+            await response(scope, receive, send)
+
+    async def _arguments(self, request: AnyRequest) -> dict[str, Any]:
+        """Raises Invalid; which faults there are is found out by who tells of it."""
+        scope = request.scope
+        body = await request.body() if self._body_shape is not None else b""
+        given = query_values(request, self._query) if scope["query_string"] else {}
+        arguments: dict[str, Any] = {}
+        if self._parameters is not None:
+            given |= scope["path_params"]
+            for header, name in self._headers:
+                if (value := request.headers.get(header)) is not None:
+                    given[name] = value
+            try:
+                parameters = msgspec.convert(given, self._parameters, strict=False, dec_hook=decode_hook)
+            except msgspec.ValidationError:
+                raise Invalid([]) from None
+            arguments = msgspec.structs.asdict(parameters)
+        if self._body_shape is not None:
+            require_json(request)
+            arguments["data"] = read_body(body, self._body_shape)
+        for name, (provider, whole_request) in self._provided.items():
+            arguments[name] = provider(request if whole_request else scope)
+        return arguments
+
+
+def _provided(handler: HTTPRouteHandler) -> dict[str, tuple[Callable[[Any], Any], bool]]:
+    """What it asks for by name: where that comes from, and whether it is made of the request or of the scope."""
+    provided: dict[str, tuple[Callable[[Any], Any], bool]] = {}
+    dependencies = handler.resolve_dependencies()
+    for argument in handler.parsed_fn_signature.parameters:
+        if argument == "request":
+            provided[argument] = (lambda request: request, True)
+        elif (dependency := dependencies.get(argument)) is not None:
+            provider = dependency.dependency
+            asked = list(signature(provider).parameters)
+            if not dependency.has_sync_callable or asked not in (["scope"], ["request"]):
+                raise AsksForMore
+            provided[argument] = (provider, asked == ["request"])
+    return provided
+
+
+async def _send(send: Send, status: int, body: bytes, further: Mapping[str, str]) -> None:
+    headers = [(b"content-type", JSON_TYPE), (b"content-length", b"%d" % len(body))]
+    headers += [(name.lower().encode(), value.encode()) for name, value in further.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
