@@ -1,6 +1,7 @@
 """Assembles the application: one route table, one way of failing, one lifespan, and the door around it all."""
 
 import asyncio
+import gc
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -32,6 +33,7 @@ from officepro.metrics import Account
 from officepro.portal import routes as portal_routes
 from officepro.practices.setup import Setups
 from officepro.scheduling.diary import provide_setups
+from officepro.scheduling.remembered import Remembered, provide_remembered
 from officepro.settings import Settings
 
 MAXIMUM_BODY_BYTES = 1024 * 1024
@@ -44,7 +46,10 @@ def create_app(settings: Settings | None = None) -> Door:
     """The whole application, ready to be served; without settings those of the environment hold."""
     settings = settings or Settings.from_environment(os.environ)
     configure_logging(settings.log_level)
-    return enclose(create_inner_app(settings))
+    app = enclose(create_inner_app(settings))
+    gc.collect()
+    gc.freeze()  # what the application is made of stays as it is: no collection need go through it again
+    return app
 
 
 def enclose(inner: Litestar) -> Door:
@@ -65,8 +70,20 @@ def create_inner_app(settings: Settings) -> Litestar:
     app = Litestar(
         route_handlers=[*routes.ROUTERS, portal_routes.router],
         lifespan=[_lifespan, _keeping_account],
-        state=State({"settings": settings, "setups": Setups(), "account": Account(settings.data_dir)}),
-        dependencies={**PROVIDED, **DISCLOSURES_PROVIDED, "setups": Provide(provide_setups, sync_to_thread=False)},
+        state=State(
+            {
+                "settings": settings,
+                "setups": Setups(),
+                "remembered": Remembered(),
+                "account": Account(settings.data_dir),
+            }
+        ),
+        dependencies={
+            **PROVIDED,
+            **DISCLOSURES_PROVIDED,
+            "setups": Provide(provide_setups, sync_to_thread=False),
+            "remembered": Provide(provide_remembered, sync_to_thread=False),
+        },
         dto=StrictJson,
         return_dto=None,
         before_request=_look_over,

@@ -10,10 +10,10 @@ A handler that asks for more than this set, such as a page of the portal or an a
 practice, is called by Litestar as ever.
 """
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Awaitable, Callable, Mapping, Set
 from contextlib import suppress
 from inspect import signature
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar import Litestar, Request, Response
@@ -21,8 +21,9 @@ from litestar._asgi.routing_trie.types import ASGIHandlerTuple
 from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import ParameterKwarg
-from litestar.types import HTTPScope, Receive, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Send
 
+from officepro.foundation.answers import Encoded
 from officepro.foundation.errors import Invalid
 from officepro.foundation.input import AnyRequest, query_parameters, query_values, read_body, require_json
 from officepro.foundation.wire import decode_hook, encode
@@ -44,7 +45,7 @@ def call_directly(app: Litestar) -> None:
             if isinstance(handler, HTTPRouteHandler) and node.path_template.startswith("/v1/") and method != "OPTIONS":
                 with suppress(AsksForMore):
                     call = Call(handler, {parameter.name for parameter in node.path_parameters[method]})
-                    node.asgi_handlers[method] = ASGIHandlerTuple(call.handle, handler)
+                    node.asgi_handlers[method] = ASGIHandlerTuple(cast(ASGIApp, call.handle), handler)
 
 
 class Call:
@@ -79,9 +80,11 @@ class Call:
     async def handle(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         request: AnyRequest = Request(scope, receive, send)
         for guard in self._guards:
-            await guard(request, self._handler)
+            await cast(Awaitable[None], guard(request, self._handler))
         answer = await self._function(**await self._arguments(request))
-        if isinstance(answer, msgspec.Struct):
+        if type(answer) is Encoded:
+            await _send(send, self._status, answer.body, {})
+        elif isinstance(answer, msgspec.Struct):
             await _send(send, self._status, encode(answer), {})
         elif type(answer) is Response and isinstance(answer.content, msgspec.Struct):
             await _send(send, answer.status_code or self._status, encode(answer.content), answer.headers)

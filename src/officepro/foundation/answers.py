@@ -9,6 +9,12 @@ from msgspec import UNSET, UnsetType
 Record = TypeVar("Record")
 
 
+class Encoded(msgspec.Struct):
+    """An answer as it goes over the wire already: JSON of the shape that the handler declares."""
+
+    body: bytes
+
+
 class One(msgspec.Struct, Generic[Record]):
     """One record."""
 

@@ -33,6 +33,7 @@ from officepro.scheduling.diary import (
     known_setup,
     open_diary,
 )
+from officepro.scheduling.remembered import TheRemembered
 from officepro.scheduling.wall_clock import DAY_MINUTES, Clock, moment_texts, time_text
 
 LONGEST_SCHEDULE_DAYS = 366
@@ -152,18 +153,24 @@ async def check(
     caller: TheCaller,
     database: TheDatabase,
     setups: TheSetups,
+    remembered: TheRemembered,
     visit_type: VisitTypeName = None,
 ) -> One[shapes.Checked]:
     """`Reasons` says why not. With `visitType`, the type's buffers and a free room are asked for too."""
-    diary = await _diary(database, setups, caller, provider_id, day, duration, visit_type)
-    start = minute_of(diary.setup.zone, day, time_of_day.hour * 60 + time_of_day.minute)
-    why = diary.refuses(diary.visit(duration), start)
-    if time_of_day.second and "off_grid" not in why:
-        why.append("off_grid")
-    checked = shapes.Checked(provider_id, day, time_of_day, duration, available=not why)
-    if why:
-        checked.reasons = why
-    return One(checked)
+
+    def checked(diary: Diary) -> One[shapes.Checked]:
+        start = minute_of(diary.setup.zone, day, time_of_day.hour * 60 + time_of_day.minute)
+        why = diary.refuses(diary.visit(duration), start)
+        if time_of_day.second and "off_grid" not in why:
+            why.append("off_grid")
+        found = shapes.Checked(provider_id, day, time_of_day, duration, available=not why)
+        if why:
+            found.reasons = why
+        return One(found)
+
+    wanted = Wanted(provider_ids=[provider_id], first=day, days=1, visit_type=visit_type, longest=duration)
+    question = ("check", provider_id, day, time_of_day, duration, visit_type)
+    return await remembered.answer(database, setups, caller.practice_id, wanted, checked, *question)
 
 
 @get(
@@ -183,14 +190,20 @@ async def get_slots(
     caller: TheCaller,
     database: TheDatabase,
     setups: TheSetups,
+    remembered: TheRemembered,
     visit_type: VisitTypeName = None,
 ) -> One[shapes.Slots]:
     """All times of the day at which a visit of this duration may start. With `visitType`, a room is free too."""
-    diary = await _diary(database, setups, caller, provider_id, day, duration, visit_type)
-    ((_, starts),) = diary.starts(diary.visit(duration))
-    details = [shapes.SlotDetail(*both) for both in _from_to(diary, list(starts), duration)]
-    times = [detail.start[11:19] for detail in details]
-    return One(shapes.Slots(provider_id, day, duration, times, len(times), diary.setup.zone, details))
+
+    def slots(diary: Diary) -> One[shapes.Slots]:
+        ((_, starts),) = diary.starts(diary.visit(duration))
+        details = [shapes.SlotDetail(*both) for both in _from_to(diary, list(starts), duration)]
+        times = [detail.start[11:19] for detail in details]
+        return One(shapes.Slots(provider_id, day, duration, times, len(times), diary.setup.zone, details))
+
+    wanted = Wanted(provider_ids=[provider_id], first=day, days=1, visit_type=visit_type, longest=duration)
+    question = ("slots", provider_id, day, duration, visit_type)
+    return await remembered.answer(database, setups, caller.practice_id, wanted, slots, *question)
 
 
 @get(
@@ -234,28 +247,33 @@ async def get_openings(
     caller: TheCaller,
     database: TheDatabase,
     setups: TheSetups,
+    remembered: TheRemembered,
     provider_id: OnlyProviders = None,
     duration: OptionalDuration = None,
 ) -> One[shapes.Openings]:
     """Who is free when, and a room with them, over all providers who may do the type (or those of `providerId`), on at
     most 31 local days. `duration` is the visit type's own unless given."""
     _check_range(start_date, end_date, LONGEST_OPENINGS_DAYS)
+
+    def openings(diary: Diary) -> One[shapes.Openings]:
+        minutes = duration or diary.own_duration
+        found = sorted(
+            (minute, provider.provider_id)
+            for provider, starts in diary.starts(diary.visit(minutes))
+            for minute in starts
+        )
+        times = _from_to(diary, [minute for minute, _ in found], minutes)
+        listed = [
+            shapes.Opening(provider_id, date.fromisoformat(starts[:10]), starts[11:19], starts, ends)
+            for (_, provider_id), (starts, ends) in zip(found, times, strict=True)
+        ]
+        zone = diary.setup.zone
+        return One(shapes.Openings(visit_type, start_date, end_date, minutes, zone, listed, len(listed)))
+
     days = (end_date - start_date).days + 1
     wanted = Wanted(provider_ids=provider_id, first=start_date, days=days, visit_type=visit_type)
-    async with database.unbound(caller.practice_id) as db:
-        diary = await open_diary(db, setups, caller.practice_id, wanted)
-    minutes = duration or diary.own_duration
-    found = sorted(
-        (minute, provider.provider_id) for provider, starts in diary.starts(diary.visit(minutes)) for minute in starts
-    )
-    openings = [
-        shapes.Opening(provider_id, date.fromisoformat(starts[:10]), starts[11:19], starts, ends)
-        for (_, provider_id), (starts, ends) in zip(
-            found, _from_to(diary, [minute for minute, _ in found], minutes), strict=True
-        )
-    ]
-    zone = diary.setup.zone
-    return One(shapes.Openings(visit_type, start_date, end_date, minutes, zone, openings, len(openings)))
+    question = ("openings", visit_type, start_date, end_date, duration, *(provider_id or ()))
+    return await remembered.answer(database, setups, caller.practice_id, wanted, openings, *question)
 
 
 @get(
@@ -316,21 +334,6 @@ async def _search(
         first, searched = diary.window.last + timedelta(days=1), searched + step
         if searched == days:
             return duration, None
-
-
-async def _diary(
-    database: Database,
-    setups: Setups,
-    caller: Caller,
-    provider_id: int,
-    day: date,
-    duration: int,
-    visit_type: str | None,
-) -> Diary:
-    """Of one provider, on one day."""
-    wanted = Wanted(provider_ids=[provider_id], first=day, days=1, visit_type=visit_type, longest=duration)
-    async with database.unbound(caller.practice_id) as db:
-        return await open_diary(db, setups, caller.practice_id, wanted)
 
 
 async def _provider(database: Database, caller: Caller, provider_id: int) -> shapes.Provider:

@@ -29,7 +29,7 @@ from officepro.scheduling.openings import (
     roomless_starts,
     start_times,
 )
-from officepro.scheduling.queries import Busy
+from officepro.scheduling.queries import Busy, Look
 from officepro.scheduling.wall_clock import local_time
 from officepro.scheduling.window import LONGEST_VISIT_MINUTES, Window, make_window
 
@@ -86,6 +86,7 @@ class Diary(msgspec.Struct, frozen=True):
     window: Window
     visit_type: VisitType | None
     providers: list[Provider]
+    look: Look
     busy: Busy
     now: datetime
 
@@ -126,7 +127,7 @@ class Diary(msgspec.Struct, frozen=True):
     def period(self) -> BookingPeriod:
         rule = self.visit_type or self.setup
         return BookingPeriod(
-            int(self.now.timestamp()) if not self.now.microsecond else int(self.now.timestamp()) + 1,
+            _second(self.now),
             rule.minimum_notice_minutes,
             _horizon(self.setup.zone, self.now, rule.booking_horizon_days),
         )
@@ -136,6 +137,15 @@ class Diary(msgspec.Struct, frozen=True):
         before = self.visit_type.buffer_before_minutes if self.visit_type else 0
         after = self.visit_type.buffer_after_minutes if self.visit_type else 0
         return Visit(duration, provider_after, provider_duration, before, after)
+
+
+def minute_of_booking(now: datetime) -> int:
+    """The first minute, counted from the epoch, that is not past: what is free depends on the time by this alone."""
+    return -(-_second(now) // 60)
+
+
+def _second(now: datetime) -> int:
+    return int(now.timestamp()) + (now.microsecond > 0)
 
 
 def provide_setups(scope: Scope) -> Any:
@@ -159,7 +169,7 @@ async def open_diary(db: Connection, setups: Setups, practice_id: int, wanted: W
                 raise
             setup = newest
             continue
-        if diary.busy.version == setup.version:
+        if diary.busy.seen.version == setup.version:
             return diary
         setup = await _newest(db, setups, practice_id)
     raise SetupKeepsChanging
@@ -187,12 +197,9 @@ async def _read(db: Connection, setup: Setup, wanted: Wanted, now: datetime) -> 
         (window.begins + window.length + wanted.longest) * 60
     )  # the last one may run over midnight
     rooms = usable_rooms(setup, visit_type) if visit_type else []
-    if len(providers) == 1 and not rooms and wanted.but_visit is None:
-        busy = await queries.busy_of_provider(db, setup.practice_id, providers[0].provider_id, begins, ends)
-    else:
-        ids = [provider.provider_id for provider in providers]
-        busy = await queries.busy_of_many(db, setup.practice_id, ids, rooms, begins, ends, wanted.but_visit)
-    return Diary(setup, window, visit_type, providers, busy, now)
+    look = Look([provider.provider_id for provider in providers], rooms, begins, ends)
+    busy = await queries.busy(db, setup.practice_id, look, wanted.but_visit)
+    return Diary(setup, window, visit_type, providers, look, busy, now)
 
 
 def _visit_type(setup: Setup, name: str | None) -> VisitType | None:

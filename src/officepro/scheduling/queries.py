@@ -6,6 +6,7 @@ the ranges' own).
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,10 +21,31 @@ LONGEST_BUFFER = timedelta(minutes=240)  # of the visit that is looked for, befo
 Range = tuple[int, int]  # epoch seconds
 
 
-class Busy(msgspec.Struct, frozen=True):
-    """The time that is taken, as of one version of the practice's set-up."""
+class Look(msgspec.Struct, frozen=True):
+    """Where is looked: at whom, at which rooms, between which moments."""
 
-    version: int | None
+    provider_ids: Sequence[int]
+    room_ids: Sequence[int]
+    begins: datetime
+    ends: datetime
+
+
+class Seen(NamedTuple):
+    """What was there, told by so little that nothing can change without changing it.
+
+    Each row carries the number of the transaction that wrote it, and these only grow: as long as there are as many rows
+    with the same sum, they are the same rows. (A hold that ends is not counted any more.)
+    """
+
+    version: int | None  # of the practice's set-up
+    number: int
+    newest: float  # the sum, exact below 2**53
+
+
+class Busy(msgspec.Struct, frozen=True):
+    """The time that is taken."""
+
+    seen: Seen
     booked: dict[int, list[Range]]  # by provider
     held: dict[int, list[Range]]  # by provider
     rooms: dict[int, list[Range]]  # by room
@@ -31,103 +53,103 @@ class Busy(msgspec.Struct, frozen=True):
 
 # By the statement's clock: the transaction's stands still while it waits for its turn.
 _STANDS = "(status = 'booked' OR status = 'held' AND held_until > statement_timestamp())"
+_SEEN = "count(*) AS number, coalesce(sum(xmin::text::float8), 0) AS newest"
 
 # Visits are found by when they start; what is over before the time that is looked at is left out right there.
-_ONE_PROVIDER = f"""
-    SELECT (SELECT version FROM practice_setup WHERE practice_id = bound.practice_id) AS version, busy.*
-    FROM {BOUND}, LATERAL (
-        SELECT array_agg(floor(date_part('epoch', busy_starts_at))::bigint) AS starts,
-               array_agg(ceil(date_part('epoch', busy_ends_at))::bigint) AS ends,
-               array_agg(status = 'held') AS held
-        FROM visit WHERE practice_id = bound.practice_id AND provider_id = $5
-             AND starts_at >= $2 AND starts_at < $3 AND busy_ends_at > $4 AND {_STANDS}
-    ) AS busy
-"""
-
-_TIMES = """
-    array_agg(provider_id) AS providers, array_agg(room_id) AS rooms,
-    array_agg(floor(date_part('epoch', busy_starts_at))::bigint) AS starts,
-    array_agg(ceil(date_part('epoch', busy_ends_at))::bigint) AS ends,
-    array_agg(floor(date_part('epoch', starts_at))::bigint) AS room_starts,
-    array_agg(ceil(date_part('epoch', ends_at))::bigint) AS room_ends,
-    array_agg(status = 'held') AS held
+_OF_PROVIDER = f"""
+    FROM visit WHERE practice_id = bound.practice_id AND provider_id = $5 AND starts_at >= $2 AND starts_at < $3
+    AND busy_ends_at > $4 AND {_STANDS}
 """
 _IN_THE_WAY = f"""
     practice_id = bound.practice_id AND starts_at >= $2 AND starts_at < $3 AND greatest(busy_ends_at, ends_at) > $4
     AND {_STANDS} AND visit_id IS DISTINCT FROM $7
 """
-
 # Two index scans, whatever the size of the practice: of the provider, and of the rooms.
-_ONE_WITH_ROOMS = f"""
-    SELECT (SELECT version FROM practice_setup WHERE practice_id = bound.practice_id) AS version, busy.*
-    FROM {BOUND}, LATERAL (
-        SELECT {_TIMES} FROM (
-            SELECT * FROM visit WHERE provider_id = $5 AND {_IN_THE_WAY}
-            UNION ALL
-            SELECT * FROM visit WHERE room_id = ANY ($6) AND provider_id <> $5 AND {_IN_THE_WAY}) AS in_the_way
-    ) AS busy
+_OF_PROVIDER_AND_ROOMS = f"""
+    FROM (SELECT visit.*, xmin FROM visit WHERE provider_id = $5 AND {_IN_THE_WAY}
+          UNION ALL
+          SELECT visit.*, xmin FROM visit WHERE room_id = ANY ($6) AND provider_id <> $5 AND {_IN_THE_WAY}
+    ) AS in_the_way
+"""
+_OF_MANY = f"FROM visit WHERE (provider_id = ANY ($5) OR room_id = ANY ($6)) AND {_IN_THE_WAY}"
+
+_PROVIDER_TIMES = """
+    array_agg(floor(date_part('epoch', busy_starts_at))::bigint) AS starts,
+    array_agg(ceil(date_part('epoch', busy_ends_at))::bigint) AS ends,
+    array_agg(status = 'held') AS held
+"""
+_TIMES = f"""
+    {_PROVIDER_TIMES}, array_agg(provider_id) AS providers, array_agg(room_id) AS rooms,
+    array_agg(floor(date_part('epoch', starts_at))::bigint) AS room_starts,
+    array_agg(ceil(date_part('epoch', ends_at))::bigint) AS room_ends
 """
 
-_MANY = f"""
-    SELECT (SELECT version FROM practice_setup WHERE practice_id = bound.practice_id) AS version, busy.*
-    FROM {BOUND}, LATERAL (
-        SELECT {_TIMES} FROM visit WHERE (provider_id = ANY ($5) OR room_id = ANY ($6)) AND {_IN_THE_WAY}
-    ) AS busy
-"""
+
+def _asked(columns: str, whose: str) -> str:
+    return f"""
+        SELECT (SELECT version FROM practice_setup WHERE practice_id = bound.practice_id) AS version, found.*
+        FROM {BOUND}, LATERAL (SELECT {columns} {whose}) AS found
+    """
 
 
-async def busy_of_provider(
-    db: Connection, practice_id: int, provider_id: int, begins: datetime, ends: datetime
-) -> Busy:
-    """What keeps one provider busy between two moments; its rooms are not asked for."""
-    row = await db.fetchrow(_ONE_PROVIDER, str(practice_id), *_within(begins, ends), provider_id)
+_BUSY = {whose: _asked(f"{_SEEN}, {_TIMES}", whose) for whose in (_OF_PROVIDER_AND_ROOMS, _OF_MANY)}
+_BUSY[_OF_PROVIDER] = _asked(f"{_SEEN}, {_PROVIDER_TIMES}", _OF_PROVIDER)
+_GLANCE = {whose: _asked(_SEEN, whose) for whose in _BUSY}
+
+
+async def busy(db: Connection, practice_id: int, look: Look, but_visit: int | None = None) -> Busy:
+    """What keeps providers and rooms busy; `but_visit`, which is to be moved, aside."""
+    whose, arguments = _question(practice_id, look, but_visit)
+    row = await db.fetchrow(_BUSY[whose], *arguments)
     assert row is not None
-    booked: list[Range] = []
-    held: list[Range] = []
-    for starts, stops, is_held in zip(row["starts"] or (), row["ends"] or (), row["held"] or (), strict=True):
-        (held if is_held else booked).append((starts, stops))
-    return Busy(row["version"], {provider_id: booked}, {provider_id: held}, {})
-
-
-async def busy_of_many(
-    db: Connection,
-    practice_id: int,
-    provider_ids: Sequence[int],
-    room_ids: Sequence[int],
-    begins: datetime,
-    ends: datetime,
-    but_visit: int | None = None,
-) -> Busy:
-    """What keeps providers and rooms busy between two moments; `but_visit`, which is to be moved, aside."""
-    query, whose = (_MANY, provider_ids) if len(provider_ids) != 1 else (_ONE_WITH_ROOMS, provider_ids[0])
-    row = await db.fetchrow(query, str(practice_id), *_within(begins, ends), whose, room_ids, but_visit)
-    assert row is not None
-    busy = Busy(
-        row["version"],
-        {provider_id: [] for provider_id in provider_ids},
-        {provider_id: [] for provider_id in provider_ids},
-        {room_id: [] for room_id in room_ids},
+    found = Busy(
+        Seen(row["version"], row["number"], row["newest"]),
+        {provider_id: [] for provider_id in look.provider_ids},
+        {provider_id: [] for provider_id in look.provider_ids},
+        {room_id: [] for room_id in look.room_ids},
     )
     if row["starts"] is not None:
-        _sort_out(row, busy)
-    return busy
+        if whose is _OF_PROVIDER:
+            provider_id = look.provider_ids[0]
+            for starts, ends, is_held in zip(row["starts"], row["ends"], row["held"], strict=True):
+                (found.held if is_held else found.booked)[provider_id].append((starts, ends))
+        else:
+            _sort_out(row, found)
+    return found
 
 
-def _within(begins: datetime, ends: datetime) -> tuple[datetime, datetime, datetime]:
-    """Where visits start that may be in the way, and until when those last that are not."""
-    return begins - REACH_BEFORE, ends + REACH_BEHIND, begins - LONGEST_BUFFER
+async def glance(db: Connection, practice_id: int, look: Look) -> Seen:
+    """Whether what `busy` found there is still all there is: then it has seen the same."""
+    whose, arguments = _question(practice_id, look, None)
+    row = await db.fetchrow(_GLANCE[whose], *arguments)
+    assert row is not None
+    return Seen(*row.values())
 
 
-def _sort_out(row: Row, busy: Busy) -> None:
+def _question(practice_id: int, look: Look, but_visit: int | None) -> tuple[str, list[Any]]:
+    arguments: list[Any] = [
+        str(practice_id),
+        look.begins - REACH_BEFORE,
+        look.ends + REACH_BEHIND,
+        look.begins - LONGEST_BUFFER,
+    ]
+    if len(look.provider_ids) != 1:
+        return _OF_MANY, [*arguments, look.provider_ids, look.room_ids, but_visit]
+    if not look.room_ids and but_visit is None:
+        return _OF_PROVIDER, [*arguments, look.provider_ids[0]]
+    return _OF_PROVIDER_AND_ROOMS, [*arguments, look.provider_ids[0], look.room_ids, but_visit]
+
+
+def _sort_out(row: Row, found: Busy) -> None:
     names = ("providers", "rooms", "starts", "ends", "room_starts", "room_ends", "held")
     for provider_id, room_id, starts, ends, room_starts, room_ends, is_held in zip(
         *(row[name] for name in names), strict=True
     ):
-        ranges = (busy.held if is_held else busy.booked).get(provider_id)
+        ranges = (found.held if is_held else found.booked).get(provider_id)
         if ranges is not None:
             ranges.append((starts, ends))
-        if room_id in busy.rooms:
-            busy.rooms[room_id].append((room_starts, room_ends))
+        if room_id in found.rooms:
+            found.rooms[room_id].append((room_starts, room_ends))
 
 
 async def providers(db: Connection, practice_id: int) -> list[Row]:

@@ -1,0 +1,93 @@
+"""Answers about free times that are still true need not be found again.
+
+Many ask for the same days between two bookings. So a worker remembers what it has answered together with what it had
+seen in the database (queries.Seen) and the minute it was. Whoever asks the same again, in the same minute, gets the
+same answer if one statement, which reads rows but computes nothing, sees the same as then. Nothing is ever told that is
+out of date: not by a moment, whoever wrote to the database, and by whatever way.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar, cast
+
+import msgspec
+from litestar.di import NamedDependency
+from litestar.types import Scope
+
+from officepro.foundation import clock
+from officepro.foundation.answers import Encoded
+from officepro.foundation.database import Database
+from officepro.foundation.wire import encode
+from officepro.practices.setup import Setups
+from officepro.scheduling import queries
+from officepro.scheduling.diary import Diary, Wanted, minute_of_booking, open_diary
+from officepro.scheduling.queries import Look, Seen
+
+CAPACITY_BYTES = 16 * 1024 * 1024  # per worker
+LARGEST_BYTES = 512 * 1024
+
+Answer = TypeVar("Answer")
+
+
+class Known(msgspec.Struct, frozen=True):
+    """An answer, and what makes it true."""
+
+    minute: int
+    look: Look
+    seen: Seen
+    body: bytes
+
+
+class Remembered:
+    """What this worker has answered; what was not asked for the longest time goes first."""
+
+    def __init__(self, capacity_bytes: int = CAPACITY_BYTES) -> None:
+        self._capacity = capacity_bytes
+        self._known: OrderedDict[Hashable, Known] = OrderedDict()
+        self._bytes = 0
+
+    async def answer(
+        self,
+        database: Database,
+        setups: Setups,
+        practice_id: int,
+        wanted: Wanted,
+        make: Callable[[Diary], Answer],
+        *question: Hashable,
+    ) -> Answer:
+        """What `make` makes of the diary. `question` is all that its answer depends on besides practice and time.
+
+        Raises what `open_diary` does.
+        """
+        key = (practice_id, *question)
+        known = self._known.get(key)
+        async with database.unbound(practice_id) as db:
+            if (
+                known is not None
+                and known.minute == minute_of_booking(clock.now())
+                and known.seen == await queries.glance(db, practice_id, known.look)
+            ):
+                return cast(Answer, Encoded(known.body))
+            diary = await open_diary(db, setups, practice_id, wanted)
+        body = encode(make(diary))
+        if not database.is_distributed:  # where rows do not tell who wrote them
+            self._remember(key, Known(minute_of_booking(diary.now), diary.look, diary.busy.seen, body))
+        return cast(Answer, Encoded(body))
+
+    def _remember(self, key: Hashable, known: Known) -> None:
+        if (before := self._known.pop(key, None)) is not None:
+            self._bytes -= len(before.body)
+        if len(known.body) > LARGEST_BYTES:
+            return
+        self._known[key] = known
+        self._bytes += len(known.body)
+        while self._bytes > self._capacity:
+            _, oldest = self._known.popitem(last=False)
+            self._bytes -= len(oldest.body)
+
+
+TheRemembered = NamedDependency[Remembered]
+
+
+def provide_remembered(scope: Scope) -> Any:
+    return scope["litestar_app"].state.remembered

@@ -1,0 +1,205 @@
+"""An answer that is remembered is told again only as long as it is true."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from officepro.foundation import clock
+from officepro.foundation.database import Database
+from officepro.scheduling import queries
+from officepro.scheduling.remembered import Known, Remembered
+from tests.scheduling.test_book import book, consult
+from tests.scheduling.test_slots import data_of, next_monday
+from tests.world import Office
+
+HALF_PAST_TEN = "10:30:00"
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One item for each time that the visits themselves were read."""
+    read: list[int] = []
+    really = queries.busy
+
+    async def noted(*arguments: Any) -> Any:
+        read.append(1)
+        return await really(*arguments)
+
+    monkeypatch.setattr(queries, "busy", noted)
+    return read
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """A clock that stands, and is set on by hand."""
+    began = clock.now().replace(second=10, microsecond=5)
+    at = [began]
+    monkeypatch.setattr(clock, "now", lambda: at[0])
+
+    def on(time: timedelta) -> None:
+        at[0] += time
+
+    return on
+
+
+async def slots(office: Office, **asked: Any) -> list[str]:
+    params = {"date": next_monday(), "duration": 30, **asked}
+    answer = await office.partner.get("/availability/providers/2/slots", params=params)
+    found: list[str] = data_of(answer)["Slots"]
+    return found
+
+
+async def test_the_same_question_is_computed_once_a_minute(
+    demo_office: Office, computed: list[int], still: Callable[[timedelta], None]
+) -> None:
+    first = await slots(demo_office)
+
+    assert await slots(demo_office) == first
+    assert len(computed) == 1
+    await slots(demo_office, duration=45)
+    assert len(computed) == 2
+    still(timedelta(seconds=40))
+    await slots(demo_office)
+    assert len(computed) == 2
+    still(timedelta(seconds=20))
+    await slots(demo_office)
+    assert len(computed) == 3
+
+
+async def by_booking(office: Office) -> None:
+    assert (await book(office, VisitTime=HALF_PAST_TEN)).status_code == 201
+
+
+async def by_holding(office: Office) -> None:
+    wanted = {key: value for key, value in consult(VisitTime=HALF_PAST_TEN).items() if key != "PatientID"}
+    assert (await office.partner.post("/visits/hold", json=wanted)).status_code == 201
+
+
+async def by_hand(office: Office) -> None:
+    """As an EMR writes that knows nothing of us."""
+    await office.house.owner.execute(
+        """
+        INSERT INTO visit (practice_id, patient_id, provider_id, needs_room, visit_type, status, starts_at, ends_at,
+                           provider_starts_at, provider_ends_at, busy_starts_at, busy_ends_at)
+        SELECT $1, 1001, 2, false, 'Consult', 'booked', at, ends, at, ends, at, ends
+        FROM (SELECT ($2 || ' 10:30')::timestamp AT TIME ZONE $3 AS at) AS start,
+             LATERAL (SELECT at + interval '30 minutes' AS ends) AS stop
+        """,
+        office.practice_id,
+        next_monday(),
+        office.time_zone,
+    )
+
+
+@pytest.mark.parametrize("taken", [by_booking, by_holding, by_hand])
+async def test_a_time_that_is_taken_is_told_no_more_and_one_that_is_freed_is_told_at_once(
+    demo_office: Office, still: Callable[[timedelta], None], taken: Callable[[Office], Awaitable[None]]
+) -> None:
+    assert HALF_PAST_TEN in await slots(demo_office)
+
+    await taken(demo_office)
+    assert HALF_PAST_TEN not in await slots(demo_office)
+
+    await demo_office.house.owner.execute(
+        "UPDATE visit SET status = 'cancelled', held_until = NULL WHERE practice_id = $1", demo_office.practice_id
+    )
+    assert HALF_PAST_TEN in await slots(demo_office)
+
+    await taken(demo_office)
+    assert HALF_PAST_TEN not in await slots(demo_office)
+    await demo_office.house.owner.execute("DELETE FROM visit_history WHERE practice_id = $1", demo_office.practice_id)
+    await demo_office.house.owner.execute("DELETE FROM visit WHERE practice_id = $1", demo_office.practice_id)
+    assert HALF_PAST_TEN in await slots(demo_office)
+
+
+async def test_a_visit_moved_by_hand_frees_its_old_time_and_takes_its_new_one(
+    demo_office: Office, still: Callable[[timedelta], None]
+) -> None:
+    await by_hand(demo_office)
+    before = await slots(demo_office)
+    await demo_office.house.owner.execute(
+        """
+        UPDATE visit SET (starts_at, ends_at, provider_starts_at, provider_ends_at, busy_starts_at, busy_ends_at)
+            = ROW (starts_at + later, ends_at + later, provider_starts_at + later, provider_ends_at + later,
+                   busy_starts_at + later, busy_ends_at + later)
+        FROM (SELECT interval '1 hour' AS later) AS how WHERE practice_id = $1
+        """,
+        demo_office.practice_id,
+    )
+
+    after = await slots(demo_office)
+    assert HALF_PAST_TEN in after
+    assert "11:30:00" in before
+    assert "11:30:00" not in after
+
+
+async def test_a_hold_that_ends_by_itself_is_noticed(demo_office: Office, still: Callable[[timedelta], None]) -> None:
+    await by_holding(demo_office)
+    assert HALF_PAST_TEN not in await slots(demo_office)
+
+    await demo_office.house.owner.execute(
+        "UPDATE visit SET held_until = statement_timestamp() + interval '1 s' WHERE practice_id = $1",
+        demo_office.practice_id,
+    )
+    assert HALF_PAST_TEN not in await slots(demo_office)
+    await asyncio.sleep(1.1)  # nobody writes anything: only the time tells
+    assert HALF_PAST_TEN in await slots(demo_office)
+
+
+async def test_what_the_practice_changes_in_its_set_up_is_told_at_once(
+    demo_office: Office, still: Callable[[timedelta], None]
+) -> None:
+    assert await slots(demo_office)
+
+    await demo_office.house.owner.execute(
+        """
+        WITH gone AS (DELETE FROM working_hours WHERE practice_id = $1)
+        UPDATE practice_setup SET version = version + 1 WHERE practice_id = $1
+        """,
+        demo_office.practice_id,
+    )
+    assert await slots(demo_office) == []
+
+
+async def test_one_practice_is_never_told_what_another_was(demo_office: Office, berlin_office: Office) -> None:
+    for _ in range(2):
+        ours = data_of(
+            await demo_office.partner.get(
+                "/availability/providers/2/slots", params={"date": next_monday(), "duration": 30}
+            )
+        )
+        theirs = data_of(
+            await berlin_office.partner.get(
+                "/availability/providers/2/slots", params={"date": next_monday(), "duration": 30}
+            )
+        )
+        assert (ours["TimeZone"], theirs["TimeZone"]) == ("America/New_York", "Europe/Berlin")
+
+
+async def test_a_statement_that_binds_itself_sees_its_own_practice_whatever_the_connection_served_before(
+    demo_office: Office, berlin_office: Office, database: Database
+) -> None:
+    await by_hand(demo_office)
+    day = timedelta(days=14)
+    look = queries.Look([2], [], clock.now() - day, clock.now() + day)
+    async with database.practice(berlin_office.practice_id) as db:
+        ours = await queries.glance(db, demo_office.practice_id, look)
+        theirs = await queries.glance(db, berlin_office.practice_id, look)
+        bound = await db.fetchval("SELECT current_setting('app.practice')")
+
+    assert (ours.number, theirs.number) == (1, 0)
+    assert None not in (ours.version, theirs.version)
+    assert bound == str(berlin_office.practice_id)
+
+
+def test_what_is_remembered_takes_no_more_room_than_it_may() -> None:
+    remembered = Remembered(capacity_bytes=1000)
+    look = queries.Look([1], [], clock.now(), clock.now())
+    for question in range(100):
+        remembered._remember(question, Known(1, look, queries.Seen(1, 0, 0.0), b"x" * 100))
+
+    assert list(remembered._known) == list(range(90, 100))
+    assert remembered._bytes == 1000
