@@ -30,6 +30,8 @@ PRACTICE = 7
 class Recorder:
     """In a connection's place: keeps what is said to it, and knows of nothing."""
 
+    transaction_practice_id = PRACTICE  # a distributed database is only ever asked in a transaction of the practice
+
     def __init__(self) -> None:
         self.said: list[str] = []
 
@@ -85,11 +87,10 @@ def _asks() -> Iterator[tuple[str, Ask]]:
         for where in ("prospects.queries.some", "prospects.queries._total"):
             yield where, lambda db, prospect=prospect: prospects.some(db, PRACTICE, prospect, page)  # type: ignore[misc]
     yield "prospects.queries.update", lambda db: prospects.update(db, PRACTICE, 1, {"city": "Utica"}, 3)
-    for providers in ([1], [1, 2]):
-        yield (
-            "scheduling.queries.busy_of_many",
-            lambda db, providers=providers: scheduling.busy_of_many(db, PRACTICE, providers, [101], NOW, NOW),  # type: ignore[misc]
-        )
+    for providers, rooms in (([1], []), ([1], [101]), ([1, 2], [101])):
+        look = scheduling.Look(providers, rooms, NOW, NOW)
+        yield "scheduling.queries.ask", lambda db, look=look: scheduling.busy(db, PRACTICE, look)  # type: ignore[misc]
+        yield "scheduling.queries.ask", lambda db, look=look: scheduling.glance(db, PRACTICE, look)  # type: ignore[misc]
     visit = visit_queries.Filter(begins=NOW, ends=NOW, provider_id=1, patient_id=2, status="booked")
     yield "scheduling.visit_queries.some", lambda db: visit_queries.some(db, PRACTICE, visit, page)
     ticket = tickets.Filter(statuses=["Open"], priorities=["High"], search="x")

@@ -6,7 +6,7 @@ the ranges' own).
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -57,11 +57,11 @@ _SEEN = "count(*) AS number, coalesce(sum(xmin::text::float8), 0) AS newest"
 
 # Visits are found by when they start; what is over before the time that is looked at is left out right there.
 _OF_PROVIDER = f"""
-    FROM visit WHERE practice_id = bound.practice_id AND provider_id = $5 AND starts_at >= $2 AND starts_at < $3
+    FROM visit WHERE practice_id = :practice AND provider_id = $5 AND starts_at >= $2 AND starts_at < $3
     AND busy_ends_at > $4 AND {_STANDS}
 """
 _IN_THE_WAY = f"""
-    practice_id = bound.practice_id AND starts_at >= $2 AND starts_at < $3 AND greatest(busy_ends_at, ends_at) > $4
+    practice_id = :practice AND starts_at >= $2 AND starts_at < $3 AND greatest(busy_ends_at, ends_at) > $4
     AND {_STANDS} AND visit_id IS DISTINCT FROM $7
 """
 # Two index scans, whatever the size of the practice: of the provider, and of the rooms.
@@ -85,59 +85,82 @@ _TIMES = f"""
 """
 
 
-def _asked(columns: str, whose: str) -> str:
-    return f"""
-        SELECT (SELECT version FROM practice_setup WHERE practice_id = bound.practice_id) AS version, found.*
-        FROM {BOUND}, LATERAL (SELECT {columns} {whose}) AS found
-    """
+_BOUND_ALREADY = """
+    SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version, found.*
+    FROM (SELECT {columns} {whose}) AS found
+"""
+_BINDING_ITSELF = f"""
+    SELECT (SELECT version FROM practice_setup WHERE practice_id = bound.practice_id) AS version, found.*
+    FROM {BOUND}, LATERAL (SELECT {{columns}} {{whose}}) AS found
+"""
 
 
-_BUSY = {whose: _asked(f"{_SEEN}, {_TIMES}", whose) for whose in (_OF_PROVIDER_AND_ROOMS, _OF_MANY)}
-_BUSY[_OF_PROVIDER] = _asked(f"{_SEEN}, {_PROVIDER_TIMES}", _OF_PROVIDER)
-_GLANCE = {whose: _asked(_SEEN, whose) for whose in _BUSY}
+class _Question(msgspec.Struct, frozen=True):
+    """One statement, as it is sent in a transaction of the practice and as it is sent by itself."""
+
+    bound: str
+    binding: str
+
+    @classmethod
+    def about(cls, columns: str, whose: str) -> "_Question":
+        return cls(
+            _BOUND_ALREADY.format(columns=columns, whose=whose.replace(":practice", "$1")),
+            _BINDING_ITSELF.format(columns=columns, whose=whose.replace(":practice", "bound.practice_id")),
+        )
+
+    async def ask(self, db: Connection, practice_id: int, look: Look, *whose: object) -> Row:
+        moments = (look.begins - REACH_BEFORE, look.ends + REACH_BEHIND, look.begins - LONGEST_BUFFER)
+        if db.transaction_practice_id is not None:
+            row = await db.fetchrow(self.bound, practice_id, *moments, *whose)
+        else:
+            row = await db.fetchrow(self.binding, str(practice_id), *moments, *whose)
+        assert row is not None
+        return row
+
+
+_BUSY_PROVIDER = _Question.about(f"{_SEEN}, {_PROVIDER_TIMES}", _OF_PROVIDER)
+_BUSY_PROVIDER_AND_ROOMS = _Question.about(f"{_SEEN}, {_TIMES}", _OF_PROVIDER_AND_ROOMS)
+_BUSY_MANY = _Question.about(f"{_SEEN}, {_TIMES}", _OF_MANY)
+_SEEN_PROVIDER = _Question.about(_SEEN, _OF_PROVIDER)
+_SEEN_PROVIDER_AND_ROOMS = _Question.about(_SEEN, _OF_PROVIDER_AND_ROOMS)
+_SEEN_MANY = _Question.about(_SEEN, _OF_MANY)
 
 
 async def busy(db: Connection, practice_id: int, look: Look, but_visit: int | None = None) -> Busy:
     """What keeps providers and rooms busy; `but_visit`, which is to be moved, aside."""
-    whose, arguments = _question(practice_id, look, but_visit)
-    row = await db.fetchrow(_BUSY[whose], *arguments)
-    assert row is not None
+    is_of_one, is_simple = len(look.provider_ids) == 1, not look.room_ids and but_visit is None
+    if is_of_one and is_simple:
+        row = await _BUSY_PROVIDER.ask(db, practice_id, look, look.provider_ids[0])
+    elif is_of_one:
+        row = await _BUSY_PROVIDER_AND_ROOMS.ask(db, practice_id, look, look.provider_ids[0], look.room_ids, but_visit)
+    else:
+        row = await _BUSY_MANY.ask(db, practice_id, look, look.provider_ids, look.room_ids, but_visit)
     found = Busy(
         Seen(row["version"], row["number"], row["newest"]),
         {provider_id: [] for provider_id in look.provider_ids},
         {provider_id: [] for provider_id in look.provider_ids},
         {room_id: [] for room_id in look.room_ids},
     )
-    if row["starts"] is not None:
-        if whose is _OF_PROVIDER:
-            provider_id = look.provider_ids[0]
-            for starts, ends, is_held in zip(row["starts"], row["ends"], row["held"], strict=True):
-                (found.held if is_held else found.booked)[provider_id].append((starts, ends))
-        else:
-            _sort_out(row, found)
+    if row["starts"] is None:
+        return found
+    if is_of_one and is_simple:
+        provider_id = look.provider_ids[0]
+        for starts, ends, is_held in zip(row["starts"], row["ends"], row["held"], strict=True):
+            (found.held if is_held else found.booked)[provider_id].append((starts, ends))
+    else:
+        _sort_out(row, found)
     return found
 
 
 async def glance(db: Connection, practice_id: int, look: Look) -> Seen:
-    """Whether what `busy` found there is still all there is: then it has seen the same."""
-    whose, arguments = _question(practice_id, look, None)
-    row = await db.fetchrow(_GLANCE[whose], *arguments)
-    assert row is not None
-    return Seen(*row.values())
-
-
-def _question(practice_id: int, look: Look, but_visit: int | None) -> tuple[str, list[Any]]:
-    arguments: list[Any] = [
-        str(practice_id),
-        look.begins - REACH_BEFORE,
-        look.ends + REACH_BEHIND,
-        look.begins - LONGEST_BUFFER,
-    ]
+    """What `busy` would have seen: the same as then means the same rows."""
     if len(look.provider_ids) != 1:
-        return _OF_MANY, [*arguments, look.provider_ids, look.room_ids, but_visit]
-    if not look.room_ids and but_visit is None:
-        return _OF_PROVIDER, [*arguments, look.provider_ids[0]]
-    return _OF_PROVIDER_AND_ROOMS, [*arguments, look.provider_ids[0], look.room_ids, but_visit]
+        row = await _SEEN_MANY.ask(db, practice_id, look, look.provider_ids, look.room_ids, None)
+    elif look.room_ids:
+        row = await _SEEN_PROVIDER_AND_ROOMS.ask(db, practice_id, look, look.provider_ids[0], look.room_ids, None)
+    else:
+        row = await _SEEN_PROVIDER.ask(db, practice_id, look, look.provider_ids[0])
+    return Seen(*row.values())
 
 
 def _sort_out(row: Row, found: Busy) -> None:
