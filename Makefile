@@ -19,7 +19,7 @@ debian = PATH=$$PATH:/usr/sbin; for program in $(1); do command -v $$program >/d
 	&& DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(2) >/dev/null; } \
 	|| { echo 'This needs Debian packages: apt-get install $(2)' >&2; exit 1; }
 
-.PHONY: help run test test-pooled check bench chaos chaos-failover chaos-rolling dev lock format clean
+.PHONY: help run test test-pooled check bench growth chaos chaos-failover chaos-rolling dev lock format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,10 @@ check: $(DEV_STAMP)  ## format, lint, strict types, who imports whom, house rule
 
 bench: $(DEV_STAMP)  ## measure beside the yardsticks, on this machine in this minute
 	@.venv/bin/python -m benchmarks
+
+growth: $(DEV_STAMP)  ## the same calls on 10, 100 and 1,000 practices, and memory; SCALE=full for ten million visits
+	@.venv/bin/python -m benchmarks.growth
+	@.venv/bin/python -m benchmarks.memory
 
 chaos: $(DEV_STAMP)  ## the drills that kill, pause and starve it; minutes
 	@.venv/bin/python -m pytest -m chaos

@@ -17,14 +17,14 @@ START_TIMEOUT_SECONDS = 30
 @contextmanager
 def granian(target: str, folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
     """Yields the base address once it answers."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "granian", target, "--factory", "--interface", "asgi", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", str(WORKERS), "--loop", "uvloop", "--http", "1", "--no-ws"]
     command += ["--backlog", "2048", "--log-level", "warning"]
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=log, stderr=log)
         try:
-            _wait_for(port, process)
+            wait_for(port, process)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -34,13 +34,13 @@ def granian(target: str, folder: Path, environment: Mapping[str, str]) -> Iterat
                 process.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)

@@ -12,6 +12,7 @@ from officepro.foundation.errors import Impossible, NotFound
 from officepro.foundation.paging import MAXIMUM_TOTAL, Page
 
 MAXIMUM_MATCHES = 20_000  # of a search: the first so many in the order of what matched
+MAXIMUM_PROBED = 2_000  # people who are looked at one by one, where every word of a search is found very often
 
 # In the order of the shape `Prospect`.
 COLUMNS = (
@@ -126,28 +127,47 @@ def _matching(wanted: Filter, arguments: list[Any]) -> tuple[str, str | None]:
         return f"SELECT p.patient_id, p.updated_at FROM patient p WHERE {where}", order
     if not wanted.beginnings:
         return "SELECT 0::bigint AS patient_id, 0::bigint AS place WHERE $1::bigint IS NULL", None
-    first, *others = (_range_of(beginning, arguments) for beginning in wanted.beginnings)
-    for low, high in others:
-        conditions.append(
-            f"""EXISTS (SELECT FROM patient_token other WHERE other.practice_id = $1
-                AND other.patient_id = p.patient_id AND other.token >= {low} AND other.token < {high})"""
-        )
-    found = f"""
-        SELECT patient_id, min(number) AS place FROM (
-            SELECT token.patient_id, row_number() OVER (ORDER BY token.token, token.patient_id) AS number
-            FROM patient_token token
-            WHERE token.practice_id = $1 AND token.token >= {first[0]} AND token.token < {first[1]}
-            ORDER BY token.token, token.patient_id LIMIT {MAXIMUM_MATCHES}
-        ) AS matched GROUP BY patient_id
-    """
-    if not conditions:
-        return f"SELECT patient_id, place FROM ({found}) AS found ORDER BY place", None
-    where = " AND ".join(["p.practice_id = $1", *conditions])
-    return (
-        f"SELECT found.patient_id, found.place FROM ({found}) AS found "
-        f"JOIN patient p ON p.patient_id = found.patient_id WHERE {where} ORDER BY place",
-        None,
+    return _found(wanted.beginnings, conditions, arguments), None
+
+
+def _found(beginnings: Sequence[str], conditions: Sequence[str], arguments: list[Any]) -> str:
+    """The longest word is looked up, since it is found least often, and what the others find is held against it as a
+    whole. Only where another is found so often that it was cut off, people are asked for it one by one."""
+    first, *others = (_range_of(beginning, arguments) for beginning in sorted(beginnings, key=len, reverse=True))
+    cut_off = [f"(SELECT count(*) FROM found_{number}) = {MAXIMUM_MATCHES}" for number in range(len(others))]
+    most = f"CASE WHEN {' OR '.join(cut_off)} THEN {MAXIMUM_PROBED} ELSE {MAXIMUM_MATCHES} END" if others else None
+    parts = [
+        f"found_{number} AS MATERIALIZED ({_first_of(one, MAXIMUM_MATCHES, 'token.patient_id')})"
+        for number, one in enumerate(others)
+    ]
+    also = [
+        f"""(found.patient_id IN (SELECT patient_id FROM found_{number}) OR {cut_off[number]} AND EXISTS (
+                SELECT FROM patient_token other WHERE other.practice_id = $1 AND other.patient_id = found.patient_id
+                AND other.token >= {low} AND other.token < {high}))"""
+        for number, (low, high) in enumerate(others)
+    ]
+    parts.append(
+        f"""found AS (
+            SELECT patient_id, min(number) AS place
+            FROM ({_first_of(first, most or MAXIMUM_MATCHES, f"token.patient_id, {_NUMBER} AS number")}) AS matched
+            GROUP BY patient_id)"""
     )
+    if conditions:
+        also += ["p.practice_id = $1", *conditions]
+    joined = "JOIN patient p ON p.patient_id = found.patient_id" if conditions else ""
+    where = f"WHERE {' AND '.join(also)}" if also else ""
+    return f"WITH {', '.join(parts)} SELECT found.patient_id, found.place FROM found {joined} {where} ORDER BY place"
+
+
+_NUMBER = "row_number() OVER (ORDER BY token.token, token.patient_id)"
+
+
+def _first_of(tokens: tuple[str, str], limit: int | str, columns: str) -> str:
+    """The first rows of a range of tokens, in the order of the index."""
+    return f"""
+        SELECT {columns} FROM patient_token token
+        WHERE token.practice_id = $1 AND token.token >= {tokens[0]} AND token.token < {tokens[1]}
+        ORDER BY token.token, token.patient_id LIMIT {limit}"""
 
 
 def _conditions(wanted: Filter, arguments: list[Any]) -> list[str]:
