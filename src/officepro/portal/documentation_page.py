@@ -1,6 +1,7 @@
 """The documentation, drawn from our own OpenAPI document, so that it cannot drift. (seeds: Introduction and on)"""
 
 import json
+from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -11,10 +12,11 @@ from litestar.params import QueryParameter
 from officepro.access.asked import TheDatabase, TheSettings
 from officepro.access.scopes import MEANINGS
 from officepro.documentation.document import document
+from officepro.foundation.clock import now
 from officepro.foundation.wire import NO_NUL
 from officepro.portal import queries
 from officepro.portal.frame import AnyRequest, SignedIn, open_page, page, visitor_of
-from officepro.portal.samples import Samples, body_of, call_of, samples
+from officepro.portal.samples import Call, Samples, call_of, samples
 
 Json = dict[str, Any]
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -93,7 +95,7 @@ def _show(request: AnyRequest, base: str, practicepass: str, practices: list[str
         request,
         "documentation.html",
         introduction=drawn["info"]["description"],
-        sections=_sections(json.dumps(drawn), base, practicepass),
+        sections=_sections(json.dumps(drawn), base, practicepass, now().date()),
         practicepass=practicepass,
         practices=practices,
         scopes=MEANINGS,
@@ -102,7 +104,7 @@ def _show(request: AnyRequest, base: str, practicepass: str, practices: list[str
 
 
 @lru_cache(maxsize=16)
-def _sections(drawn: str, base: str, practicepass: str) -> list[Section]:
+def _sections(drawn: str, base: str, practicepass: str, today: date) -> list[Section]:
     """For each group of the seeds, in their order, its calls filled in with the reader's practice."""
     whole: Json = json.loads(drawn)
     found: dict[str, list[Operation]] = {tag["name"]: [] for tag in whole["tags"]}
@@ -110,16 +112,16 @@ def _sections(drawn: str, base: str, practicepass: str) -> list[Section]:
         for method in METHODS:
             if method in methods:
                 operation = methods[method]
-                found[operation["tags"][0]].append(_operation(whole, base, path, method, operation, practicepass))
+                call = call_of(base, path, method, operation, practicepass, today)
+                found[operation["tags"][0]].append(_operation(whole, path, operation, call))
     meanings = {tag["name"]: tag["description"] for tag in whole["tags"]}
     return [Section(_anchor(name), name, meanings[name], found[name]) for name in found]
 
 
-def _operation(whole: Json, base: str, path: str, method: str, operation: Json, practicepass: str) -> Operation:
-    call = call_of(base, path, method, operation, practicepass)
+def _operation(whole: Json, path: str, operation: Json, call: Call) -> Operation:
     success: Json = next((answer for status, answer in operation["responses"].items() if status.startswith("2")), {})
     content: Json = next(iter(success.get("content", {}).values()), {})
-    tried = {"method": call.method, "address": call.address, "body": body_of(operation), "auth": _auth(call.headers)}
+    tried = {"method": call.method, "address": call.address, "body": call.body, "auth": _auth(call.headers)}
     return Operation(
         anchor=operation["operationId"],
         method=call.method,

@@ -1,12 +1,15 @@
 """PURE: a call of the API in curl, Python and JavaScript, from its part of the OpenAPI document."""
 
 import json
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 Json = dict[str, Any]
+
+WEEKS_AHEAD = 10  # of the examples' own week, for what can only be done ahead of time
 
 
 class Samples(msgspec.Struct, frozen=True):
@@ -22,9 +25,10 @@ class Call(msgspec.Struct, frozen=True):
     address: str
     headers: dict[str, str]
     body: Any  # None: there is none
+    answers_json: bool
 
 
-def call_of(base: str, path: str, method: str, operation: Json, practicepass: str) -> Call:
+def call_of(base: str, path: str, method: str, operation: Json, practicepass: str, today: date) -> Call:
     filled = path
     query = {}
     for parameter in operation.get("parameters", []):
@@ -38,15 +42,11 @@ def call_of(base: str, path: str, method: str, operation: Json, practicepass: st
         headers["Authorization"] = "Bearer YOUR_TOKEN"
     elif _asks(operation, "adminSecret"):
         headers["X-Admin-Secret"] = "YOUR_ADMIN_SECRET"
-    body = body_of(operation)
+    body = _ahead(_body_of(operation), today)
     if body is not None:
         headers["Content-Type"] = "application/json"
-    return Call(method.upper(), f"{base}{filled}{'?' + urlencode(query, doseq=True) if query else ''}", headers, body)
-
-
-def body_of(operation: Json) -> Any:
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    return None if content is None else content.get("example", {})
+    address = f"{base}{filled}{'?' + urlencode(query, doseq=True) if query else ''}"
+    return Call(method.upper(), address, headers, body, _answers_json(operation))
 
 
 def example_of(parameter: Json) -> Any:
@@ -63,6 +63,25 @@ def samples(call: Call) -> Samples:
     return Samples(_curl(call), _python(call), _javascript(call))
 
 
+def _body_of(operation: Json) -> Any:
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    return None if content is None else content.get("example", {})
+
+
+def _ahead(body: Any, today: date) -> Any:
+    """The day of a visit that is to be booked, moved or held is some weeks ahead, on the weekday that it had."""
+    if not isinstance(body, dict) or "VisitDate" not in body:
+        return body
+    day = date.fromisoformat(body["VisitDate"])
+    monday = today - timedelta(days=today.weekday()) + timedelta(weeks=WEEKS_AHEAD)
+    return {**body, "VisitDate": (monday + timedelta(days=day.weekday())).isoformat()}
+
+
+def _answers_json(operation: Json) -> bool:
+    answers = (answer for status, answer in operation["responses"].items() if status.startswith("2"))
+    return all("json" in kind for answer in answers for kind in answer.get("content", {}))
+
+
 def _asks(operation: Json, scheme: str) -> bool:
     return any(scheme in one for one in operation.get("security", []))
 
@@ -72,7 +91,8 @@ def _text(value: Any) -> Any:
 
 
 def _curl(call: Call) -> str:
-    lines = [f"curl -s -X {call.method} '{call.address}'"]
+    method = "" if call.method == "GET" else f"-X {call.method} "
+    lines = [f"curl -sS {method}'{call.address}'"]
     lines += [f"  -H '{name}: {value}'" for name, value in call.headers.items()]
     if call.body is not None:
         quoted = json.dumps(call.body, indent=2, ensure_ascii=False).replace("'", "'\\''")
@@ -81,26 +101,41 @@ def _curl(call: Call) -> str:
 
 
 def _python(call: Call) -> str:
-    body = "None" if call.body is None else f"json.dumps({_indented(call.body)}).encode()"
+    arguments = [repr(call.address), f"method={call.method!r}"]
+    arguments += [f"headers={_literal(call.headers, 4)}"] if call.headers else []
+    arguments += [f"data=json.dumps({_literal(call.body, 4)}).encode()"] if call.body is not None else []
+    needs_json = call.answers_json or call.body is not None
     return (
-        "import json\nimport urllib.request\n\n"
-        f"request = urllib.request.Request(\n    {call.address!r},\n    method={call.method!r},\n"
-        f"    headers={call.headers!r},\n    data={body},\n)\n"
-        "with urllib.request.urlopen(request) as answer:\n    print(json.load(answer))"
+        f"{'import json' + chr(10) if needs_json else ''}import urllib.request\n\n"
+        f"request = urllib.request.Request(\n{''.join(f'    {one},{chr(10)}' for one in arguments)})\n"
+        "with urllib.request.urlopen(request) as answer:\n"
+        f"    print({'json.load(answer)' if call.answers_json else 'answer.read().decode()'})"
+    )
+
+
+def _literal(value: Any, indent: int) -> str:
+    """A Python literal of JSON, whose first line is indented already."""
+    inside, end = "\n" + " " * (indent + 4), "\n" + " " * indent
+    if isinstance(value, dict) and value:
+        parts = [f"{name!r}: {_literal(each, indent + 4)}," for name, each in value.items()]
+        return "{" + "".join(inside + part for part in parts) + end + "}"
+    if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
+        return "[" + "".join(f"{inside}{_literal(each, indent + 4)}," for each in value) + end + "]"
+    return repr(value)
+
+
+def _javascript(call: Call) -> str:
+    options: Json = {"method": call.method} if call.method != "GET" else {}
+    options |= {"headers": call.headers} if call.headers else {}
+    parts = [f"  {name}: {_indented(value)}," for name, value in options.items()]
+    if call.body is not None:
+        parts.append(f"  body: JSON.stringify({_indented(call.body)}),")
+    given = ", {\n" + "\n".join(parts) + "\n}" if parts else ""
+    return (
+        f"const answer = await fetch({json.dumps(call.address)}{given});\n"
+        f"console.log(answer.status, await answer.{'json' if call.answers_json else 'text'}());"
     )
 
 
 def _indented(value: Any) -> str:
-    """A Python literal of JSON."""
-    text = json.dumps(value, indent=4, ensure_ascii=False).replace("\n", "\n    ")
-    for word, literal in ((": true", ": True"), (": false", ": False"), (": null", ": None")):
-        text = text.replace(word, literal)
-    return text
-
-
-def _javascript(call: Call) -> str:
-    options: Json = {"method": call.method, "headers": call.headers}
-    text = json.dumps(options, indent=2)[:-2]
-    if call.body is not None:
-        text += ',\n  "body": JSON.stringify(' + json.dumps(call.body, ensure_ascii=False) + ")"
-    return f"const answer = await fetch({json.dumps(call.address)}, {text}\n}});\nconsole.log(await answer.json());"
+    return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")

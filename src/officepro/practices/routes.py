@@ -52,8 +52,11 @@ async def list_practices(
     summary="Create a practice",
     status_code=201,
     opt=documented(
-        example_request={"practicepass": "DemoOffice", "name": "Demo Office", "timezone": "America/New_York"},
-        example_response={"message": "Practice created successfully", "data": _DEMO_OFFICE},
+        example_request={"practicepass": "NorthOffice", "name": "North Office", "timezone": "America/New_York"},
+        example_response={
+            "message": "Practice created successfully",
+            "data": {**_DEMO_OFFICE, "practicepass": "NorthOffice", "name": "North Office"},
+        },
         errors=[PracticepassTaken],
         answer_headers=ETAG,
     ),

@@ -75,8 +75,16 @@ BOOK: Json = {
     "VisitNotes": "Booked via API",
 }
 BOOKED: Json = {"VisitID": 555, "PatientID": 1001, **_TIME, **_PROVIDERS_PART, "RoomID": 102}
-HOLD: Json = {**_TIME, "ttlSeconds": 300}
-HELD: Json = {"HoldID": 556, **_TIME, **_PROVIDERS_PART, "RoomID": 102, "HeldUntil": "2026-03-09T14:15:00.000Z"}
+HOLD: Json = {**_TIME, "VisitTime": "14:00:00", "ttlSeconds": 300}
+HELD: Json = {
+    "HoldID": 556,
+    **_TIME,
+    "VisitTime": "14:00:00",
+    "ProviderTime": "14:00:00",
+    "ProviderDuration": 30,
+    "RoomID": 102,
+    "HeldUntil": "2026-03-09T14:15:00.000Z",
+}
 VISIT: Json = {
     **BOOKED,
     "VisitComplaint": "Follow-up",
