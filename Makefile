@@ -19,7 +19,7 @@ debian = PATH=$$PATH:/usr/sbin; for program in $(1); do command -v $$program >/d
 	&& DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(2) >/dev/null; } \
 	|| { echo 'This needs Debian packages: apt-get install $(2)' >&2; exit 1; }
 
-.PHONY: help run test test-pooled check bench growth chaos chaos-failover chaos-rolling dev lock format clean
+.PHONY: help run test test-pooled check bench growth chaos chaos-failover chaos-rolling pictures dev lock format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ chaos-failover: $(DEV_STAMP) $(PATRONI_STAMP)  ## the primary of three PostgreSQ
 chaos-rolling: $(DEV_STAMP)  ## every API process is replaced under load behind HAProxy, with migrations; a minute
 	@$(call debian,haproxy,haproxy)
 	@.venv/bin/python -m pytest -m machines tests/chaos/test_rolling.py
+
+pictures: $(DEV_STAMP)  ## take README's pictures anew: docs/images
+	@PICTURES=yes .venv/bin/python -m pytest -q tests/browser/test_pictures.py
 
 dev: $(DEV_STAMP)  ## .venv with everything a developer needs
 

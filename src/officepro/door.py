@@ -64,6 +64,9 @@ class Door:
             await self._turn_away(request_id, send)
             self._tell(Done(scope, TooManyInside.status, 0.0, was_turned_away=True))
             return
+        is_head = scope["method"] == "HEAD"
+        if is_head:
+            scope["method"], send = "GET", _without_body(send)
         started = time.perf_counter()
         status = 500
 
@@ -80,6 +83,8 @@ class Door:
             await self._app(scope, in_time, send_with_headers)
         finally:
             self.inside -= 1
+            if is_head:
+                scope["method"] = "HEAD"
             self._tell(Done(scope, status, time.perf_counter() - started))
 
     def close(self) -> None:
@@ -136,6 +141,17 @@ class Door:
         ]
         await send({"type": "http.response.start", "status": 503, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _without_body(send: Send) -> Send:
+    """HEAD is answered as GET is, and the body stays away. (RFC 9110, 9.3.2)"""
+
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message["body"] = b""
+        await send(message)
+
+    return send_head
 
 
 def _headers(scope: Scope, request_id: str) -> list[tuple[bytes, bytes]]:

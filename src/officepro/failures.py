@@ -108,7 +108,9 @@ def methods_of(request: AnyRequest) -> list[str]:
     path = request.scope["path"].rstrip("/") or "/"
     matching = [route for route in request.app.routes if _matches(route.path_components, path)]
     nearest = max(matching, key=lambda route: [isinstance(part, str) for part in route.path_components], default=None)
-    return sorted(nearest.methods) if nearest else []
+    if nearest is None:
+        return []
+    return sorted([*nearest.methods, "HEAD"] if "GET" in nearest.methods else nearest.methods)  # the door sees to HEAD
 
 
 def _matches(components: list[Any], path: str) -> bool:

@@ -47,8 +47,9 @@ def portal_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHo
     assert ended == 0, house.output.read_text()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Gone before another file's tests begin: as long as it is there, its event loop keeps others from theirs."""
     program = shutil.which("chromium")
     assert program, "these tests need a browser: apt-get install chromium"
     with sync_playwright() as playwright:

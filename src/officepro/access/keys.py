@@ -94,13 +94,39 @@ _WANTED = f"""
 """
 
 
+NEWEST_FIRST = "-key"
+_ORDERS = {
+    "key": "k.api_key_id",
+    "name": "lower(k.name)",
+    "partner": "lower(partner.company)",
+    "practice": "lower(practice.practicepass)",
+    "used": "k.last_used_at",
+    "status": _STATUS,
+}
+ORDERS = frozenset(f"{sign}{name}" for name in _ORDERS for sign in ("", "-"))
+
+
 async def keys(
-    db: Connection, page: Page, *, partner_id: int | None, practicepass: str | None, status: Status | None
+    db: Connection,
+    page: Page,
+    *,
+    partner_id: int | None,
+    practicepass: str | None,
+    status: Status | None,
+    order: str = NEWEST_FIRST,
 ) -> tuple[list[Key], int]:
-    """One page, the newest first, and how many there are in all. Keys for every practice are among each practice's."""
+    """One page in the order asked for, which is one of ORDERS, and how many there are in all. Keys for every practice
+    are among each practice's."""
     wanted = (partner_id, practicepass, status)
+    direction = "DESC NULLS LAST" if order.startswith("-") else "ASC NULLS FIRST"
     rows = await db.fetch(
-        f"{_SELECT} {_WANTED} ORDER BY k.api_key_id DESC LIMIT $4 OFFSET $5", *wanted, page.limit, page.offset
+        f"""
+        {_SELECT} {_WANTED} ORDER BY {_ORDERS[order.removeprefix("-")]} {direction}, k.api_key_id DESC
+        LIMIT $4 OFFSET $5
+        """,
+        *wanted,
+        page.limit,
+        page.offset,
     )
     total: int = await db.fetchval(
         f"SELECT count(*) FROM ({_SELECT} {_WANTED} LIMIT $4) AS counted", *wanted, MAXIMUM_TOTAL

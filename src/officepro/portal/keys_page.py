@@ -17,18 +17,30 @@ from officepro.foundation.parameters import PathId
 from officepro.foundation.wire import LocalDate
 from officepro.portal import queries
 from officepro.portal.frame import AnyRequest, SignedIn, checked_form, chosen_practice, go_to, page, visitor_of
+from officepro.portal.sorting import headings
 
 ROWS = 50
 GRACES = {0: "at once", 3600: "after an hour", 86400: "after a day", 604800: "after a week"}
 UNUSED = timedelta(days=90)
+COLUMNS = (
+    ("name", "Name", False),
+    ("partner", "Partner", False),
+    ("practice", "PPass", False),
+    ("used", "Last Used", True),
+    ("status", "Status", False),
+)
 
 Number = Annotated[int, QueryParameter(name="page", ge=1, le=1000)]
+Sort = Annotated[str, QueryParameter(name="sort", max_length=20)]
 Done = Annotated[str, QueryParameter(name="done", max_length=100)]
 
 
 @get("/keys", guards=[SignedIn()])
-async def show_keys(request: AnyRequest, database: TheDatabase, number: Number = 1, done: Done = "") -> Response[str]:
-    return await _show(request, database, number=number, done=done)
+async def show_keys(
+    request: AnyRequest, database: TheDatabase, number: Number = 1, sort: Sort = keys.NEWEST_FIRST, done: Done = ""
+) -> Response[str]:
+    order = sort if sort in keys.ORDERS else keys.NEWEST_FIRST
+    return await _show(request, database, number=number, order=order, done=done)
 
 
 @post("/keys", guards=[SignedIn(admin=True)], status_code=200)
@@ -67,6 +79,7 @@ async def _show(
     database: TheDatabase,
     *,
     number: int = 1,
+    order: str = keys.NEWEST_FIRST,
     done: str = "",
     issued: Issued | None = None,
     form: dict[str, str] | None = None,
@@ -75,7 +88,7 @@ async def _show(
     visitor = visitor_of(request)
     async with database.system() as db:
         found, total = await keys.keys(
-            db, Page(number, ROWS), partner_id=visitor.partner_id, practicepass=None, status=None
+            db, Page(number, ROWS), partner_id=visitor.partner_id, practicepass=None, status=None, order=order
         )
         practices = await queries.practices(db) if visitor.is_admin else []
         partners = await queries.partners(db) if visitor.is_admin else []
@@ -87,6 +100,8 @@ async def _show(
         total=total,
         number=number,
         has_more=number * ROWS < total,
+        heads=headings("/portal/keys", COLUMNS, order),
+        order=order,
         unused=[key.key_id for key in found if _is_unused(key)],
         done=done,
         issued=issued,

@@ -23,6 +23,7 @@ from officepro.requests import queries as access_requests
 
 PERIODS = (7, 30, 90)
 RECENT_CALLS = 12
+WAITING_REQUESTS = 3
 
 Practice = Annotated[str, QueryParameter(name="practice", max_length=64, pattern=NO_NUL)]
 Partner = Annotated[str, QueryParameter(name="partner", pattern=r"^[0-9]{0,18}$")]
@@ -57,7 +58,7 @@ async def show_overview(
         before = await activity.figures(db, since - timedelta(days=days), since, *whose)
         usage = await activity.by_day(db, since, until, *whose)
         calls = await _recent(db, whose)
-        requests = (await access_requests.some(db, "pending", Page(1, 5)))[0] if visitor.is_admin else []
+        requests = (await access_requests.some(db, "pending", Page(1, WAITING_REQUESTS)))[0] if visitor.is_admin else []
     return page(
         request,
         "overview.html",

@@ -21,11 +21,17 @@ async def partners(db: Connection) -> list[Row]:
     )
 
 
-async def partners_at_work(db: Connection, since: date, page: Page) -> list[Row]:
-    """By company: what they may do where, how much they called since, and when they were last seen."""
+_ORDERS = {"company": "lower(company)", "keys": "active_keys", "calls": "calls", "seen": "last_seen"}
+PARTNER_ORDERS = frozenset(f"{sign}{name}" for name in _ORDERS for sign in ("", "-"))
+
+
+async def partners_at_work(db: Connection, since: date, page: Page, order: str = "company") -> list[Row]:
+    """What they may do where, how much they called since, and when they were last seen; `order` is one of
+    PARTNER_ORDERS."""
+    direction = "DESC NULLS LAST" if order.startswith("-") else "ASC NULLS FIRST"
     return await db.fetch(
-        """
-        SELECT p.partner_id, p.company, p.contact, p.email, p.active,
+        f"""
+        SELECT * FROM (SELECT p.partner_id, p.company, p.contact, p.email, p.active,
                ARRAY(SELECT DISTINCT coalesce(practicepass, 'all') FROM api_key k LEFT JOIN practice USING (practice_id)
                      WHERE k.partner_id = p.partner_id AND k.revoked_at IS NULL ORDER BY 1) AS practices,
                (SELECT count(*) FROM api_key k WHERE k.partner_id = p.partner_id AND k.revoked_at IS NULL
@@ -33,8 +39,8 @@ async def partners_at_work(db: Connection, since: date, page: Page) -> list[Row]
                (SELECT coalesce(sum(calls), 0)::bigint FROM request_day d
                 WHERE d.partner_id = p.partner_id AND d.day >= $1) AS calls,
                (SELECT max(last_used_at) FROM api_key k WHERE k.partner_id = p.partner_id) AS last_seen
-        FROM (SELECT * FROM partner ORDER BY lower(company), partner_id LIMIT $2 OFFSET $3) AS p
-        ORDER BY lower(p.company), p.partner_id
+        FROM partner p) AS listed
+        ORDER BY {_ORDERS[order.removeprefix("-")]} {direction}, partner_id LIMIT $2 OFFSET $3
         """,
         since,
         page.limit,

@@ -4,14 +4,15 @@ const LIVE_MILLISECONDS = 2000;
 
 function keepLive(section) {
   const rows = section.querySelector("tbody");
-  if (!rows) return;
   const refresh = async () => {
     if (document.visibilityState === "visible" && !section.contains(document.getSelection()?.anchorNode ?? null)) {
-      const answer = await fetch(section.dataset.live, { redirect: "manual" });
-      if (!answer.ok) return; // signed out: the rows stay as they are
-      const fresh = new DOMParser().parseFromString(`<table><tbody>${await answer.text()}</tbody></table>`, "text/html");
-      const known = rows.firstElementChild?.dataset.id;
+      const answer = await fetch(section.dataset.live, { redirect: "manual" }).catch(() => null); // away: tried again
+      if (answer && !answer.ok) return; // signed out: the rows stay as they are
+      const text = answer ? await answer.text() : "";
+      const fresh = new DOMParser().parseFromString(`<table><tbody>${text}</tbody></table>`, "text/html");
       const newest = fresh.querySelector("tr");
+      if (newest && !rows) return location.reload(); // the first row of all, for which there is no table yet
+      const known = rows?.firstElementChild?.dataset.id;
       if (newest && newest.dataset.id !== known) rows.replaceChildren(...fresh.querySelector("tbody").children);
     }
     setTimeout(refresh, LIVE_MILLISECONDS);
@@ -53,6 +54,11 @@ function sendOnce(form) {
     form.dataset.sent = "yes";
   });
 }
+
+// A page that the browser kept and shows again may send its forms again.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+});
 
 document.querySelectorAll("[data-live]").forEach(keepLive);
 document.querySelectorAll("pre").forEach(offerCopying);
