@@ -4,18 +4,13 @@
 """
 
 import argparse
-import base64
-import http.client
-import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from benchmarks import webhooks, yardsticks
-from benchmarks.servers import WORKERS, granian
+from benchmarks.servers import WORKERS, api, token
 from benchmarks.world import World, seed
 from benchmarks.wrk import CONNECTIONS, Call, Measured, measure
 from officepro.foundation import embedded
@@ -74,8 +69,8 @@ def _measure_calls(server: EmbeddedServer, folder: Path, names: list[str], secon
     print(f"H hello {hello:,.0f}/s   R read {read:,.0f}/s   W constrained write {write:,.0f}/s")
     print(f"limit of a read {limit_of_read:,.0f}/s   limit of a booking {limit_of_write:,.0f}/s\n")
     print(f"{'':12} {'rate':>8}  {'of limit':>8}  {'aim':>5}  {'p50 ms':>7}  {'p99 ms':>7}  {'errors':>6}")
-    with _api(server, folder) as url:
-        world = World({practice: _token(url, practice, key) for practice, key in keys.items()})
+    with api(server, folder, DATABASE) as (url, _):
+        world = World({practice: token(url, practice, key) for practice, key in keys.items()})
         for name in names:
             (calls, aim), limit, count = (
                 (READS[name], limit_of_read, CALLS_OF_READS)
@@ -92,31 +87,6 @@ def _print(name: str, found: Measured, limit: float, aim: float) -> None:
     share = found.rate / limit
     told = f"{name:12} {found.rate:>8,.0f}  {share:>8.2f}  {aim:>5.2f}  {found.p50:>7.1f}  {found.p99:>7.1f}"
     print(f"{told}  {found.errors:>6}", flush=True)
-
-
-@contextmanager
-def _api(server: EmbeddedServer, folder: Path) -> Iterator[str]:
-    keys = "bench:" + base64.urlsafe_b64encode(os.urandom(32)).decode()
-    environment = {
-        "OFFICEPRO_DATABASE_URL": server.url(DATABASE, user="officepro"),
-        "OFFICEPRO_DATA_DIR": str(folder),
-        "OFFICEPRO_ADMIN_SECRET": base64.b64encode(os.urandom(32)).decode(),
-        "OFFICEPRO_TOKEN_KEYS": keys,
-        "OFFICEPRO_ENCRYPTION_KEYS": keys,
-        "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "10000000",  # counted, and never reached
-    }
-    with granian("officepro.app:create_app", folder, environment) as url:
-        yield url
-
-
-def _token(url: str, practice: int, key: str) -> str:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
-    try:
-        body = json.dumps({"apiKey": key})
-        connection.request("POST", f"/v1/Bench{practice}/auth/token", body, {"Content-Type": "application/json"})
-        return str(json.load(connection.getresponse())["accessToken"])
-    finally:
-        connection.close()
 
 
 def _roomy_folder() -> str | None:

@@ -1,6 +1,8 @@
 """Granian, as it serves the API, for the length of a measurement."""
 
+import base64
 import http.client
+import json
 import os
 import socket
 import subprocess
@@ -9,6 +11,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from officepro.foundation.embedded import EmbeddedServer
 
 WORKERS = 2
 START_TIMEOUT_SECONDS = 30
@@ -32,6 +37,34 @@ def granian(target: str, folder: Path, environment: Mapping[str, str]) -> Iterat
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+@contextmanager
+def api(
+    server: EmbeddedServer, folder: Path, database: str, target: str = "officepro.app:create_app"
+) -> Iterator[tuple[str, str]]:
+    """Yields the base address and the admin secret."""
+    keys = "bench:" + base64.urlsafe_b64encode(os.urandom(32)).decode()
+    environment = {
+        "OFFICEPRO_DATABASE_URL": server.url(database, user="officepro"),
+        "OFFICEPRO_DATA_DIR": str(folder),
+        "OFFICEPRO_ADMIN_SECRET": base64.b64encode(os.urandom(32)).decode(),
+        "OFFICEPRO_TOKEN_KEYS": keys,
+        "OFFICEPRO_ENCRYPTION_KEYS": keys,
+        "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "10000000",  # counted, and never reached
+    }
+    with granian(target, folder, environment) as url:
+        yield url, environment["OFFICEPRO_ADMIN_SECRET"]
+
+
+def token(url: str, practice: int, key: str) -> str:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    try:
+        body = json.dumps({"apiKey": key})
+        connection.request("POST", f"/v1/Bench{practice}/auth/token", body, {"Content-Type": "application/json"})
+        return str(json.load(connection.getresponse())["accessToken"])
+    finally:
+        connection.close()
 
 
 def free_port() -> int:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from officepro.access import keys
 from officepro.activity import disclosure_queries
 from officepro.activity import queries as activity
 from officepro.demo import big_queries
@@ -14,6 +15,7 @@ from officepro.foundation.database import Connection
 from officepro.foundation.paging import Page
 from officepro.knowledge import queries as knowledge
 from officepro.me import queries as me
+from officepro.portal import queries as portal
 from officepro.products import queries as products
 from officepro.prospects import queries as prospects
 from officepro.scheduling import queries as scheduling
@@ -51,6 +53,7 @@ Ask = Callable[[Connection], Awaitable[object]]
 def _asks() -> Iterator[tuple[str, Ask]]:
     """By where the statements stand."""
     page = Page()
+    yield from _asks_for_orders(page)
     yield (
         "activity.disclosure_queries.some",
         lambda db: disclosure_queries.some(
@@ -109,6 +112,19 @@ def _asks() -> Iterator[tuple[str, Ask]]:
         yield (
             "webhooks.queries.find_subscription",
             lambda db, lock=lock: webhooks.find_subscription(db, 1, lock=lock),  # type: ignore[misc]
+        )
+
+
+def _asks_for_orders(page: Page) -> Iterator[tuple[str, Ask]]:
+    for order in keys.ORDERS:
+        yield (
+            "access.keys.keys",
+            lambda db, order=order: keys.keys(db, page, partner_id=1, practicepass=None, status=None, order=order),  # type: ignore[misc]
+        )
+    for order in portal.PARTNER_ORDERS:
+        yield (
+            "portal.queries.partners_at_work",
+            lambda db, order=order: portal.partners_at_work(db, NOW.date(), page, order),  # type: ignore[misc]
         )
 
 
