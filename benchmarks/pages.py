@@ -73,6 +73,11 @@ INSERT INTO request_day_duration
     SELECT (happened_at AT TIME ZONE 'UTC')::date, coalesce(practice_id, 0), partner_id, api_key_id,
            floor(4 * ln(duration_microseconds::float8) / ln(2::float8)), count(*)
     FROM request_log GROUP BY 1, 2, 3, 4, 5;
+INSERT INTO request_day
+    SELECT day, -1, -1, -1, method, endpoint, sum(calls), sum(caller_errors), sum(own_errors),
+           sum(duration_microseconds) FROM request_day GROUP BY day, method, endpoint;
+INSERT INTO request_day_duration
+    SELECT day, -1, -1, -1, bucket, sum(calls) FROM request_day_duration GROUP BY day, bucket;
 """
 
 DISCLOSURES = """

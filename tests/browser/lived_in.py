@@ -78,6 +78,18 @@ INSERT INTO request_day_duration SELECT (happened_at AT TIME ZONE 'UTC')::date, 
 FROM called GROUP BY 1, 2, 3, 4, 5 ON CONFLICT DO NOTHING
 """
 
+EVERYBODY = """
+INSERT INTO request_day
+    SELECT day, -1, -1, -1, method, endpoint, sum(calls), sum(caller_errors), sum(own_errors),
+           sum(duration_microseconds) FROM request_day WHERE practice_id >= 0 GROUP BY day, method, endpoint
+    ON CONFLICT ON CONSTRAINT request_day_key DO UPDATE SET calls = excluded.calls,
+        caller_errors = excluded.caller_errors, own_errors = excluded.own_errors,
+        duration_microseconds = excluded.duration_microseconds;
+INSERT INTO request_day_duration
+    SELECT day, -1, -1, -1, bucket, sum(calls) FROM request_day_duration WHERE practice_id >= 0 GROUP BY day, bucket
+    ON CONFLICT ON CONSTRAINT request_day_duration_key DO UPDATE SET calls = excluded.calls
+"""
+
 
 def live_in(house: RunningHouse) -> None:
     admin = httpx.Client(base_url=f"{house.base}/v1", headers={"X-Admin-Secret": house.demo["adminSecret"]}, timeout=30)
@@ -153,3 +165,4 @@ def _write_weeks(db: "psycopg.Connection[Any]", keys: list[int]) -> None:
                 rows.append((moment, method, endpoint, status, microseconds, key, f"198.51.100.{chance.randint(2, 9)}"))
     names = ("happened_at", "method", "endpoint", "status", "duration", "key", "address")
     db.execute(WEEKS, dict(zip(names, (list(column) for column in zip(*rows, strict=True)), strict=True)))
+    db.execute(EVERYBODY)

@@ -1,4 +1,7 @@
-"""The request log and its daily figures, in the database; under the system role."""
+"""The request log and its daily figures, in the database; under the system role.
+
+The figures are kept of each key at each endpoint, and once more of everybody together, as practice, partner and key -1.
+"""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -20,13 +23,19 @@ _WRITE = """
                                  practice_id, address, request_id)
         SELECT * FROM called
     ),
+    counted AS MATERIALIZED (
+        SELECT (happened_at AT TIME ZONE 'UTC')::date AS day, whose.*, method, endpoint, status, duration_microseconds
+        FROM called, LATERAL (VALUES (coalesce(practice_id, 0), coalesce(partner_id, 0), coalesce(api_key_id, 0)),
+                                     (-1, -1, -1)) AS whose (practice_id, partner_id, api_key_id)
+    ),
     summed AS (
         INSERT INTO request_day AS kept (day, practice_id, partner_id, api_key_id, method, endpoint, calls,
                                          caller_errors, own_errors, duration_microseconds)
-        SELECT (happened_at AT TIME ZONE 'UTC')::date, coalesce(practice_id, 0), coalesce(partner_id, 0),
-               coalesce(api_key_id, 0), method, endpoint, count(*), count(*) FILTER (WHERE status BETWEEN 400 AND 499),
-               count(*) FILTER (WHERE status >= 500), sum(duration_microseconds)
-        FROM called GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6  -- so that two workers cannot deadlock
+        SELECT day, practice_id, partner_id, api_key_id, method, endpoint, count(*),
+               count(*) FILTER (WHERE status BETWEEN 400 AND 499), count(*) FILTER (WHERE status >= 500),
+               sum(duration_microseconds)
+        FROM counted GROUP BY 1, 2, 3, 4, 5, 6
+        ORDER BY 1, 2 DESC, 3, 4, 5, 6  -- so that two workers cannot deadlock, what they share coming last
         ON CONFLICT ON CONSTRAINT request_day_key DO UPDATE SET
             calls = kept.calls + excluded.calls,
             caller_errors = kept.caller_errors + excluded.caller_errors,
@@ -34,10 +43,9 @@ _WRITE = """
             duration_microseconds = kept.duration_microseconds + excluded.duration_microseconds
     )
     INSERT INTO request_day_duration AS kept (day, practice_id, partner_id, api_key_id, bucket, calls)
-    SELECT (happened_at AT TIME ZONE 'UTC')::date, coalesce(practice_id, 0), coalesce(partner_id, 0),
-           coalesce(api_key_id, 0), floor(4 * ln(greatest(duration_microseconds, 1)::float8) / ln(2::float8))::smallint,
-           count(*)
-    FROM called GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+    SELECT day, practice_id, partner_id, api_key_id,
+           floor(4 * ln(greatest(duration_microseconds, 1)::float8) / ln(2::float8))::smallint, count(*)
+    FROM counted GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2 DESC, 3, 4, 5
     ON CONFLICT ON CONSTRAINT request_day_duration_key DO UPDATE SET calls = kept.calls + excluded.calls
 """
 
@@ -192,11 +200,17 @@ async def by_endpoint(
 
 
 def _which(since: datetime, until: datetime, *whose: int | None) -> tuple[str, list[Any]]:
-    """SQL for the days and for whose calls; only what is asked for, so that the right index is used."""
+    """SQL for the days and for whose calls; only what is asked for, so that the right index is used.
+
+    Everybody's are kept as those of practice -1: a few rows a day, however many keys there are."""
     conditions = ["day >= $1::date", "day < $2::date"]
+    if whose == (None, None, None):
+        conditions.append("practice_id = -1")
     arguments: list[Any] = [since.date(), until.date()]
     for column, value in zip(("practice_id", "partner_id", "api_key_id"), whose, strict=True):
         if value is not None:
             arguments.append(value)
             conditions.append(f"{column} = ${len(arguments)}")
+            if column == "api_key_id":  # a key belongs to one partner, and by partner there is an index
+                conditions.append(f"partner_id = (SELECT partner_id FROM api_key WHERE {column} = ${len(arguments)})")
     return " AND ".join(conditions), arguments

@@ -36,10 +36,11 @@ async def partners_at_work(db: Connection, since: date, page: Page, order: str =
                      WHERE k.partner_id = p.partner_id AND k.revoked_at IS NULL ORDER BY 1) AS practices,
                (SELECT count(*) FROM api_key k WHERE k.partner_id = p.partner_id AND k.revoked_at IS NULL
                 AND (k.expires_at IS NULL OR k.expires_at > now())) AS active_keys,
-               (SELECT coalesce(sum(calls), 0)::bigint FROM request_day d
-                WHERE d.partner_id = p.partner_id AND d.day >= $1) AS calls,
+               coalesce(called.calls, 0) AS calls,
                (SELECT max(last_used_at) FROM api_key k WHERE k.partner_id = p.partner_id) AS last_seen
-        FROM partner p) AS listed
+        FROM partner p LEFT JOIN (SELECT partner_id, sum(calls)::bigint AS calls FROM request_day
+                                  WHERE day >= $1 AND practice_id >= 0 GROUP BY partner_id) AS called
+                                 USING (partner_id)) AS listed
         ORDER BY {_ORDERS[order.removeprefix("-")]} {direction}, partner_id LIMIT $2 OFFSET $3
         """,
         since,
