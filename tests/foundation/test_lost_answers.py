@@ -108,6 +108,25 @@ async def test_a_read_whose_answer_was_lost_changed_nothing(office: Office, line
     assert (await office.partner.get("/tags")).status_code == 200
 
 
+async def test_behind_a_pooler_a_read_has_a_commit_and_leaves_nobody_wondering(
+    line: tuple[Line, str], house: House, straight: Settings
+) -> None:
+    app = create_inner_app(straight.but(database_url=line[1], database_pool_size="2", database_mode="pooled"))
+    async with alive(app), House.open(Door(app), house.owner, straight) as own_house:
+        office = await make_office(own_house, "FarOffice", "America/New_York")
+        read = await office.partner.get("/tags")
+        for _ in range(50):
+            line[0].cut_once(Cut.ON_THE_WAY_BACK, b"COMMIT")
+            read = await office.partner.get("/tags")
+            if read.status_code != 200:  # else it was the COMMIT of the request log
+                break
+        line[0].cut_once(Cut.ON_THE_WAY_BACK, b"timeout = 0; COMMIT")
+        written = await office.partner.post("/prospects", json=GRACE)
+
+    assert (read.status_code, read.json()["code"]) == (503, "database_unavailable")
+    assert is_told_as_unknown(written)
+
+
 async def test_a_machine_that_has_gone_silent_keeps_nobody_from_the_next(straight: Settings, folder: Path) -> None:
     async with line_to(straight.database_url, folder / "one") as (one, url):
         one.is_silent = True
