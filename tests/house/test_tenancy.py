@@ -23,6 +23,7 @@ from officepro.prospects.queries import Filter
 from officepro.tags import queries as tags
 from tests.citus import looking_distributed
 from tests.pooler import Pooler
+from tests.pooler import start as start_pooler
 from tests.world import Office
 
 FOREIGN, ABSENT = 5005, 6006  # there in Berlin alone; nowhere
@@ -301,6 +302,58 @@ async def test_also_when_many_wait_for_it_at_once(
             assert await db.fetchval(SEEN) == [office.practice_id]
 
     await asyncio.gather(*(look(office) for office in [demo_office, berlin_office] * 20))
+
+
+async def test_many_connections_that_share_two_sessions_see_each_its_own(
+    server: EmbeddedServer, database_name: str, demo_office: Office, berlin_office: Office
+) -> None:
+    pooler = start_pooler(server, pool_size=2)
+    database = await Database.connect(pooler.url(database_name), mode=Mode.POOLED, pool_size=8)
+
+    async def look(office: Office) -> None:
+        for _ in range(10):
+            async with database.practice(office.practice_id) as db:
+                assert await db.fetchval(SEEN) == [office.practice_id]
+                assert await db.fetchval(f"SELECT {office.practice_id}") == office.practice_id
+            async with database.system() as db:
+                assert (
+                    await db.fetchval("SELECT count(*) FROM practice WHERE practice_id = $1", office.practice_id) == 1
+                )
+
+    try:
+        await asyncio.gather(*(look(office) for office in [demo_office, berlin_office] * 8))
+    finally:
+        await database.close()
+        pooler.stop()
+
+
+async def test_nothing_is_left_in_a_session_behind_a_pooler(
+    server: EmbeddedServer, database_name: str, demo_office: Office
+) -> None:
+    pooler = start_pooler(server, pool_size=1)  # whoever comes next is in the same session
+    database = await Database.connect(pooler.url(database_name), mode=Mode.POOLED, pool_size=2)
+    stranger = await asyncpg.connect(pooler.url(database_name), statement_cache_size=0)
+    try:
+        for use in (database.practice(demo_office.practice_id), database.system(), database.system_transaction()):
+            async with use as db:
+                session = await db.fetchval("SELECT pg_backend_pid()")
+            async with stranger.transaction():
+                assert await stranger.fetchval("SELECT pg_backend_pid()") == session
+                left = await stranger.fetchrow(
+                    """
+                    SELECT nullif(current_setting('app.practice', true), '') AS practice,
+                           current_user = session_user AS own,
+                           current_setting('statement_timeout') AS patience,
+                           (SELECT count(*) FROM pg_prepared_statements WHERE name <> '') AS prepared,
+                           (SELECT count(*) FROM pg_locks
+                            WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks
+                    """
+                )
+                assert dict(left or {}) == {"practice": None, "own": True, "patience": "0", "prepared": 0, "locks": 0}
+    finally:
+        await stranger.close()
+        await database.close()
+        pooler.stop()
 
 
 async def test_what_belongs_to_no_practice_sees_none(single_file: Database, demo_office: Office) -> None:
