@@ -104,7 +104,7 @@ async def test_what_cannot_be_put_on_record_is_not_told(demo_office: Office, mon
     async def away(*_: object) -> int:
         raise DatabaseUnavailable
 
-    monkeypatch.setattr(disclosure_queries, "append", away)
+    monkeypatch.setattr(disclosure_queries, "append_to_several", away)
     answers = await asyncio.gather(*(demo_office.partner.get(f"/prospects/{demo_office.ada}") for _ in range(5)))
 
     for answer in answers:
@@ -127,7 +127,7 @@ async def test_a_change_that_cannot_be_put_on_record_says_that_it_was_made(
             "/prospects", json={"FirstName": "Grace"}, headers={"Idempotency-Key": "once"}
         )
 
-    monkeypatch.setattr(disclosure_queries, "append", away)
+    monkeypatch.setattr(disclosure_queries, "append_to_several", away)
     for _ in range(2):
         answer = await create()
         assert (answer.status_code, answer.json()["code"]) == (503, "change_not_told")
@@ -170,3 +170,23 @@ async def test_neither_role_may_change_or_delete_a_row(
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with way as db:
             await db.execute(deed)
+
+
+async def test_what_is_wrong_with_one_practice_harms_no_other(
+    demo_office: Office, berlin_office: Office, inner_app: Litestar, owner: asyncpg.Connection
+) -> None:
+    ledger: Ledger = inner_app.state.ledger
+
+    def told(office: Office, endpoint: str) -> Disclosure:
+        return Disclosure(office.practice_id, 1, 1, "GET", endpoint, "r" * 24, [office.ada])
+
+    outcomes = await asyncio.gather(
+        ledger.record(told(demo_office, "/one")),
+        ledger.record(told(demo_office, "/in\nthe/way")),  # no row may have two lines: the chain is made of lines
+        ledger.record(told(berlin_office, "/two")),
+        return_exceptions=True,
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [NotOnRecord, NotOnRecord, type(None)]
+    assert [row["endpoint"] for row in await ledger_of(owner, demo_office)] == []
+    assert [row["endpoint"] for row in await ledger_of(owner, berlin_office)] == ["/two"]

@@ -1,8 +1,9 @@
 """The disclosure ledger in the database: appended to, listed, and read again link by link."""
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -28,6 +29,29 @@ async def append(db: Connection, practice_id: int, answers: Sequence[tuple[int, 
         lists,
     )
     return number
+
+
+async def append_to_several(
+    db: Connection, answers: Mapping[int, Sequence[tuple[int, int, str, str, str, list[int]]]]
+) -> None:
+    """The same for several practices, in one statement that binds itself to one after the other."""
+    practices = sorted(answers)
+    lasts = list(accumulate(len(answers[practice_id]) for practice_id in practices))
+    firsts = [1, *(last + 1 for last in lasts[:-1])]
+    rows = (answer for practice_id in practices for answer in answers[practice_id])
+    keys, partners, methods, endpoints, requests, patients = zip(*rows, strict=True)
+    await db.execute(
+        "SELECT append_disclosures_of_practices($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        practices,
+        firsts,
+        lasts,
+        keys,
+        partners,
+        methods,
+        endpoints,
+        requests,
+        ["{" + ",".join(map(str, ids)) + "}" for ids in patients],
+    )
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):

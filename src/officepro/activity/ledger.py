@@ -1,7 +1,8 @@
 """The disclosure ledger: no answer that tells of a person leaves before its row is kept.
 
-A handler awaits its row. While one write of a practice is under way, the answers that come meanwhile wait together
-and share the next one, so that the busier it is the fewer commits there are for each answer.
+A handler awaits its row. While one write is under way, the answers that come meanwhile, of whatever practice, wait
+together and share the next one, so that the busier it is the fewer commits there are for each answer. Where nothing
+may be left in a session (behind a pooler, in a distributed database), each practice has a write of its own.
 
 The rule: **an answer in whose shape a `PatientID` stands is a disclosure**, whoever asked and whatever for: records,
 visits with their person, the tags somebody wears, and the repeat of such an answer to an Idempotency-Key. A list is
@@ -12,16 +13,16 @@ and refusals are not.
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from officepro.activity import disclosure_queries
-from officepro.foundation.database import Database
+from officepro.foundation.database import NO_PRACTICE, Database
 from officepro.foundation.errors import OfficeProError, Unavailable
 
 MAXIMUM_BATCH = 500
-WRITES_AT_ONCE = 4  # of different practices, in one worker: the other connections stay with those who read
 
 logger = logging.getLogger("officepro")
 
@@ -49,9 +50,8 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: dict[int, list[_Waiting]] = {}  # by practice; as long as a writer of it is at work
-        self._writers: set[asyncio.Task[None]] = set()
-        self._turns = asyncio.Semaphore(WRITES_AT_ONCE)
+        self._waiting: list[_Waiting] = []
+        self._writer: asyncio.Task[None] | None = None
         self.rows = 0
         self.writes = 0
         self.write_seconds = 0.0
@@ -59,46 +59,70 @@ class Ledger:
 
     @property
     def waiting(self) -> int:
-        return sum(map(len, self._waiting.values()))
+        return len(self._waiting)
 
     async def record(self, disclosure: Disclosure) -> None:
         """Returns when the row is kept. Raises NotOnRecord."""
         waiting = _Waiting(disclosure, asyncio.get_running_loop().create_future())
-        others = self._waiting.get(disclosure.practice_id)
-        if others is not None:
-            others.append(waiting)
-        else:
-            self._waiting[disclosure.practice_id] = [waiting]
-            writer = asyncio.create_task(self._write_while_anybody_waits(disclosure.practice_id))
-            self._writers.add(writer)
-            writer.add_done_callback(self._writers.discard)
+        self._waiting.append(waiting)
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_while_anybody_waits())
         await waiting.kept
 
-    async def _write_while_anybody_waits(self, practice_id: int) -> None:
-        while waiting := self._waiting[practice_id]:
-            async with self._turns:
-                batch = waiting[:MAXIMUM_BATCH]  # those too that came while others had their turn
-                del waiting[:MAXIMUM_BATCH]
-                await self._keep(practice_id, batch)
-        del self._waiting[practice_id]
-
-    async def _keep(self, practice_id: int, batch: "list[_Waiting]") -> None:
-        started = time.perf_counter()
+    async def _write_while_anybody_waits(self) -> None:
         try:
-            async with self._database.practice(practice_id, is_writing=True) as db:
-                await disclosure_queries.append(db, practice_id, [one.as_row() for one in batch])
-        except Exception as failure:
-            cause = failure.code if isinstance(failure, OfficeProError) else type(failure).__name__
-            logger.warning("disclosures not kept", extra={"cause": cause, "answers": len(batch)})
-            self.failures += len(batch)
-            for one in batch:
-                one.fail()
+            while self._waiting:
+                batch = self._waiting[:MAXIMUM_BATCH]
+                del self._waiting[:MAXIMUM_BATCH]
+                answers: dict[int, list[_Waiting]] = defaultdict(list)
+                for one in batch:
+                    answers[one.disclosure.practice_id].append(one)
+                if not self._database.keeps_sessions:
+                    await self._keep_each(answers)
+                elif (failure := await self._keep(answers)) is not None:
+                    await self._after(failure, answers)
+        finally:
+            self._writer = None
+
+    async def _keep_each(self, answers: "Mapping[int, list[_Waiting]]") -> None:
+        for practice_id, some in answers.items():
+            if (failure := await self._keep({practice_id: some})) is not None:
+                self._refuse(failure, some)
+
+    async def _after(self, failure: Exception, answers: "Mapping[int, list[_Waiting]]") -> None:
+        """What is wrong with one practice must not harm the others; a database that is away harms them all."""
+        if len(answers) > 1 and not isinstance(failure, Unavailable):
+            await self._keep_each(answers)
         else:
-            self.rows += len(batch)
-            self.writes += 1
-            self.write_seconds += time.perf_counter() - started
-            for one in batch:
+            self._refuse(failure, [one for some in answers.values() for one in some])
+
+    async def _keep(self, answers: "Mapping[int, list[_Waiting]]") -> Exception | None:
+        started = time.perf_counter()
+        rows = {practice_id: [one.as_row() for one in some] for practice_id, some in answers.items()}
+        try:
+            if self._database.keeps_sessions:
+                async with self._database.unbound(NO_PRACTICE) as db:
+                    await disclosure_queries.append_to_several(db, rows)
+            else:
+                for practice_id, of_practice in rows.items():
+                    async with self._database.practice(practice_id, is_writing=True) as db:
+                        await disclosure_queries.append(db, practice_id, of_practice)
+        except Exception as failure:
+            return failure
+        self.rows += sum(map(len, rows.values()))
+        self.writes += 1
+        self.write_seconds += time.perf_counter() - started
+        for some in answers.values():
+            for one in some:
                 one.succeed()
+        return None
+
+    def _refuse(self, failure: Exception, some: "Sequence[_Waiting]") -> None:
+        cause = failure.code if isinstance(failure, OfficeProError) else type(failure).__name__
+        logger.warning("disclosures not kept", extra={"cause": cause, "answers": len(some)})
+        self.failures += len(some)
+        for one in some:
+            one.fail()
 
 
 class _Waiting(msgspec.Struct):

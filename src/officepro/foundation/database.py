@@ -229,6 +229,10 @@ class Database:
         return database
 
     @property
+    def keeps_sessions(self) -> bool:
+        return self._mode.keeps_a_session
+
+    @property
     def is_distributed(self) -> bool:
         return self._mode is Mode.DISTRIBUTED
 
