@@ -11,6 +11,7 @@ from officepro.foundation import clock
 from officepro.foundation.database import Database
 from officepro.scheduling import queries
 from officepro.scheduling.remembered import Known, Remembered
+from officepro.settings import Settings
 from tests.scheduling.test_book import book, consult
 from tests.scheduling.test_slots import data_of, next_monday
 from tests.world import Office
@@ -180,15 +181,17 @@ async def test_one_practice_is_never_told_what_another_was(demo_office: Office, 
 
 
 async def test_a_statement_that_binds_itself_sees_its_own_practice_whatever_the_connection_served_before(
-    demo_office: Office, berlin_office: Office, database: Database
+    demo_office: Office, berlin_office: Office, straight: Settings
 ) -> None:
     await by_hand(demo_office)
     day = timedelta(days=14)
     look = queries.Look([2], [], clock.now() - day, clock.now() + day)
+    database = await Database.connect(straight.database_url, pool_size=1)
     async with database.practice(berlin_office.practice_id) as db:
         ours = await queries.glance(db, demo_office.practice_id, look)
         theirs = await queries.glance(db, berlin_office.practice_id, look)
         bound = await db.fetchval("SELECT current_setting('app.practice')")
+    await database.close()
 
     assert (ours.number, theirs.number) == (1, 0)
     assert None not in (ours.version, theirs.version)
