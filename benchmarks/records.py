@@ -46,7 +46,7 @@ def without_records() -> ASGIApp:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.records", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--seconds", type=int, default=4)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="officepro-records-", dir=os.environ.get("BENCH_DIR")) as name:
         server = embedded.start(Path(name) / "data")
