@@ -39,7 +39,9 @@ async def record(db: Connection, results: Sequence[Result]) -> None:
             delivered.append((practice_id, worker, *_delivered_columns(good)))
         if rest := [_changed(result) for result in group if not isinstance(result.outcome, Delivered)]:
             others.append((practice_id, worker, *map(list, zip(*rest, strict=True))))
-            due[practice_id] = min((row[3] for row in rest if row[3] is not None), default=None)
+            # What was given back waits for nothing: another worker need not leave it until its lease would have ended.
+            waits = [0.0 if row[2] == "queued" else row[3] for row in rest]
+            due[practice_id] = min((seconds for seconds in waits if seconds is not None), default=None)
     if delivered:
         await db.executemany(_DELIVERED, delivered)
     if others:
