@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0011"
-down_revision = "0011"
+down_revision = "0010"
 
 DISCLOSURES = """
 -- Calls append_disclosures for one practice after the other: of each the answers from `firsts` to `lasts`. The wall
