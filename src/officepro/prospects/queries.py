@@ -59,17 +59,20 @@ def _selected(alias: str) -> str:
 
 
 _THIN = "jsonb_build_object('PatientID', created.patient_id)"
-_TAGS = """
-    ARRAY(SELECT t.tag_id FROM patient_tag pt JOIN tag t USING (practice_id, tag_id)
-          WHERE pt.practice_id = $1 AND pt.patient_id = p.patient_id ORDER BY t.tag, t.tag_id) AS tag_ids,
-    ARRAY(SELECT t.tag FROM patient_tag pt JOIN tag t USING (practice_id, tag_id)
-          WHERE pt.practice_id = $1 AND pt.patient_id = p.patient_id ORDER BY t.tag, t.tag_id) AS tags
+_TAGS = "coalesce(worn.tag_ids, '{}') AS tag_ids, coalesce(worn.tags, '{}') AS tags"
+_WORN = """
+    LEFT JOIN LATERAL (
+        SELECT array_agg(t.tag_id ORDER BY t.tag, t.tag_id) AS tag_ids,
+               array_agg(t.tag ORDER BY t.tag, t.tag_id) AS tags
+        FROM patient_tag pt JOIN tag t USING (practice_id, tag_id)
+        WHERE pt.practice_id = $1 AND pt.patient_id = p.patient_id
+    ) AS worn ON true
 """
 
 _ONE = f"""
     SELECT {_selected("p")}, {_TAGS}, p.version,
            (SELECT picture FROM patient_picture WHERE practice_id = $1 AND patient_id = $2) AS picture
-    FROM patient p WHERE p.practice_id = $1 AND p.patient_id = $2
+    FROM patient p {_WORN} WHERE p.practice_id = $1 AND p.patient_id = $2
 """
 
 
@@ -95,7 +98,8 @@ async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> 
         WITH matching AS MATERIALIZED ({matching} LIMIT {MAXIMUM_TOTAL + 1}),
              page AS (SELECT * FROM matching ORDER BY place LIMIT {limit} OFFSET {offset})
         SELECT {_selected("p")}, {_TAGS}, (SELECT count(*) FROM matching) AS total
-        FROM page JOIN patient p ON p.practice_id = $1 AND p.patient_id = page.patient_id ORDER BY page.place
+        FROM page JOIN patient p ON p.practice_id = $1 AND p.patient_id = page.patient_id {_WORN}
+        ORDER BY page.place
         """
         if order is None
         else f"""
@@ -103,7 +107,8 @@ async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> 
                       FROM ({matching} ORDER BY {order} LIMIT {limit} OFFSET {offset}) AS wanted)
         SELECT {_selected("p")}, {_TAGS},
                (SELECT count(*) FROM ({matching} LIMIT {MAXIMUM_TOTAL + 1}) AS counted) AS total
-        FROM page JOIN patient p ON p.practice_id = $1 AND p.patient_id = page.patient_id ORDER BY page.place
+        FROM page JOIN patient p ON p.practice_id = $1 AND p.patient_id = page.patient_id {_WORN}
+        ORDER BY page.place
         """,
         *arguments,
     )
