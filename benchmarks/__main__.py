@@ -20,10 +20,11 @@ from officepro.migrations.run import migrate
 DATABASE = "officepro"
 WARM_UP_SECONDS = 1.0
 CALLS_OF_READS = 2_000
-CALLS_OF_WRITES = 100_000  # more than are made in the time
+CALLS_MADE_ONCE = 100_000  # more than are made in the time
 
 READS: dict[str, tuple[Callable[[World, int], Iterator[Call]], float]] = {
     "slots": (World.slots, 0.50),
+    "slots, once": (World.slots_asked_once, 0.50),
     "slots, room": (World.slots_with_room, 0.50),
     "check": (World.check, 0.50),
     "openings": (World.openings, 0.20),
@@ -72,14 +73,10 @@ def _measure_calls(server: EmbeddedServer, folder: Path, names: list[str], secon
     with api(server, folder, DATABASE) as (url, _):
         world = World({practice: token(url, practice, key) for practice, key in keys.items()})
         for name in names:
-            (calls, aim), limit, count = (
-                (READS[name], limit_of_read, CALLS_OF_READS)
-                if name in READS
-                else (WRITES[name], limit_of_write, CALLS_OF_WRITES)
-            )
-            prepared = list(calls(world, count))
-            if name in READS:
-                measure(url, prepared, WARM_UP_SECONDS)
+            (calls, aim), limit = (READS[name], limit_of_read) if name in READS else (WRITES[name], limit_of_write)
+            is_made_once = name in (*WRITES, "slots, once")
+            prepared = list(calls(world, CALLS_MADE_ONCE if is_made_once else CALLS_OF_READS))
+            measure(url, list(world.slots(CALLS_OF_READS)) if is_made_once else prepared, WARM_UP_SECONDS)
             _print(name, measure(url, prepared, seconds), limit, aim)
 
 

@@ -63,6 +63,20 @@ class World:
             path = f"/v1/Bench{practice}/availability/providers/{provider}/slots?date={day}&duration=30"
             yield Call("GET", path, self.headers(practice))
 
+    def slots_asked_once(self, count: int) -> Iterator[Call]:
+        """No question comes twice, so that nothing that is remembered helps."""
+        questions = [
+            (practice, provider, FIRST + timedelta(days=day), duration)
+            for practice in range(1, PRACTICES + 1)
+            for provider in range(1, PROVIDERS + 1)
+            for day in range(FULL_DAYS)
+            for duration in range(1, 61)
+        ]
+        random.Random(1).shuffle(questions)
+        for practice, provider, day, duration in questions[:count]:
+            path = f"/v1/Bench{practice}/availability/providers/{provider}/slots?date={day}&duration={duration}"
+            yield Call("GET", path, self.headers(practice))
+
     def check(self, count: int) -> Iterator[Call]:
         for practice, provider, day, hour in self._places(count):
             path = (
