@@ -90,7 +90,7 @@ async def test_who_lacks_a_role_is_told_how_to_get_it(
     server: EmbeddedServer, database_name: str, owner: asyncpg.Connection, plain: str, role: str, mode: Mode
 ) -> None:
     await owner.execute(f"REVOKE {role} FROM {plain}")
-    assert "officepro migrate" in await refusal(server.url(database_name, user=plain), mode)
+    assert "GRANT officepro_app, officepro_system" in await refusal(server.url(database_name, user=plain), mode)
 
 
 async def test_a_server_that_is_too_old_is_refused(

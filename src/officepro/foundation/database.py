@@ -111,8 +111,8 @@ class Unsettled(Unavailable):
 
 
 _NO_ROLES = (
-    "The login of OFFICEPRO_DATABASE_URL has not been given the roles that officepro works under; "
-    "`officepro migrate` gives them."
+    "The login of OFFICEPRO_DATABASE_URL has not been given the roles that officepro works under. A superuser gives "
+    "them: GRANT officepro_app, officepro_system TO that login, as deploy/postgres/prepare.sql does."
 )
 
 
