@@ -7,11 +7,12 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 
 from officepro import routes
 from officepro.access.asked import PROVIDED, resolve_one_after_another
@@ -90,6 +91,7 @@ def create_inner_app(settings: Settings) -> Litestar:
         exception_handlers={
             Replay: answer_replay,
             OfficeProError: answer_problem,
+            NotFoundException: _answer_unknown,
             HTTPException: answer_problem,
             Exception: answer_problem,
         },
@@ -102,6 +104,13 @@ def create_inner_app(settings: Settings) -> Litestar:
     resolve_one_after_another(app)
     call_directly(app)
     return app
+
+
+def _answer_unknown(request: Request[None, None, State], error: NotFoundException) -> Response[Any]:
+    """Where there is nothing: a person who looks for a page of the portal is told by a page."""
+    if request.scope["path"].startswith("/portal/"):
+        return portal_routes.answer_fault(request, error)
+    return answer_problem(request, error)
 
 
 @asynccontextmanager
