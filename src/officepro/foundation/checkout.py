@@ -70,8 +70,8 @@ class Checkout(Generic[Borrowed]):
         await self.give_up_resting()
 
     async def give_up_resting(self) -> None:
-        while self._resting:
-            await self._give_up(self._resting.pop())
+        resting, self._resting = self._resting, []
+        await asyncio.gather(*map(self._give_up, resting))
 
     def _best(self, practice_id: int | None) -> int | None:
         """The place of the one bound to the practice; else of the one that is missed least, unless there may be more

@@ -367,24 +367,23 @@ class _Pool:
     @asynccontextmanager
     async def borrowed(self, practice_id: int | None = None) -> AsyncIterator[Connection]:
         connection = await self._checkout.take(practice_id)
-        is_whole = True
         try:
             yield connection
-        except (asyncio.CancelledError, TimeoutError):
-            is_whole = False
+        except BaseException as error:
+            await self.take_back(connection, error)
             raise
-        except asyncpg.ReadOnlySQLTransactionError:  # a primary no more: nothing that leads there is of use
-            is_whole = False
-            await self._checkout.give_up_resting()
-            raise
-        finally:
-            await self._checkout.give_back(connection, is_whole=is_whole)
+        await self.take_back(connection, None)
 
-    async def take(self) -> Connection:
+    async def lend(self) -> Connection:
         return await self._checkout.take(None)
 
-    async def give_back(self, connection: Connection, *, is_whole: bool) -> None:
-        await self._checkout.give_back(connection, is_whole=is_whole)
+    async def take_back(self, connection: Connection, error: BaseException | None) -> None:
+        """`error` is what the work with it ended by. A server that falls silent, or that is a primary no more, is of no
+        use by any other way either: nothing that rests is kept."""
+        if isinstance(error, (TimeoutError, asyncpg.ReadOnlySQLTransactionError)):
+            await self._checkout.give_up_resting()
+        unusable = (asyncio.CancelledError, TimeoutError, asyncpg.ReadOnlySQLTransactionError)
+        await self._checkout.give_back(connection, is_whole=not isinstance(error, unusable))
 
     async def _obtain(self) -> Connection:
         async with asyncio.timeout(ACQUIRE_TIMEOUT_SECONDS):
@@ -433,15 +432,14 @@ class _Unbound:
 
     async def __aenter__(self) -> Connection:
         try:
-            self._connection = await self._pool.take()
+            self._connection = await self._pool.lend()
         except Exception as error:
             raise_explained(error)
             raise
         return self._connection
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        is_whole = not isinstance(error, (asyncio.CancelledError, TimeoutError))
-        await self._pool.give_back(self._connection, is_whole=is_whole)
+        await self._pool.take_back(self._connection, error)
         if isinstance(error, Exception):
             raise_explained(error)
 

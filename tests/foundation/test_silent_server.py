@@ -1,0 +1,53 @@
+"""A server that falls silent is found out once: no other connection to it is waited for in its turn."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from officepro.foundation.database import Database, DatabaseUnavailable, Overloaded
+from officepro.foundation.errors import OfficeProError
+from officepro.settings import Settings
+
+CONNECTIONS = 3
+
+
+@pytest.fixture
+async def own(settings: Settings) -> AsyncIterator[Database]:
+    """With all its connections open, and at rest."""
+    database = await Database.connect(settings.database_url, pool_size=CONNECTIONS)
+    async with database.practice(1), database.practice(2), database.practice(3):
+        pass
+    assert idle(database) == CONNECTIONS
+    yield database
+    await database.close()
+
+
+def idle(database: Database) -> int:
+    return database.connections()["application"][1]
+
+
+@pytest.mark.parametrize("use", ["practice", "unbound"])
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [(TimeoutError, Overloaded), (asyncpg.ReadOnlySQLTransactionError, DatabaseUnavailable)],
+)
+async def test_nothing_that_rests_is_kept(
+    own: Database, use: str, failure: type[Exception], told: type[OfficeProError]
+) -> None:
+    with pytest.raises(told):
+        async with getattr(own, use)(1):
+            raise failure
+
+    assert idle(own) == 0
+    async with own.practice(1) as db:
+        assert await db.fetchval("SELECT 1") == 1
+
+
+@pytest.mark.parametrize("use", ["practice", "unbound"])
+async def test_what_is_only_wrong_with_the_work_costs_no_connection(own: Database, use: str) -> None:
+    with pytest.raises(KeyError):
+        async with getattr(own, use)(1):
+            raise KeyError
+
+    assert idle(own) == CONNECTIONS
