@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from officepro.foundation import clock
 from officepro.foundation.database import Database
+from officepro.foundation.embedded import EmbeddedServer
 from officepro.scheduling import queries
 from officepro.scheduling.remembered import Known, Remembered
 from officepro.settings import Settings
@@ -79,20 +82,18 @@ async def by_holding(office: Office) -> None:
     assert (await office.partner.post("/visits/hold", json=wanted)).status_code == 201
 
 
+BY_HAND = """
+    INSERT INTO visit (practice_id, patient_id, provider_id, needs_room, visit_type, status, starts_at, ends_at,
+                       provider_starts_at, provider_ends_at, busy_starts_at, busy_ends_at)
+    SELECT $1, 1001, 2, false, 'Consult', 'booked', at, ends, at, ends, at, ends
+    FROM (SELECT ($2::text)::timestamp AT TIME ZONE $3 AS at) AS start,
+         LATERAL (SELECT at + interval '30 minutes' AS ends) AS stop
+"""
+
+
 async def by_hand(office: Office) -> None:
     """As an EMR writes that knows nothing of us."""
-    await office.house.owner.execute(
-        """
-        INSERT INTO visit (practice_id, patient_id, provider_id, needs_room, visit_type, status, starts_at, ends_at,
-                           provider_starts_at, provider_ends_at, busy_starts_at, busy_ends_at)
-        SELECT $1, 1001, 2, false, 'Consult', 'booked', at, ends, at, ends, at, ends
-        FROM (SELECT ($2 || ' 10:30')::timestamp AT TIME ZONE $3 AS at) AS start,
-             LATERAL (SELECT at + interval '30 minutes' AS ends) AS stop
-        """,
-        office.practice_id,
-        next_monday(),
-        office.time_zone,
-    )
+    await office.house.owner.execute(BY_HAND, office.practice_id, f"{next_monday()} 10:30", office.time_zone)
 
 
 @pytest.mark.parametrize("taken", [by_booking, by_holding, by_hand])
@@ -135,6 +136,36 @@ async def test_a_visit_moved_by_hand_frees_its_old_time_and_takes_its_new_one(
     assert HALF_PAST_TEN in after
     assert "11:30:00" in before
     assert "11:30:00" not in after
+
+
+async def test_rows_that_others_take_the_place_of_are_told_from_them_though_their_writers_numbers_add_up_to_the_same(
+    demo_office: Office, server: EmbeddedServer, database_name: str, still: Callable[[timedelta], None]
+) -> None:
+    """Of four transactions that begin one after the other, the middle two end first, and the outer two much later."""
+    async with AsyncExitStack() as stack:
+        for _ in range(50):  # until nobody else takes a number in between
+            writers = [await asyncpg.connect(server.url(database_name)) for _ in range(4)]
+            for writer in writers:
+                stack.push_async_callback(writer.close)
+                await writer.execute("BEGIN")
+            numbers = [int(await writer.fetchval("SELECT pg_current_xact_id()::text")) for writer in writers]
+            if numbers[0] + numbers[3] == numbers[1] + numbers[2]:
+                break
+        first, second, third, fourth = writers
+        for writer, at in ((second, "10:00"), (third, "11:00")):
+            await writer.execute(BY_HAND, demo_office.practice_id, f"{next_monday()} {at}", demo_office.time_zone)
+            await writer.execute("COMMIT")
+        before = await slots(demo_office)
+        await demo_office.house.owner.execute("DELETE FROM visit WHERE practice_id = $1", demo_office.practice_id)
+        for writer, at in ((first, "14:00"), (fourth, "15:00")):
+            await writer.execute(BY_HAND, demo_office.practice_id, f"{next_monday()} {at}", demo_office.time_zone)
+            await writer.execute("COMMIT")
+        after = await slots(demo_office)
+
+    assert numbers[0] + numbers[3] == numbers[1] + numbers[2]
+    assert {"14:00:00", "15:00:00"} <= set(before)
+    assert not {"14:00:00", "15:00:00"} & set(after)
+    assert {"10:00:00", "11:00:00"} <= set(after)
 
 
 async def test_a_hold_that_ends_by_itself_is_noticed(demo_office: Office, still: Callable[[timedelta], None]) -> None:
@@ -202,7 +233,7 @@ def test_what_is_remembered_takes_no_more_room_than_it_may() -> None:
     remembered = Remembered(capacity_bytes=1000)
     look = queries.Look([1], [], clock.now(), clock.now())
     for question in range(100):
-        remembered._remember(question, Known(1, look, queries.Seen(1, 0, 0.0), b"x" * 100))
+        remembered._remember(question, Known(1, look, queries.Seen(1, 0, 0), b"x" * 100))
 
     assert list(remembered._known) == list(range(90, 100))
     assert remembered._bytes == 1000

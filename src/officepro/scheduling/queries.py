@@ -31,15 +31,16 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class Seen(NamedTuple):
-    """What was there, told by so little that nothing can change without changing it.
+    """What was there, told by so little that nothing changes without changing it.
 
-    Each row carries the number of the transaction that wrote it, and these only grow: as long as there are as many rows
-    with the same sum, they are the same rows. (A hold that ends is not counted any more.)
+    Whoever writes a row leaves the number of the transaction on it. The hash is over each row's number and its
+    writer's, so rows that were written anew, in whatever order their writers came to an end, are told from those that
+    were seen. (A hold that ends is not counted any more.)
     """
 
     version: int | None  # of the practice's set-up
-    number: int
-    newest: float  # the sum, exact below 2**53
+    number: int  # of rows
+    rows_hash: int  # 64 bits
 
 
 class Busy(msgspec.Struct, frozen=True):
@@ -53,7 +54,9 @@ class Busy(msgspec.Struct, frozen=True):
 
 # By the statement's clock: the transaction's stands still while it waits for its turn.
 _STANDS = "(status = 'booked' OR status = 'held' AND held_until > statement_timestamp())"
-_SEEN = "count(*) AS number, coalesce(sum(xmin::text::float8), 0) AS newest"
+_SEEN = """
+    count(*) AS number, coalesce(bit_xor(hashint8extended(visit_id, xmin::text::bigint)), 0) AS rows_hash
+"""
 
 # Visits are found by when they start; what is over before the time that is looked at is left out right there.
 _OF_PROVIDER = f"""
@@ -136,7 +139,7 @@ async def busy(db: Connection, practice_id: int, look: Look, but_visit: int | No
     else:
         row = await _BUSY_MANY.ask(db, practice_id, look, look.provider_ids, look.room_ids, but_visit)
     found = Busy(
-        Seen(row["version"], row["number"], row["newest"]),
+        Seen(row["version"], row["number"], row["rows_hash"]),
         {provider_id: [] for provider_id in look.provider_ids},
         {provider_id: [] for provider_id in look.provider_ids},
         {room_id: [] for room_id in look.room_ids},
