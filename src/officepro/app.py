@@ -34,6 +34,7 @@ from officepro.metrics import Account
 from officepro.portal import routes as portal_routes
 from officepro.practices.setup import Setups
 from officepro.scheduling.diary import provide_setups
+from officepro.scheduling.questions import Together, provide_visits
 from officepro.scheduling.remembered import Remembered, provide_remembered
 from officepro.settings import Settings
 
@@ -83,6 +84,7 @@ def create_inner_app(settings: Settings) -> Litestar:
             **PROVIDED,
             **DISCLOSURES_PROVIDED,
             "setups": Provide(provide_setups, sync_to_thread=False),
+            "visits": Provide(provide_visits, sync_to_thread=False),
             "remembered": Provide(provide_remembered, sync_to_thread=False),
         },
         dto=StrictJson,
@@ -119,6 +121,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     app.state.database = database = await Database.connect(
         settings.database_url, mode=Mode(settings.database_mode), pool_size=settings.database_pool_size
     )
+    app.state.visits = Together(database)
     limiter = Limiter(settings.data_dir / "limits.bin")
     app.state.gate = gate = Gate(
         database,

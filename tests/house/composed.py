@@ -11,7 +11,7 @@ from officepro.activity import disclosure_queries
 from officepro.activity import queries as activity
 from officepro.demo import big_queries
 from officepro.demo import queries as demo
-from officepro.foundation.database import Connection
+from officepro.foundation.database import Connection, Row
 from officepro.foundation.paging import Page
 from officepro.knowledge import queries as knowledge
 from officepro.me import queries as me
@@ -19,7 +19,7 @@ from officepro.portal import queries as portal
 from officepro.products import queries as products
 from officepro.prospects import queries as prospects
 from officepro.scheduling import queries as scheduling
-from officepro.scheduling import visit_queries
+from officepro.scheduling import questions, visit_queries
 from officepro.tickets import queries as tickets
 from officepro.webhooks import delivery_queries, fan_out
 from officepro.webhooks import queries as webhooks
@@ -32,8 +32,6 @@ PRACTICE = 7
 class Recorder:
     """In a connection's place: keeps what is said to it, and knows of nothing."""
 
-    transaction_practice_id = PRACTICE  # a distributed database is only ever asked in a transaction of the practice
-
     def __init__(self) -> None:
         self.said: list[str] = []
 
@@ -45,6 +43,11 @@ class Recorder:
             return {"fetch": [], "fetchrow": None, "fetchval": 0}.get(name)
 
         return say
+
+
+class _AskedTogether(questions.OnConnection):
+    async def ask(self, asked: questions.Asked) -> Row:
+        return (await questions.ask_together(self._db, [asked]))[0]
 
 
 Ask = Callable[[Connection], Awaitable[object]]
@@ -90,10 +93,7 @@ def _asks() -> Iterator[tuple[str, Ask]]:
         for where in ("prospects.queries.some", "prospects.queries._total"):
             yield where, lambda db, prospect=prospect: prospects.some(db, PRACTICE, prospect, page)  # type: ignore[misc]
     yield "prospects.queries.update", lambda db: prospects.update(db, PRACTICE, 1, {"city": "Utica"}, 3)
-    for providers, rooms in (([1], []), ([1], [101]), ([1, 2], [101])):
-        look = scheduling.Look(providers, rooms, NOW, NOW)
-        yield "scheduling.queries.ask", lambda db, look=look: scheduling.busy(db, PRACTICE, look)  # type: ignore[misc]
-        yield "scheduling.queries.ask", lambda db, look=look: scheduling.glance(db, PRACTICE, look)  # type: ignore[misc]
+    yield from _asks_for_visits()
     visit = visit_queries.Filter(begins=NOW, ends=NOW, provider_id=1, patient_id=2, status="booked")
     yield "scheduling.visit_queries.some", lambda db: visit_queries.some(db, PRACTICE, visit, page)
     ticket = tickets.Filter(statuses=["Open"], priorities=["High"], search="x")
@@ -113,6 +113,17 @@ def _asks() -> Iterator[tuple[str, Ask]]:
             "webhooks.queries.find_subscription",
             lambda db, lock=lock: webhooks.find_subscription(db, 1, lock=lock),  # type: ignore[misc]
         )
+
+
+def _asks_for_visits() -> Iterator[tuple[str, Ask]]:
+    for providers, rooms in (([1], []), ([1], [101]), ([1, 2], [101])):
+        look = scheduling.Look(providers, rooms, NOW, NOW)
+        for where, visits in (("questions.ask", questions.OnConnection), ("questions.ask_together", _AskedTogether)):
+            for read in (scheduling.busy, scheduling.glance):
+                yield (
+                    f"scheduling.{where}",
+                    lambda db, look=look, visits=visits, read=read: read(visits(db), PRACTICE, look),  # type: ignore[misc]
+                )
 
 
 def _asks_for_orders(page: Page) -> Iterator[tuple[str, Ask]]:
@@ -136,7 +147,7 @@ async def composed() -> list[Statement]:
     found = []
     for where, ask in _asks():
         recorder = Recorder()
-        with suppress(AssertionError, TypeError, fan_out.LogHasGap):  # of an answer that knows of nothing
+        with suppress(AssertionError, IndexError, TypeError, fan_out.LogHasGap):  # of an answer that knows of nothing
             await ask(cast(Connection, recorder))
         assert recorder.said, where
         found += [Statement(where, text) for text in recorder.said]

@@ -11,11 +11,12 @@ from tests.house.composed import OF_CONSTANTS, composed
 from tests.house.statements import faults_of, in_source
 
 # Plain reads over all practices, each with its reason; a distributed database hands them on to every node. None of
-# them is on a partner's way, but for the second look-up of a practice by its name.
+# them is on a partner's way there, but for the second look-up of a practice by its name.
 ACROSS_PRACTICES = {
     "practices.queries.practice_named": "finds a practice by its name, before its number is known",
     "practices.queries.practices": "the admin's list of practices with the versions of their set-ups",
     "practices.queries._SELECT": "the beginning of the two above",
+    "scheduling.questions.ask_together": "binds itself to one practice after the other; never sent where distributed",
     "webhooks.fan_out.practices_with_work": "a worker asks which practices have work, and takes it one by one",
     "webhooks.fan_out._waiting": "the same, of the practices in which it has just come to an end",
     "webhooks.queries.practices_waiting": "a subscription to every practice is taken up again: whom to wake",

@@ -13,6 +13,7 @@ from officepro.foundation import clock
 from officepro.foundation.database import Database
 from officepro.foundation.embedded import EmbeddedServer
 from officepro.scheduling import queries
+from officepro.scheduling.questions import Together
 from officepro.scheduling.remembered import Known, Remembered
 from officepro.settings import Settings
 from tests.scheduling.test_book import book, consult
@@ -224,9 +225,11 @@ async def test_a_statement_that_binds_itself_sees_its_own_practice_whatever_the_
     day = timedelta(days=14)
     look = queries.Look([2], [], clock.now() - day, clock.now() + day)
     database = await Database.connect(straight.database_url, pool_size=1)
-    async with database.practice(berlin_office.practice_id) as db:
-        ours = await queries.glance(db, demo_office.practice_id, look)
-        theirs = await queries.glance(db, berlin_office.practice_id, look)
+    async with database.practice(berlin_office.practice_id):
+        pass
+    ours = await queries.glance(Together(database), demo_office.practice_id, look)
+    theirs = await queries.glance(Together(database), berlin_office.practice_id, look)
+    async with database.unbound(demo_office.practice_id) as db:
         bound = await db.fetchval("SELECT current_setting('app.practice')")
     await database.close()
 

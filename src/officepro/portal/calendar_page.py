@@ -21,6 +21,7 @@ from officepro.practices.setup import Provider, Setup
 from officepro.scheduling import queries as scheduling
 from officepro.scheduling.diary import Diary, TheSetups, Wanted, known_setup, open_diary, today
 from officepro.scheduling.openings import roomless_starts, start_times
+from officepro.scheduling.questions import OnConnection
 from officepro.scheduling.wall_clock import Clock, time_text
 
 DEFAULT_MINUTES = 30
@@ -72,7 +73,7 @@ async def show_calendar(
         kind = visit_type if _may_do(setup, visit_type, someone) else ""
         first = _monday(setup, week)
         wanted = Wanted(provider_ids=[someone.provider_id], first=first, days=7, visit_type=kind or None)
-        diary = await open_diary(db, setups, chosen["practice_id"], wanted)
+        diary = await open_diary(OnConnection(db), setups, chosen["practice_id"], wanted)
         busy = await _busy(db, diary, someone)
     query = {"practice": chosen["practicepass"], "provider": str(someone.provider_id), "duration": str(duration)}
     query |= {"visitType": kind} if kind else {}

@@ -11,6 +11,7 @@ from officepro.practices.setup import Provider, Setups
 from officepro.scheduling.appointment import Appointment, Span
 from officepro.scheduling.diary import Diary, Wanted, open_diary
 from officepro.scheduling.openings import Reason, StartTimes, Visit
+from officepro.scheduling.questions import OnConnection
 from officepro.scheduling.wall_clock import time_text
 
 ALTERNATIVES = 3
@@ -86,7 +87,7 @@ async def alternatives_to(
         longest=span.duration,
         but_visit=but_visit,
     )
-    diary = await open_diary(db, setups, practice_id, wanted)
+    diary = await open_diary(OnConnection(db), setups, practice_id, wanted)
     visit = diary.visit(span.duration, span.provider_after, span.provider_duration)
     candidates = dict.fromkeys(_candidates(diary, appointment, span.start, diary.starts(visit)))
     return [_alternative(diary, visit, appointment, *one) for one in list(candidates)[:ALTERNATIVES]]

@@ -33,6 +33,7 @@ from officepro.scheduling.diary import (
     known_setup,
     open_diary,
 )
+from officepro.scheduling.questions import TheVisits, Visits
 from officepro.scheduling.remembered import TheRemembered
 from officepro.scheduling.wall_clock import DAY_MINUTES, Clock, moment_texts, time_text
 
@@ -151,7 +152,7 @@ async def check(
     time_of_day: TimeOfDay,
     duration: Duration,
     caller: TheCaller,
-    database: TheDatabase,
+    visits: TheVisits,
     setups: TheSetups,
     remembered: TheRemembered,
     visit_type: VisitTypeName = None,
@@ -170,7 +171,7 @@ async def check(
 
     wanted = Wanted(provider_ids=[provider_id], first=day, days=1, visit_type=visit_type, longest=duration)
     question = ("check", provider_id, day, time_of_day, duration, visit_type)
-    return await remembered.answer(database, setups, caller.practice_id, wanted, checked, *question)
+    return await remembered.answer(visits, setups, caller.practice_id, wanted, checked, *question)
 
 
 @get(
@@ -188,7 +189,7 @@ async def get_slots(
     day: Day,
     duration: Duration,
     caller: TheCaller,
-    database: TheDatabase,
+    visits: TheVisits,
     setups: TheSetups,
     remembered: TheRemembered,
     visit_type: VisitTypeName = None,
@@ -203,7 +204,7 @@ async def get_slots(
 
     wanted = Wanted(provider_ids=[provider_id], first=day, days=1, visit_type=visit_type, longest=duration)
     question = ("slots", provider_id, day, duration, visit_type)
-    return await remembered.answer(database, setups, caller.practice_id, wanted, slots, *question)
+    return await remembered.answer(visits, setups, caller.practice_id, wanted, slots, *question)
 
 
 @get(
@@ -220,14 +221,14 @@ async def get_next_slot(
     provider_id: PathId,
     duration: Duration,
     caller: TheCaller,
-    database: TheDatabase,
+    visits: TheVisits,
     setups: TheSetups,
     max_days: MaximumDays = LONGEST_SEARCH_DAYS,
     from_date: FromDate = None,
     visit_type: VisitTypeName = None,
 ) -> One[shapes.NextSlot]:
     """Searches `maxDays` days, the first one counted; `TheNextSlot` is null when there is none."""
-    _, found = await _search(database, setups, caller, [provider_id], duration, from_date, max_days, visit_type)
+    _, found = await _search(visits, setups, caller, [provider_id], duration, from_date, max_days, visit_type)
     return One(shapes.NextSlot(provider_id, duration, max_days, found))
 
 
@@ -245,7 +246,7 @@ async def get_openings(
     start_date: StartDate,
     end_date: EndDate,
     caller: TheCaller,
-    database: TheDatabase,
+    visits: TheVisits,
     setups: TheSetups,
     remembered: TheRemembered,
     provider_id: OnlyProviders = None,
@@ -273,7 +274,7 @@ async def get_openings(
     days = (end_date - start_date).days + 1
     wanted = Wanted(provider_ids=provider_id, first=start_date, days=days, visit_type=visit_type)
     question = ("openings", visit_type, start_date, end_date, duration, *(provider_id or ()))
-    return await remembered.answer(database, setups, caller.practice_id, wanted, openings, *question)
+    return await remembered.answer(visits, setups, caller.practice_id, wanted, openings, *question)
 
 
 @get(
@@ -288,7 +289,7 @@ async def get_openings(
 async def get_next_opening(
     visit_type: WantedVisitType,
     caller: TheCaller,
-    database: TheDatabase,
+    visits: TheVisits,
     setups: TheSetups,
     provider_id: OnlyProviders = None,
     duration: OptionalDuration = None,
@@ -296,7 +297,7 @@ async def get_next_opening(
     from_date: FromDate = None,
 ) -> One[shapes.NextOpening]:
     """The earliest; of two at the same time that of the provider with the lower id. Null when there is none."""
-    duration, found = await _search(database, setups, caller, provider_id, duration, from_date, max_days, visit_type)
+    duration, found = await _search(visits, setups, caller, provider_id, duration, from_date, max_days, visit_type)
     return One(shapes.NextOpening(visit_type, duration, max_days, found))
 
 
@@ -308,7 +309,7 @@ def _from_to(diary: Diary, minutes: Sequence[int], duration: int) -> Iterator[tu
 
 
 async def _search(
-    database: Database,
+    visits: Visits,
     setups: Setups,
     caller: Caller,
     provider_ids: list[int] | None,
@@ -323,8 +324,7 @@ async def _search(
         step = next(step for step in SEARCH_STEPS_DAYS if step > searched) - searched
         step = min(step, days - searched)
         wanted = Wanted(provider_ids=provider_ids, first=first, days=step, visit_type=visit_type)
-        async with database.unbound(caller.practice_id) as db:
-            diary = await open_diary(db, setups, caller.practice_id, wanted)
+        diary = await open_diary(visits, setups, caller.practice_id, wanted)
         duration = duration or diary.own_duration
         firsts = [(starts.first(), provider.provider_id) for provider, starts in diary.starts(diary.visit(duration))]
         found = min(((minute, provider) for minute, provider in firsts if minute is not None), default=None)

@@ -37,6 +37,7 @@ from officepro.scheduling.diary import (
     open_diary,
 )
 from officepro.scheduling.openings import Reason, choose_room
+from officepro.scheduling.questions import OnConnection
 from officepro.scheduling.visit_writes import ProviderTaken, RoomTaken, Times, take_turn
 
 ATTEMPTS = 5
@@ -164,7 +165,7 @@ async def find_place(
         longest=appointment.duration,
         but_visit=but_visit,
     )
-    diary = await open_diary(db, setups, practice_id, wanted)
+    diary = await open_diary(OnConnection(db), setups, practice_id, wanted)
     span = span_of(diary.setup.zone, appointment)
     visit = diary.visit(span.duration, span.provider_after, span.provider_duration)
     why = diary.refuses(visit, span.start)

@@ -30,6 +30,7 @@ from officepro.scheduling.openings import (
     start_times,
 )
 from officepro.scheduling.queries import Busy, Look
+from officepro.scheduling.questions import OnConnection, Visits
 from officepro.scheduling.wall_clock import local_time
 from officepro.scheduling.window import LONGEST_VISIT_MINUTES, Window, make_window
 
@@ -152,42 +153,42 @@ def provide_setups(scope: Scope) -> Any:
     return scope["litestar_app"].state.setups
 
 
-async def open_diary(db: Connection, setups: Setups, practice_id: int, wanted: Wanted) -> Diary:
-    """One round trip when the worker remembers the set-up as it is; `db` need not be bound to the practice.
+async def open_diary(visits: Visits, setups: Setups, practice_id: int, wanted: Wanted) -> Diary:
+    """One round trip when the worker remembers the set-up as it is.
 
     Raises UnknownProvider, UnknownVisitType, InactiveVisitType, ProviderNotAllowed.
     """
-    setup = await known_setup(db, setups, practice_id)
+    setup = setups.known(practice_id) or await _newest(visits, setups, practice_id)
     for _ in range(ATTEMPTS):
         now = clock.now()
         try:
-            diary = await _read(db, setup, wanted, now)
+            diary = await _read(visits, setup, wanted, now)
         except (NotFound, Impossible):
             # What the remembered set-up does not know, the newest may.
-            newest = await _newest(db, setups, practice_id)
+            newest = await _newest(visits, setups, practice_id)
             if newest.version == setup.version:
                 raise
             setup = newest
             continue
         if diary.busy.seen.version == setup.version:
             return diary
-        setup = await _newest(db, setups, practice_id)
+        setup = await _newest(visits, setups, practice_id)
     raise SetupKeepsChanging
 
 
 async def known_setup(db: Connection, setups: Setups, practice_id: int) -> Setup:
     """As the worker remembers it, which may be out of date; loaded when it does not."""
-    return setups.known(practice_id) or await _newest(db, setups, practice_id)
+    return setups.known(practice_id) or await _newest(OnConnection(db), setups, practice_id)
 
 
-async def _newest(db: Connection, setups: Setups, practice_id: int) -> Setup:
-    await db.bind(practice_id)
-    setup = await setups_of_practices.load(db, practice_id)
+async def _newest(visits: Visits, setups: Setups, practice_id: int) -> Setup:
+    async with visits.bound(practice_id) as db:
+        setup = await setups_of_practices.load(db, practice_id)
     setups.remember(setup)
     return setup
 
 
-async def _read(db: Connection, setup: Setup, wanted: Wanted, now: datetime) -> Diary:
+async def _read(visits: Visits, setup: Setup, wanted: Wanted, now: datetime) -> Diary:
     visit_type = _visit_type(setup, wanted.visit_type)
     providers = _providers(setup, visit_type, wanted.provider_ids)
     first = wanted.first or today(setup.zone, now)
@@ -198,7 +199,7 @@ async def _read(db: Connection, setup: Setup, wanted: Wanted, now: datetime) -> 
     )  # the last one may run over midnight
     rooms = usable_rooms(setup, visit_type) if visit_type else []
     look = Look([provider.provider_id for provider in providers], rooms, begins, ends)
-    busy = await queries.busy(db, setup.practice_id, look, wanted.but_visit)
+    busy = await queries.busy(visits, setup.practice_id, look, wanted.but_visit)
     return Diary(setup, window, visit_type, providers, look, busy, now)
 
 

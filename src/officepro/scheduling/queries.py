@@ -10,13 +10,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from officepro.foundation.database import BOUND, Connection, Row
+from officepro.foundation.database import Connection, Row
+from officepro.scheduling.questions import Asked, Question, Visits
 
 # How far a visit may begin before or behind the times that it is in the way of: a visit takes a day at most, a buffer
 # of 240 minutes may follow it, and one of 240 minutes may go before the visit that is looked for. (visit_reach)
 REACH_BEFORE = timedelta(minutes=1440 + 240 + 240)
 REACH_BEHIND = timedelta(minutes=240 + 240)
 LONGEST_BUFFER = timedelta(minutes=240)  # of the visit that is looked for, before it
+SHORT = timedelta(days=8)  # so few rows that nobody minds waiting for others' as well
 
 Range = tuple[int, int]  # epoch seconds
 
@@ -60,21 +62,22 @@ _SEEN = """
 
 # Visits are found by when they start; what is over before the time that is looked at is left out right there.
 _OF_PROVIDER = f"""
-    FROM visit WHERE practice_id = :practice AND provider_id = $5 AND starts_at >= $2 AND starts_at < $3
-    AND busy_ends_at > $4 AND {_STANDS}
+    FROM visit WHERE practice_id = :practice AND provider_id = :provider AND starts_at >= :after
+    AND starts_at < :before AND busy_ends_at > :ending AND {_STANDS}
 """
 _IN_THE_WAY = f"""
-    practice_id = :practice AND starts_at >= $2 AND starts_at < $3 AND greatest(busy_ends_at, ends_at) > $4
-    AND {_STANDS} AND visit_id IS DISTINCT FROM $7
+    practice_id = :practice AND starts_at >= :after AND starts_at < :before
+    AND greatest(busy_ends_at, ends_at) > :ending AND {_STANDS} AND visit_id IS DISTINCT FROM :but_visit
 """
 # Two index scans, whatever the size of the practice: of the provider, and of the rooms.
 _OF_PROVIDER_AND_ROOMS = f"""
-    FROM (SELECT visit.*, xmin FROM visit WHERE provider_id = $5 AND {_IN_THE_WAY}
+    FROM (SELECT visit.*, xmin FROM visit WHERE provider_id = :provider AND {_IN_THE_WAY}
           UNION ALL
-          SELECT visit.*, xmin FROM visit WHERE room_id = ANY ($6) AND provider_id <> $5 AND {_IN_THE_WAY}
+          SELECT visit.*, xmin FROM visit
+          WHERE room_id = ANY (:rooms) AND provider_id <> :provider AND {_IN_THE_WAY}
     ) AS in_the_way
 """
-_OF_MANY = f"FROM visit WHERE (provider_id = ANY ($5) OR room_id = ANY ($6)) AND {_IN_THE_WAY}"
+_OF_MANY = f"FROM visit WHERE (provider_id = ANY (:providers) OR room_id = ANY (:rooms)) AND {_IN_THE_WAY}"
 
 _PROVIDER_TIMES = """
     array_agg(floor(date_part('epoch', busy_starts_at))::bigint) AS starts,
@@ -88,56 +91,35 @@ _TIMES = f"""
 """
 
 
-_BOUND_ALREADY = """
-    SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version, found.*
-    FROM (SELECT {columns} {whose}) AS found
-"""
-_BINDING_ITSELF = f"""
-    SELECT (SELECT version FROM practice_setup WHERE practice_id = bound.practice_id) AS version, found.*
-    FROM {BOUND}, LATERAL (SELECT {{columns}} {{whose}}) AS found
-"""
+_OF_ONE = {"after": "timestamptz", "before": "timestamptz", "ending": "timestamptz", "provider": "bigint"}
+_OF_ONE_AND_ROOMS = {**_OF_ONE, "rooms": "bigint[]", "but_visit": "bigint"}
+_OF_SEVERAL = {"providers" if name == "provider" else name: kind for name, kind in _OF_ONE_AND_ROOMS.items()}
+_OF_SEVERAL["providers"] = "bigint[]"
+
+_BUSY_PROVIDER = Question.about(f"{_SEEN}, {_PROVIDER_TIMES}", _OF_PROVIDER, _OF_ONE)
+_BUSY_PROVIDER_AND_ROOMS = Question.about(f"{_SEEN}, {_TIMES}", _OF_PROVIDER_AND_ROOMS, _OF_ONE_AND_ROOMS)
+_BUSY_MANY = Question.about(f"{_SEEN}, {_TIMES}", _OF_MANY, _OF_SEVERAL)
+_SEEN_PROVIDER = Question.about(_SEEN, _OF_PROVIDER, _OF_ONE)
+_SEEN_PROVIDER_AND_ROOMS = Question.about(_SEEN, _OF_PROVIDER_AND_ROOMS, _OF_ONE_AND_ROOMS)
+_SEEN_MANY = Question.about(_SEEN, _OF_MANY, _OF_SEVERAL)
 
 
-class _Question(msgspec.Struct, frozen=True):
-    """One statement, as it is sent in a transaction of the practice and as it is sent by itself."""
-
-    bound: str
-    binding: str
-
-    @classmethod
-    def about(cls, columns: str, whose: str) -> "_Question":
-        return cls(
-            _BOUND_ALREADY.format(columns=columns, whose=whose.replace(":practice", "$1")),
-            _BINDING_ITSELF.format(columns=columns, whose=whose.replace(":practice", "bound.practice_id")),
-        )
-
-    async def ask(self, db: Connection, practice_id: int, look: Look, *whose: object) -> Row:
-        moments = (look.begins - REACH_BEFORE, look.ends + REACH_BEHIND, look.begins - LONGEST_BUFFER)
-        if db.transaction_practice_id is not None:
-            row = await db.fetchrow(self.bound, practice_id, *moments, *whose)
-        else:
-            row = await db.fetchrow(self.binding, str(practice_id), *moments, *whose)
-        assert row is not None
-        return row
+def _asked(question: Question, practice_id: int, look: Look, *whose: object) -> Asked:
+    moments = (look.begins - REACH_BEFORE, look.ends + REACH_BEHIND, look.begins - LONGEST_BUFFER)
+    is_short = len(look.provider_ids) == 1 and look.ends - look.begins <= SHORT
+    return Asked(question, practice_id, (*moments, *whose), is_short)
 
 
-_BUSY_PROVIDER = _Question.about(f"{_SEEN}, {_PROVIDER_TIMES}", _OF_PROVIDER)
-_BUSY_PROVIDER_AND_ROOMS = _Question.about(f"{_SEEN}, {_TIMES}", _OF_PROVIDER_AND_ROOMS)
-_BUSY_MANY = _Question.about(f"{_SEEN}, {_TIMES}", _OF_MANY)
-_SEEN_PROVIDER = _Question.about(_SEEN, _OF_PROVIDER)
-_SEEN_PROVIDER_AND_ROOMS = _Question.about(_SEEN, _OF_PROVIDER_AND_ROOMS)
-_SEEN_MANY = _Question.about(_SEEN, _OF_MANY)
-
-
-async def busy(db: Connection, practice_id: int, look: Look, but_visit: int | None = None) -> Busy:
+async def busy(visits: Visits, practice_id: int, look: Look, but_visit: int | None = None) -> Busy:
     """What keeps providers and rooms busy; `but_visit`, which is to be moved, aside."""
     is_of_one, is_simple = len(look.provider_ids) == 1, not look.room_ids and but_visit is None
     if is_of_one and is_simple:
-        row = await _BUSY_PROVIDER.ask(db, practice_id, look, look.provider_ids[0])
+        asked = _asked(_BUSY_PROVIDER, practice_id, look, look.provider_ids[0])
     elif is_of_one:
-        row = await _BUSY_PROVIDER_AND_ROOMS.ask(db, practice_id, look, look.provider_ids[0], look.room_ids, but_visit)
+        asked = _asked(_BUSY_PROVIDER_AND_ROOMS, practice_id, look, look.provider_ids[0], look.room_ids, but_visit)
     else:
-        row = await _BUSY_MANY.ask(db, practice_id, look, look.provider_ids, look.room_ids, but_visit)
+        asked = _asked(_BUSY_MANY, practice_id, look, look.provider_ids, look.room_ids, but_visit)
+    row = await visits.ask(asked)
     found = Busy(
         Seen(row["version"], row["number"], row["rows_hash"]),
         {provider_id: [] for provider_id in look.provider_ids},
@@ -155,15 +137,16 @@ async def busy(db: Connection, practice_id: int, look: Look, but_visit: int | No
     return found
 
 
-async def glance(db: Connection, practice_id: int, look: Look) -> Seen:
+async def glance(visits: Visits, practice_id: int, look: Look) -> Seen:
     """What `busy` would have seen: the same as then means the same rows."""
     if len(look.provider_ids) != 1:
-        row = await _SEEN_MANY.ask(db, practice_id, look, look.provider_ids, look.room_ids, None)
+        asked = _asked(_SEEN_MANY, practice_id, look, look.provider_ids, look.room_ids, None)
     elif look.room_ids:
-        row = await _SEEN_PROVIDER_AND_ROOMS.ask(db, practice_id, look, look.provider_ids[0], look.room_ids, None)
+        asked = _asked(_SEEN_PROVIDER_AND_ROOMS, practice_id, look, look.provider_ids[0], look.room_ids, None)
     else:
-        row = await _SEEN_PROVIDER.ask(db, practice_id, look, look.provider_ids[0])
-    return Seen(*row.values())
+        asked = _asked(_SEEN_PROVIDER, practice_id, look, look.provider_ids[0])
+    row = await visits.ask(asked)
+    return Seen(row["version"], row["number"], row["rows_hash"])
 
 
 def _sort_out(row: Row, found: Busy) -> None:

@@ -16,12 +16,12 @@ from litestar.types import Scope
 
 from officepro.foundation import clock
 from officepro.foundation.answers import Encoded
-from officepro.foundation.database import Database
 from officepro.foundation.wire import encode
 from officepro.practices.setup import Setups
 from officepro.scheduling import queries
 from officepro.scheduling.diary import Diary, Wanted, minute_of_booking, open_diary
 from officepro.scheduling.queries import Look, Seen
+from officepro.scheduling.questions import Together
 
 CAPACITY_BYTES = 16 * 1024 * 1024  # per worker
 LARGEST_BYTES = 512 * 1024
@@ -48,7 +48,7 @@ class Remembered:
 
     async def answer(
         self,
-        database: Database,
+        visits: Together,
         setups: Setups,
         practice_id: int,
         wanted: Wanted,
@@ -61,16 +61,15 @@ class Remembered:
         """
         key = (practice_id, *question)
         known = self._known.get(key)
-        async with database.unbound(practice_id) as db:
-            if (
-                known is not None
-                and known.minute == minute_of_booking(clock.now())
-                and known.seen == await queries.glance(db, practice_id, known.look)
-            ):
-                return cast(Answer, Encoded(known.body))
-            diary = await open_diary(db, setups, practice_id, wanted)
+        if (
+            known is not None
+            and known.minute == minute_of_booking(clock.now())
+            and known.seen == await queries.glance(visits, practice_id, known.look)
+        ):
+            return cast(Answer, Encoded(known.body))
+        diary = await open_diary(visits, setups, practice_id, wanted)
         body = encode(make(diary))
-        if not database.is_distributed:  # where rows do not tell who wrote them
+        if not visits.is_distributed:  # where rows do not tell who wrote them
             self._remember(key, Known(minute_of_booking(diary.now), diary.look, diary.busy.seen, body))
         return cast(Answer, Encoded(body))
 

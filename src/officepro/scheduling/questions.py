@@ -1,0 +1,196 @@
+"""How a question about visits reaches the database: on a connection of the asker's, or together with others.
+
+A round trip costs more than what is read by it: of 70 µs that PostgreSQL spends on a question about one day, 12 are
+for the rows. So those who look for free time at the same moment, in whatever practices, ask in one statement. Nobody
+waits for company: a question leaves at once unless others like it are under way, and then with all that came since;
+and where these take long, it does not wait for them either.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from operator import itemgetter
+from typing import Any, Protocol
+
+import msgspec
+from litestar.di import NamedDependency
+from litestar.types import Scope
+
+from officepro.foundation.database import NO_PRACTICE, Connection, Database, DatabaseUnavailable, Row
+from officepro.foundation.errors import Unavailable
+
+MOST_TOGETHER = 64  # questions in a statement
+PATIENCE_SECONDS = 0.02  # with a statement that is under way: many times what it takes
+
+
+class Question(msgspec.Struct, frozen=True, eq=False):
+    """What is asked about one practice's visits: one statement for a connection that is bound to the practice, and one
+    for several such questions, which binds itself to the practice of one after the other.
+
+    What is read depends on the row that binds, so it comes after it, and the binding ends with the statement. Were the
+    order ever another, row-level security would leave the version empty, and nothing would be told.
+    """
+
+    bound: str
+    together: str
+
+    @classmethod
+    def about(cls, columns: str, whose: str, asks: Mapping[str, str]) -> "Question":
+        """`asks` gives the names in `whose` their types; lists of a question go as texts, since theirs differ in
+        length."""
+        found = f"SELECT {columns} {whose}"
+        bound, together = found.replace(":practice", "$1"), found.replace(":practice", "this.practice_id")
+        for place, (name, kind) in enumerate(asks.items(), 2):
+            bound = bound.replace(f":{name}", f"${place}::{kind}")
+            together = together.replace(f":{name}", f"this.{name}")
+        arrays = "".join(
+            f", ${place}::{'text' if kind.endswith('[]') else kind}[]" for place, kind in enumerate(asks.values(), 2)
+        )
+        this = "".join(f", asked.{name}::{kind} AS {name}" for name, kind in asks.items())
+        return cls(
+            f"""
+            SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version, found.*
+            FROM ({bound}) AS found
+            """,
+            f"""
+            SELECT (SELECT version FROM practice_setup WHERE practice_id = this.practice_id) AS version, found.*, place
+            FROM unnest($1::bigint[]{arrays}) WITH ORDINALITY AS asked (practice_id, {", ".join(asks)}, place),
+                 LATERAL (
+                     SELECT set_config('app.practice', asked.practice_id::text, true)::bigint AS practice_id{this}
+                 ) AS this,
+                 LATERAL ({together}) AS found
+            """,
+        )
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A question with what it is asked about; `arguments` are in the order of its names."""
+
+    question: Question
+    practice_id: int
+    arguments: tuple[Any, ...]
+    is_short: bool  # about a week of one provider at most
+
+
+class Visits(Protocol):
+    """Where it is asked: a connection, or together with others."""
+
+    async def ask(self, asked: Asked) -> Row: ...
+
+    def bound(self, practice_id: int) -> AbstractAsyncContextManager[Connection]:
+        """For whatever else must be read."""
+        ...
+
+
+class OnConnection:
+    """By a connection that is bound to the practice already."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def ask(self, asked: Asked) -> Row:
+        row = await self._db.fetchrow(asked.question.bound, asked.practice_id, *asked.arguments)
+        assert row is not None
+        return row
+
+    def bound(self, practice_id: int) -> AbstractAsyncContextManager[Connection]:
+        return nullcontext(self._db)
+
+
+class Together:
+    """One in each worker. Where a statement may concern one practice only, everybody asks alone."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: dict[Question, list[_Waiting]] = {}  # a list as long as somebody sees to those on it
+        self._tasks: set[asyncio.Task[None]] = set()  # which nobody else holds on to
+
+    @property
+    def is_distributed(self) -> bool:
+        return self._database.is_distributed
+
+    def bound(self, practice_id: int) -> AbstractAsyncContextManager[Connection]:
+        return self._database.practice(practice_id)
+
+    async def ask(self, asked: Asked) -> Row:
+        """Raises what the database's failures mean."""
+        if not (asked.is_short and self._database.keeps_sessions):
+            async with self._database.practice(asked.practice_id) as db:
+                return await OnConnection(db).ask(asked)
+        waiting = _Waiting(asked, asyncio.get_running_loop().create_future())
+        if (others := self._waiting.get(asked.question)) is not None:
+            others.append(waiting)
+        else:
+            self._waiting[asked.question] = [waiting]
+            self._start(self._ask_while_anybody_waits(asked.question))
+        return await waiting.row
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _ask_while_anybody_waits(self, question: Question) -> None:
+        waiting = self._waiting[question]
+        try:
+            while waiting:
+                several = [
+                    one for one in waiting[:MOST_TOGETHER] if not one.row.done()
+                ]  # the others' callers have gone
+                del waiting[:MOST_TOGETHER]
+                if several:
+                    await asyncio.wait([self._start(self._answer(several))], timeout=PATIENCE_SECONDS)
+        finally:
+            del self._waiting[question]
+            for one in waiting:  # the worker stops
+                one.fail(DatabaseUnavailable())
+
+    async def _answer(self, several: "Sequence[_Waiting]") -> None:
+        try:
+            async with self._database.unbound(NO_PRACTICE) as db:
+                rows = await ask_together(db, [one.asked for one in several])
+        except Exception as failure:
+            if len(several) == 1 or isinstance(failure, Unavailable):
+                for one in several:
+                    one.fail(failure)
+            else:  # what is wrong with one question must not harm the others
+                for one in several:
+                    await self._answer([one])
+            return
+        for one, row in zip(several, rows, strict=True):
+            one.succeed(row)
+
+
+class _Waiting(msgspec.Struct):
+    """One request that waits for its answer."""
+
+    asked: Asked
+    row: asyncio.Future[Row]
+
+    def succeed(self, row: Row) -> None:
+        if not self.row.done():
+            self.row.set_result(row)
+
+    def fail(self, failure: Exception) -> None:
+        if not self.row.done():
+            self.row.set_exception(failure)
+
+
+TheVisits = NamedDependency[Together]  # in a handler: where visits are asked for
+
+
+def provide_visits(scope: Scope) -> Any:
+    return scope["litestar_app"].state.visits
+
+
+async def ask_together(db: Connection, several: Sequence[Asked]) -> list[Row]:
+    """The answers to one question that several ask, of whatever practices, in their order; `db` need not be bound."""
+    practices = [asked.practice_id for asked in several]
+    arguments = [list(map(_as_element, column)) for column in zip(*(asked.arguments for asked in several), strict=True)]
+    rows = await db.fetch(several[0].question.together, practices, *arguments)
+    return sorted(rows, key=itemgetter("place"))
+
+
+def _as_element(argument: Any) -> Any:
+    return "{" + ",".join(map(str, argument)) + "}" if isinstance(argument, (list, tuple)) else argument
