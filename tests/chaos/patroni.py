@@ -37,7 +37,7 @@ TIMING = {
     "primary_start_timeout": 0,
     "maximum_lag_on_failover": 1048576,
 }
-STRICTLY_SYNCHRONOUS = {"synchronous_mode": True, "synchronous_mode_strict": True, "synchronous_node_count": 1}
+STRICTLY_SYNCHRONOUS = {"synchronous_mode": "quorum", "synchronous_mode_strict": True, "synchronous_node_count": 1}
 ASYNCHRONOUS = {"synchronous_mode": False}
 
 PARAMETERS = {
@@ -159,6 +159,16 @@ class Node:
         finally:
             asked.close()
 
+    async def takes_writes(self) -> bool:
+        try:
+            own = await asyncpg.connect(
+                f"postgresql://postgres@127.0.0.1:{self.port}/postgres", target_session_attrs="read-write", timeout=1
+            )
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            return False
+        await own.close(timeout=1)
+        return True
+
     def is_primary(self) -> bool:
         return self._answers("/primary")
 
@@ -194,9 +204,18 @@ class Cluster:
                         return node
                 await asyncio.sleep(0.2)
 
+    async def succeeded_at(self, former: Node) -> float:
+        """When another one takes writes, by the monotonic clock."""
+        async with asyncio.timeout(SETTLE_SECONDS):
+            while True:
+                for node in self.nodes:
+                    if node is not former and await node.takes_writes():
+                        return time.monotonic()
+                await asyncio.sleep(0.1)
+
     async def whole(self) -> None:
-        """Until both standbys stream, one of them synchronously where that is asked for."""
-        wanted = {"sync", "async"} if self.replication["synchronous_mode"] else {"async"}
+        """Until both standbys stream, either of them for a quorum where that is asked for."""
+        wanted = {"quorum"} if self.replication["synchronous_mode"] else {"async"}
         async with asyncio.timeout(SETTLE_SECONDS):
             while True:
                 with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):

@@ -15,6 +15,7 @@ from tests.world import Office
 @dataclass(eq=False)
 class Line:
     practice_id: int | None = None
+    lent_at: float | None = None
     closed: bool = False
     lent: bool = field(default=False)
 

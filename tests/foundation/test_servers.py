@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from officepro.foundation.servers import HEAD_START_SECONDS, Servers, one_by_one
+from officepro.foundation.servers import HEAD_START_SECONDS, Reign, Servers, one_by_one
 
 NAMED = "postgresql://officepro@one:1,two:2,three/officepro?target_session_attrs=primary&sslmode=require"
 
 
 class Line:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, reign: Reign | None) -> None:
         self.url = url
+        self.reign = reign
         self.is_terminated = False
 
     def terminate(self) -> None:
@@ -27,7 +28,10 @@ class Network:
         self.states = states
         self.asked: list[str] = []
         self.lines: list[Line] = []
-        self.servers: Servers[Line] = Servers("postgresql://officepro@" + ",".join(states) + "/officepro")
+        self.reigns: dict[str, Reign] = {}
+        self.changes: list[Reign] = []
+        named = "postgresql://officepro@" + ",".join(states) + "/officepro"
+        self.servers: Servers[Line] = Servers(named, self.changes.append)
 
     async def connect(self, url: str) -> Line:
         name = url.split("@")[1].split("/")[0]
@@ -41,7 +45,7 @@ class Network:
                 raise ConnectionRefusedError
             case "refusing":
                 raise PermissionError if self.states.get("kind") else LookupError
-        self.lines.append(Line(url))
+        self.lines.append(Line(url, self.reigns.get(name)))
         return self.lines[-1]
 
     async def reached(self) -> str:
@@ -109,3 +113,44 @@ async def test_a_refusal_tells_more_than_silence(order: Callable[[list[str]], li
 async def test_without_a_primary_there_is_no_connection() -> None:
     with pytest.raises(ConnectionRefusedError):
         await Network(one="standby", two="standby").reached()
+
+
+OLD, NEW, OTHER = Reign(7, 1), Reign(7, 2), Reign(8, 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "newest", "is_over"),
+    [(OLD, NEW, True), (NEW, OLD, False), (OLD, OLD, False), (OTHER, NEW, False), (OLD, None, False)],
+)
+def test_a_reign_is_over_when_a_later_one_of_its_cluster_was_seen(
+    one: Reign, newest: Reign | None, is_over: bool
+) -> None:
+    assert one.is_over(newest) == is_over
+
+
+async def test_a_former_primary_is_not_believed_and_a_new_one_is_told() -> None:
+    network = Network(one="primary", two="standby")
+    network.reigns |= {"one": OLD, "two": NEW}
+    assert await network.reached() == "one"
+    assert network.changes == []
+
+    network.states["two"] = "primary"  # both say so
+    found = await network.servers.look_elsewhere(network.connect)
+    assert (found.reign, network.changes) == (NEW, [NEW])
+    assert await network.reached() == "two"
+
+    network.states["two"] = "standby"
+    with pytest.raises(ConnectionRefusedError):
+        await network.reached()
+    assert network.lines[-1].is_terminated
+
+
+async def test_one_server_alone_is_looked_at_again() -> None:
+    """It may be a balancer, behind which the primary moves."""
+    network = Network(one="primary")
+    network.reigns["one"] = OLD
+    await network.reached()
+    network.reigns["one"] = NEW
+
+    await network.servers.look_elsewhere(network.connect)
+    assert network.changes == [NEW]

@@ -6,6 +6,7 @@ who has to wait gets one from hand to hand, first come, first served.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
@@ -15,6 +16,7 @@ class Lent(Protocol):
     """What of a connection matters here."""
 
     practice_id: int | None
+    lent_at: float | None  # of the monotonic clock; None while it rests
 
     def is_closed(self) -> bool: ...
 
@@ -46,6 +48,11 @@ class Checkout(Generic[Borrowed]):
 
     async def take(self, practice_id: int | None) -> Borrowed:
         """Raises TimeoutError when none comes free in time."""
+        connection = await self._taken(practice_id)
+        connection.lent_at = time.monotonic()
+        return connection
+
+    async def _taken(self, practice_id: int | None) -> Borrowed:
         while True:
             if (place := self._best(practice_id)) is not None:
                 connection = self._resting.pop(place)
@@ -62,6 +69,7 @@ class Checkout(Generic[Borrowed]):
         if not is_whole or connection.is_closed() or self._size == 0:
             await self._give_up(connection)
         elif not self._hand_over(connection):
+            connection.lent_at = None
             self._resting.append(connection)
 
     async def close(self) -> None:

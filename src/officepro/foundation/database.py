@@ -11,6 +11,7 @@ import asyncio
 import re
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from enum import StrEnum
@@ -21,7 +22,7 @@ import asyncpg
 from officepro.foundation import distribution
 from officepro.foundation.checkout import Checkout
 from officepro.foundation.errors import OfficeProError, Unavailable
-from officepro.foundation.servers import Servers
+from officepro.foundation.servers import Reign, Servers
 
 STATEMENT_TIMEOUT_SECONDS = 15
 LOCK_TIMEOUT_SECONDS = 8
@@ -33,6 +34,8 @@ CLOSE_TIMEOUT_SECONDS = 1.0
 LENT_TIMEOUT_SECONDS = 5.0  # how long those that are at work are waited for when everything is closed
 COMMAND_TIMEOUT_SECONDS = 20.0  # the client's own bound, for a server that has gone silent
 SILENCE_SECONDS = 10  # after which a machine that acknowledges nothing at all counts as gone
+PATIENCE_SECONDS = 2.0  # with one borrower, until another primary is looked for
+LOOK_SECONDS = 1.0  # from one look to the next, and for each
 OLDEST_SERVER_VERSION = 160000
 APPLICATION_NAME = "officepro"
 NO_PRACTICE = 0  # what a connection is bound to for global work: no tenant row is its own
@@ -143,6 +146,8 @@ BOUND = "(SELECT set_config('app.practice', $1::text, true)::bigint AS practice_
 class Connection(asyncpg.Connection):
     """A connection that remembers which practice it is bound to, so that binding it again costs nothing."""
 
+    reign: Reign | None = None
+    lent_at: float | None = None
     practice_id: int | None = None  # for the session
     transaction_practice_id: int | None = None  # by SET LOCAL, which holds until the transaction ends
     _is_replicated = True  # what was committed last
@@ -195,9 +200,11 @@ class Connection(asyncpg.Connection):
 class Database:
     """One pool per role. `practice` and `practice_transaction` see one practice; `system` sees all, but no person."""
 
-    def __init__(self, application: "_Pool", system: "_Pool", mode: Mode) -> None:
-        self._application = application
-        self._system = system
+    def __init__(self, url: str, mode: Mode, pool_size: int) -> None:
+        servers: Servers[Connection] = Servers(url, self._leave_former)
+        self._application = _Pool(servers, "officepro_app", mode, pool_size)
+        self._system = _Pool(servers, "officepro_system", mode, max(2, pool_size // 3))
+        self._watch = asyncio.create_task(self._watch_for_silence())
         self._mode = mode
         self._begin_application = _begin(mode, "officepro_app")
         self._begin_system = _begin(mode, "officepro_system")
@@ -210,9 +217,7 @@ class Database:
     async def connect(cls, url: str, *, mode: Mode = Mode.SINGLE, pool_size: int = 10) -> "Database":
         """Raises DatabaseUnavailable; WrongServer where the mode does not suit what answers there; WrongRole where the
         login could pass the wall."""
-        application = _Pool(url, "officepro_app", mode, pool_size)
-        system = _Pool(url, "officepro_system", mode, max(2, pool_size // 3))
-        database = cls(application, system, mode)
+        database = cls(url, mode, pool_size)
         try:
             with _failures_explained():
                 await _refuse_wrong_server(url, mode)
@@ -237,8 +242,22 @@ class Database:
         return self._mode is Mode.DISTRIBUTED
 
     async def close(self) -> None:
+        self._watch.cancel()
         for pool in (self._application, self._system):
             await pool.close()
+
+    async def _watch_for_silence(self) -> None:
+        """A primary that is frozen breaks nothing off, and whoever waits for it would wait out the whole of
+        COMMAND_TIMEOUT_SECONDS, long after a standby has taken its place."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            lent_seconds = max(pool.longest_lent_seconds() for pool in (self._application, self._system))
+            if lent_seconds > PATIENCE_SECONDS:
+                await self._application.look_elsewhere()
+
+    def _leave_former(self, reign: Reign) -> None:
+        for pool in (self._application, self._system):
+            pool.leave_former(reign)
 
     @asynccontextmanager
     async def practice(self, practice_id: int, *, is_writing: bool = False) -> AsyncIterator[Connection]:
@@ -357,8 +376,9 @@ class Database:
 class _Pool:
     """Opens and closes the connections of one role; the checkout hands them round."""
 
-    def __init__(self, url: str, role: str, mode: Mode, size: int) -> None:
-        self._servers: Servers[Connection] = Servers(url)
+    def __init__(self, servers: Servers[Connection], role: str, mode: Mode, size: int) -> None:
+        self._servers = servers
+        self._mode = mode
         self._options = _options(role, mode)
         self._size = size
         self._open: set[Connection] = set()
@@ -395,9 +415,33 @@ class _Pool:
 
     async def _connect(self, url: str) -> Connection:
         try:
-            return cast(Connection, await asyncpg.connect(url, **self._options))
+            connection = cast(Connection, await asyncpg.connect(url, **self._options))
         except asyncpg.TargetServerAttributeNotMatched as standby:
             raise ConnectionRefusedError("not the primary") from standby
+        if self._mode is not Mode.POOLED:
+            try:
+                connection.reign = await _reign(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+        return connection
+
+    def longest_lent_seconds(self) -> float:
+        now = time.monotonic()
+        return max((now - one.lent_at for one in self._open if one.lent_at is not None), default=0.0)
+
+    async def look_elsewhere(self) -> None:
+        """Whether a standby has become the primary."""
+        with suppress(Exception):  # then not, or not yet
+            async with asyncio.timeout(LOOK_SECONDS):
+                found = await self._servers.look_elsewhere(self._connect)
+            await self._release(found)
+
+    def leave_former(self, reign: Reign) -> None:
+        """Ends at once what leads to a primary that is none any more; who works with it is told so, and may repeat."""
+        for connection in self._open:
+            if connection.reign is not None and connection.reign.is_over(reign):
+                connection.terminate()
 
     async def _release(self, connection: Connection) -> None:
         self._open.discard(connection)
@@ -442,6 +486,22 @@ class _Unbound:
         await self._pool.take_back(self._connection, error)
         if isinstance(error, Exception):
             raise_explained(error)
+
+
+async def _reign(connection: Connection) -> Reign | None:
+    """Raises ConnectionRefusedError where it has ended meanwhile; None where the server keeps it to itself."""
+    try:
+        row = await connection.fetchrow(
+            """
+            SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int AS timeline
+            FROM pg_control_system()
+            """
+        )
+    except asyncpg.ObjectNotInPrerequisiteStateError as standby:
+        raise ConnectionRefusedError("the primary no more") from standby
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.FeatureNotSupportedError):
+        return None
+    return None if row is None else Reign(row["system_identifier"], row["timeline"])
 
 
 def _settings(role: str) -> dict[str, str]:
@@ -525,7 +585,7 @@ _DISTRIBUTE = "Run officepro distribute."
 @asynccontextmanager
 async def _plain_connection(url: str) -> AsyncIterator["asyncpg.Connection[Row]"]:
     """Set to nothing, for looking at what answers there."""
-    servers: Servers[asyncpg.Connection[Row]] = Servers(url)
+    servers: Servers[Connection] = Servers(url)
     connection = await servers.connected(_connected)
     try:
         yield connection
@@ -533,10 +593,11 @@ async def _plain_connection(url: str) -> AsyncIterator["asyncpg.Connection[Row]"
         connection.terminate()
 
 
-async def _connected(url: str) -> "asyncpg.Connection[Row]":
+async def _connected(url: str) -> Connection:
     try:
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             url,
+            connection_class=Connection,
             timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=COMMAND_TIMEOUT_SECONDS,
             statement_cache_size=0,
@@ -544,6 +605,7 @@ async def _connected(url: str) -> "asyncpg.Connection[Row]":
         )
     except asyncpg.TargetServerAttributeNotMatched as standby:
         raise ConnectionRefusedError("not the primary") from standby
+    return connection
 
 
 async def _share_sessions(first: "asyncpg.Connection[Row]", second: "asyncpg.Connection[Row]") -> bool:
