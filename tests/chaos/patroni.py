@@ -162,7 +162,7 @@ class Node:
     async def takes_writes(self) -> bool:
         try:
             own = await asyncpg.connect(
-                f"postgresql://postgres@127.0.0.1:{self.port}/postgres", target_session_attrs="read-write", timeout=1
+                f"postgresql://postgres@127.0.0.1:{self.port}/postgres?target_session_attrs=read-write", timeout=1
             )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return False
