@@ -69,6 +69,10 @@ class Once:
         self._api_key_id = 0 if caller is None else caller.key_id
         self._key = _key_of(request)
 
+    @property
+    def has_key(self) -> bool:
+        return self._key is not None
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A transaction of the caller's practice."""

@@ -169,7 +169,14 @@ async def check(
             found.reasons = why
         return One(found)
 
-    wanted = Wanted(provider_ids=[provider_id], first=day, days=1, visit_type=visit_type, longest=duration)
+    wanted = Wanted(
+        provider_ids=[provider_id],
+        first=day,
+        days=1,
+        visit_type=visit_type,
+        longest=duration,
+        minute_of_day=time_of_day.hour * 60 + time_of_day.minute,
+    )
     question = ("check", provider_id, day, time_of_day, duration, visit_type)
     return await remembered.answer(visits, setups, caller.practice_id, wanted, checked, *question)
 

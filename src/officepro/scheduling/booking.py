@@ -37,7 +37,7 @@ from officepro.scheduling.diary import (
     open_diary,
 )
 from officepro.scheduling.openings import Reason, choose_room
-from officepro.scheduling.questions import OnConnection
+from officepro.scheduling.questions import OnConnection, Visits
 from officepro.scheduling.visit_writes import ProviderTaken, RoomTaken, Times, take_turn
 
 ATTEMPTS = 5
@@ -120,21 +120,28 @@ async def take(
     but_visit: int | None = None,
     *,
     dry_run: bool = False,
-    one_statement: bool = True,
+    visits: Visits | None = None,
 ) -> Written:
     """Finds the place and lets `write` take it, again from fresh state while others are faster.
 
-    `write` runs inside the unit of work and may end it by `once.settled`; where it may refuse after having written, it
-    is not `one_statement`. A dry run does all the same, and undoes it. Raises SlotUnavailable and its like.
+    `write` runs inside the unit of work and may end it by `once.settled`. Where it is one statement, `visits` says
+    where the first look may be taken, before there is a unit of work. A dry run does all the same, and undoes it.
+    Raises SlotUnavailable and its like.
     """
+
+    def look(visits: Visits) -> Awaitable[Place]:
+        return find_place(visits, setups, caller.practice_id, appointment, but_visit)
+
     for attempt in range(ATTEMPTS):
         try:
-            async with (
-                once.single_statement() if one_statement and not (attempt or dry_run) else once.transaction() as db
-            ):
+            if visits is not None and not (attempt or dry_run or once.has_key):
+                place = await look(visits)
+                async with once.single_statement() as db:
+                    return await write(db, place)
+            async with once.transaction() as db:
                 if attempt:
                     await take_turn(db, caller.practice_id)
-                written = await write(db, await find_place(db, setups, caller.practice_id, appointment, but_visit))
+                written = await write(db, await look(OnConnection(db)))
                 if dry_run:
                     raise _Undone(written)
                 return written
@@ -154,7 +161,7 @@ async def take(
 
 
 async def find_place(
-    db: Connection, setups: Setups, practice_id: int, appointment: Appointment, but_visit: int | None = None
+    visits: Visits, setups: Setups, practice_id: int, appointment: Appointment, but_visit: int | None = None
 ) -> Place:
     """One round trip when the worker remembers the set-up."""
     wanted = Wanted(
@@ -163,9 +170,10 @@ async def find_place(
         days=1,
         visit_type=appointment.visit_type,
         longest=appointment.duration,
+        minute_of_day=appointment.minute_of_day,
         but_visit=but_visit,
     )
-    diary = await open_diary(OnConnection(db), setups, practice_id, wanted)
+    diary = await open_diary(visits, setups, practice_id, wanted)
     span = span_of(diary.setup.zone, appointment)
     visit = diary.visit(span.duration, span.provider_after, span.provider_duration)
     why = diary.refuses(visit, span.start)

@@ -20,6 +20,7 @@ from officepro.scheduling.booking import NOT_TO_BE_HAD, Place, take
 from officepro.scheduling.diary import (
     TheSetups,
 )
+from officepro.scheduling.questions import TheVisits
 from officepro.scheduling.visit_answers import booked_visit, clock_of, held_time
 from officepro.scheduling.visit_queries import UnknownVisit
 from officepro.scheduling.visit_writes import UnknownPatient
@@ -73,6 +74,7 @@ async def book_visit(
     data: JSONBody[shapes.BookVisit],
     caller: TheCaller,
     database: TheDatabase,
+    visits: TheVisits,
     setups: TheSetups,
     once: TheOnce,
     disclosures: TheDisclosures,
@@ -105,7 +107,7 @@ async def book_visit(
             return Written("Visit can be booked", booked)
         return await once.settled(db, Written("Visit booked successfully", booked))
 
-    answer = await take(database, once, setups, caller, wanted, write, dry_run=dry_run)
+    answer = await take(database, once, setups, caller, wanted, write, dry_run=dry_run, visits=visits)
     await disclosures.record(data.patient_id)
     return Response(answer, status_code=200 if dry_run else 201)
 
@@ -158,6 +160,7 @@ async def hold_time(
     data: JSONBody[shapes.HoldTime],
     caller: TheCaller,
     database: TheDatabase,
+    visits: TheVisits,
     setups: TheSetups,
     once: TheOnce,
 ) -> Written[shapes.HeldTime]:
@@ -176,7 +179,7 @@ async def hold_time(
         clock = await clock_of(db, setups, caller.practice_id)
         return await once.settled(db, Written("Time held successfully", held_time(row, clock)))
 
-    return await take(database, once, setups, caller, wanted, write)
+    return await take(database, once, setups, caller, wanted, write, visits=visits)
 
 
 @delete(

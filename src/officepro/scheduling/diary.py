@@ -18,6 +18,7 @@ from officepro.foundation.errors import Impossible, NotFound, Unavailable
 from officepro.practices import setup as setups_of_practices
 from officepro.practices.setup import Provider, Setup, Setups, VisitType
 from officepro.scheduling import queries
+from officepro.scheduling.appointment import minute_of
 from officepro.scheduling.minutes import Ranges
 from officepro.scheduling.openings import (
     BookingPeriod,
@@ -77,6 +78,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     days: int
     visit_type: str | None = None
     longest: int = LONGEST_VISIT_MINUTES  # minutes that the visit may take
+    minute_of_day: int | None = None  # only whether and where one may start then; None: all of the days
     but_visit: int | None = None  # a visit that is to be moved, and so is not in its own way
 
 
@@ -193,14 +195,24 @@ async def _read(visits: Visits, setup: Setup, wanted: Wanted, now: datetime) -> 
     providers = _providers(setup, visit_type, wanted.provider_ids)
     first = wanted.first or today(setup.zone, now)
     window = make_window(setup.zone, first, first + timedelta(days=wanted.days - 1), setup.slot_minutes)
-    begins = clock.from_seconds(window.begins * 60)
-    ends = clock.from_seconds(
-        (window.begins + window.length + wanted.longest) * 60
-    )  # the last one may run over midnight
+    begins, ends = _minutes_to_look_at(setup, window, wanted, visit_type)
     rooms = usable_rooms(setup, visit_type) if visit_type else []
-    look = Look([provider.provider_id for provider in providers], rooms, begins, ends)
+    provider_ids = [provider.provider_id for provider in providers]
+    look = Look(provider_ids, rooms, clock.from_seconds(begins * 60), clock.from_seconds(ends * 60))
     busy = await queries.busy(visits, setup.practice_id, look, wanted.but_visit)
     return Diary(setup, window, visit_type, providers, look, busy, now)
+
+
+def _minutes_to_look_at(setup: Setup, window: Window, wanted: Wanted, visit_type: VisitType | None) -> tuple[int, int]:
+    """Raises TimeDoesNotExist."""
+    if wanted.minute_of_day is None:
+        begins, last = window.begins, window.begins + window.length
+    else:  # and where a visit would overlap it, which says what a room is good for: see `choose_room`
+        start = minute_of(setup.zone, window.first, wanted.minute_of_day)
+        begins, last = start - wanted.longest, start + wanted.longest
+    before = visit_type.buffer_before_minutes if visit_type else 0
+    after = visit_type.buffer_after_minutes if visit_type else 0
+    return begins - before, last + wanted.longest + after
 
 
 def _visit_type(setup: Setup, name: str | None) -> VisitType | None:

@@ -104,7 +104,7 @@ async def _move(
     if data.asks_for_a_time():
         wanted = moved(row, data, clock)
         if not is_at(row, wanted, clock):
-            return await take(database, once, setups, caller, wanted, write, but_visit=visit_id, one_statement=False)
+            return await take(database, once, setups, caller, wanted, write, but_visit=visit_id)
     async with once.transaction() as db:
         return await settle(db, await visit_writes.annotate(db, caller.practice_id, visit_id, **texts))
 

@@ -13,18 +13,18 @@ import msgspec
 from officepro.foundation.database import Connection, Row
 from officepro.scheduling.questions import Asked, Question, Visits
 
-# How far a visit may begin before or behind the times that it is in the way of: a visit takes a day at most, a buffer
-# of 240 minutes may follow it, and one of 240 minutes may go before the visit that is looked for. (visit_reach)
-REACH_BEFORE = timedelta(minutes=1440 + 240 + 240)
-REACH_BEHIND = timedelta(minutes=240 + 240)
-LONGEST_BUFFER = timedelta(minutes=240)  # of the visit that is looked for, before it
+# How far a visit may begin before or behind the times that it is in the way of: it takes a day at most, and a buffer of
+# 240 minutes may go before it or follow it. (visit_reach)
+REACH_BEFORE = timedelta(minutes=1440 + 240)
+REACH_BEHIND = timedelta(minutes=240)
 SHORT = timedelta(days=8)  # so few rows that nobody minds waiting for others' as well
 
 Range = tuple[int, int]  # epoch seconds
 
 
 class Look(msgspec.Struct, frozen=True):
-    """Where is looked: at whom, at which rooms, between which moments."""
+    """Where is looked: at whom, at which rooms, between which moments, the buffers of the visit that is looked for
+    counted in."""
 
     provider_ids: Sequence[int]
     room_ids: Sequence[int]
@@ -60,14 +60,16 @@ _SEEN = """
     count(*) AS number, coalesce(bit_xor(hashint8extended(visit_id, xmin::text::bigint)), 0) AS rows_hash
 """
 
-# Visits are found by when they start; what is over before the time that is looked at is left out right there.
+# Visits are found by when they start; what is over before the time that is looked at, or begins behind it, is left out
+# right there.
 _OF_PROVIDER = f"""
     FROM visit WHERE practice_id = :practice AND provider_id = :provider AND starts_at >= :after
-    AND starts_at < :before AND busy_ends_at > :ending AND {_STANDS}
+    AND starts_at < :before AND busy_ends_at > :begins AND busy_starts_at < :ends AND {_STANDS}
 """
 _IN_THE_WAY = f"""
     practice_id = :practice AND starts_at >= :after AND starts_at < :before
-    AND greatest(busy_ends_at, ends_at) > :ending AND {_STANDS} AND visit_id IS DISTINCT FROM :but_visit
+    AND greatest(busy_ends_at, ends_at) > :begins AND least(busy_starts_at, starts_at) < :ends
+    AND {_STANDS} AND visit_id IS DISTINCT FROM :but_visit
 """
 # Two index scans, whatever the size of the practice: of the provider, and of the rooms.
 _OF_PROVIDER_AND_ROOMS = f"""
@@ -80,32 +82,38 @@ _OF_PROVIDER_AND_ROOMS = f"""
 _OF_MANY = f"FROM visit WHERE (provider_id = ANY (:providers) OR room_id = ANY (:rooms)) AND {_IN_THE_WAY}"
 
 _PROVIDER_TIMES = """
-    array_agg(floor(date_part('epoch', busy_starts_at))::bigint) AS starts,
-    array_agg(ceil(date_part('epoch', busy_ends_at))::bigint) AS ends,
-    array_agg(status = 'held') AS held
+    array_agg(floor(date_part('epoch', busy_starts_at))::bigint) {of_provider} AS starts,
+    array_agg(ceil(date_part('epoch', busy_ends_at))::bigint) {of_provider} AS ends,
+    array_agg(status = 'held') {of_provider} AS held
 """
-_TIMES = f"""
-    {_PROVIDER_TIMES}, array_agg(provider_id) AS providers, array_agg(room_id) AS rooms,
+_ROOM_TIMES = """
+    array_agg(room_id) AS rooms,
     array_agg(floor(date_part('epoch', starts_at))::bigint) AS room_starts,
     array_agg(ceil(date_part('epoch', ends_at))::bigint) AS room_ends
 """
+_TIMES_OF_ONE = _PROVIDER_TIMES.format(of_provider="")
+_TIMES_OF_ONE_AND_ROOMS = f"""
+    {_PROVIDER_TIMES.format(of_provider="FILTER (WHERE provider_id = :provider)")}, {_ROOM_TIMES}
+"""
+_TIMES_OF_MANY = f"{_TIMES_OF_ONE}, array_agg(provider_id) AS providers, {_ROOM_TIMES}"
 
-
-_OF_ONE = {"after": "timestamptz", "before": "timestamptz", "ending": "timestamptz", "provider": "bigint"}
+_MOMENTS = {"after": "timestamptz", "before": "timestamptz", "begins": "timestamptz", "ends": "timestamptz"}
+_OF_ONE = {**_MOMENTS, "provider": "bigint"}
 _OF_ONE_AND_ROOMS = {**_OF_ONE, "rooms": "bigint[]", "but_visit": "bigint"}
-_OF_SEVERAL = {"providers" if name == "provider" else name: kind for name, kind in _OF_ONE_AND_ROOMS.items()}
-_OF_SEVERAL["providers"] = "bigint[]"
+_OF_SEVERAL = {**_MOMENTS, "providers": "bigint[]", "rooms": "bigint[]", "but_visit": "bigint"}
 
-_BUSY_PROVIDER = Question.about(f"{_SEEN}, {_PROVIDER_TIMES}", _OF_PROVIDER, _OF_ONE)
-_BUSY_PROVIDER_AND_ROOMS = Question.about(f"{_SEEN}, {_TIMES}", _OF_PROVIDER_AND_ROOMS, _OF_ONE_AND_ROOMS)
-_BUSY_MANY = Question.about(f"{_SEEN}, {_TIMES}", _OF_MANY, _OF_SEVERAL)
+_BUSY_PROVIDER = Question.about(f"{_SEEN}, {_TIMES_OF_ONE}", _OF_PROVIDER, _OF_ONE)
+_BUSY_PROVIDER_AND_ROOMS = Question.about(
+    f"{_SEEN}, {_TIMES_OF_ONE_AND_ROOMS}", _OF_PROVIDER_AND_ROOMS, _OF_ONE_AND_ROOMS
+)
+_BUSY_MANY = Question.about(f"{_SEEN}, {_TIMES_OF_MANY}", _OF_MANY, _OF_SEVERAL)
 _SEEN_PROVIDER = Question.about(_SEEN, _OF_PROVIDER, _OF_ONE)
 _SEEN_PROVIDER_AND_ROOMS = Question.about(_SEEN, _OF_PROVIDER_AND_ROOMS, _OF_ONE_AND_ROOMS)
 _SEEN_MANY = Question.about(_SEEN, _OF_MANY, _OF_SEVERAL)
 
 
 def _asked(question: Question, practice_id: int, look: Look, *whose: object) -> Asked:
-    moments = (look.begins - REACH_BEFORE, look.ends + REACH_BEHIND, look.begins - LONGEST_BUFFER)
+    moments = (look.begins - REACH_BEFORE, look.ends + REACH_BEHIND, look.begins, look.ends)
     is_short = len(look.provider_ids) == 1 and look.ends - look.begins <= SHORT
     return Asked(question, practice_id, (*moments, *whose), is_short)
 
@@ -126,14 +134,18 @@ async def busy(visits: Visits, practice_id: int, look: Look, but_visit: int | No
         {provider_id: [] for provider_id in look.provider_ids},
         {room_id: [] for room_id in look.room_ids},
     )
-    if row["starts"] is None:
-        return found
-    if is_of_one and is_simple:
-        provider_id = look.provider_ids[0]
-        for starts, ends, is_held in zip(row["starts"], row["ends"], row["held"], strict=True):
-            (found.held if is_held else found.booked)[provider_id].append((starts, ends))
+    if is_of_one:
+        booked, held = found.booked[look.provider_ids[0]], found.held[look.provider_ids[0]]
+        for starts, ends, is_held in zip(row["starts"] or (), row["ends"] or (), row["held"] or (), strict=True):
+            (held if is_held else booked).append((starts, ends))
     else:
-        _sort_out(row, found)
+        _sort_out_providers(row, found)
+    if look.room_ids:
+        for room_id, starts, ends in zip(
+            row["rooms"] or (), row["room_starts"] or (), row["room_ends"] or (), strict=True
+        ):
+            if room_id in found.rooms:
+                found.rooms[room_id].append((starts, ends))
     return found
 
 
@@ -149,16 +161,12 @@ async def glance(visits: Visits, practice_id: int, look: Look) -> Seen:
     return Seen(row["version"], row["number"], row["rows_hash"])
 
 
-def _sort_out(row: Row, found: Busy) -> None:
-    names = ("providers", "rooms", "starts", "ends", "room_starts", "room_ends", "held")
-    for provider_id, room_id, starts, ends, room_starts, room_ends, is_held in zip(
-        *(row[name] for name in names), strict=True
-    ):
+def _sort_out_providers(row: Row, found: Busy) -> None:
+    columns = (row[name] or () for name in ("providers", "starts", "ends", "held"))
+    for provider_id, starts, ends, is_held in zip(*columns, strict=True):
         ranges = (found.held if is_held else found.booked).get(provider_id)
         if ranges is not None:
             ranges.append((starts, ends))
-        if room_id in found.rooms:
-            found.rooms[room_id].append((room_starts, room_ends))
 
 
 async def providers(db: Connection, practice_id: int) -> list[Row]:
