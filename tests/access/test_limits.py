@@ -207,7 +207,8 @@ async def test_a_limit_costs_no_question_to_the_database(
         assert (answer.status_code, "RateLimit-Limit" in answer.headers) == (200, limit != "0")
 
     assert asked["1000"] == asked["0"]
-    assert len(asked["0"]) == 1, asked
+    of_transactions = ("BEGIN;", "COMMIT")  # behind a pooler
+    assert len([one for one in asked["0"] if not one.startswith(of_transactions)]) == 1, asked
 
 
 def listen(patched: pytest.MonkeyPatch) -> list[str]:

@@ -104,7 +104,8 @@ async def test_what_cannot_be_put_on_record_is_not_told(demo_office: Office, mon
     async def away(*_: object) -> int:
         raise DatabaseUnavailable
 
-    monkeypatch.setattr(disclosure_queries, "append_to_several", away)
+    for write in ("append", "append_to_several"):
+        monkeypatch.setattr(disclosure_queries, write, away)
     answers = await asyncio.gather(*(demo_office.partner.get(f"/prospects/{demo_office.ada}") for _ in range(5)))
 
     for answer in answers:
@@ -127,7 +128,8 @@ async def test_a_change_that_cannot_be_put_on_record_says_that_it_was_made(
             "/prospects", json={"FirstName": "Grace"}, headers={"Idempotency-Key": "once"}
         )
 
-    monkeypatch.setattr(disclosure_queries, "append_to_several", away)
+    for write in ("append", "append_to_several"):
+        monkeypatch.setattr(disclosure_queries, write, away)
     for _ in range(2):
         answer = await create()
         assert (answer.status_code, answer.json()["code"]) == (503, "change_not_told")

@@ -233,19 +233,20 @@ async def test_the_canaries_are_where_they_belong(demo_office: Office, owner: as
 async def test_the_control_a_leak_into_a_table_or_a_log_is_found(
     demo_office: Office,
     server: EmbeddedServer,
-    settings: Settings,
+    straight: Settings,
     database_name: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A request log that keeps raw addresses, and a PostgreSQL that logs statements with what they were given."""
+    """A request log that keeps raw addresses, and a PostgreSQL that logs statements with what they were given; without
+    a pooler, whose sessions would not take up what is set here."""
     owner = demo_office.house.owner
     monkeypatch.setattr(Done, "endpoint", property(lambda done: done.scope["path"] + str(done.scope["query_string"])))
     await owner.execute(f"ALTER ROLE officepro IN DATABASE {database_name} SET log_min_error_statement = 'error'")
     await owner.execute(f"ALTER ROLE officepro IN DATABASE {database_name} SET log_min_messages = 'error'")
     await owner.execute(f"ALTER ROLE officepro IN DATABASE {database_name} SET log_error_verbosity = 'default'")
     try:
-        app = create_inner_app(settings)
-        async with alive(app), House.open(enclose(app), owner, settings) as house:
+        app = create_inner_app(straight)
+        async with alive(app), House.open(enclose(app), owner, straight) as house:
             token = await demo_office.token()
             async with client(house.app, BASE_URL + demo_office.path, {"Authorization": f"Bearer {token}"}) as caller:
                 await caller.get("/prospects?search=magpie")

@@ -13,9 +13,9 @@ CONNECTIONS = 3
 
 
 @pytest.fixture
-async def own(settings: Settings) -> AsyncIterator[Database]:
+async def own(straight: Settings) -> AsyncIterator[Database]:
     """With all its connections open, and at rest."""
-    database = await Database.connect(settings.database_url, pool_size=CONNECTIONS)
+    database = await Database.connect(straight.database_url, pool_size=CONNECTIONS)
     async with database.practice(1), database.practice(2), database.practice(3):
         pass
     assert idle(database) == CONNECTIONS

@@ -491,12 +491,14 @@ class _Unbound:
 async def _reign(connection: Connection) -> Reign | None:
     """Raises ConnectionRefusedError where it has ended meanwhile; None where the server keeps it to itself."""
     try:
-        row = await connection.fetchrow(
-            """
-            SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int AS timeline
-            FROM pg_control_system()
-            """
-        )
+        async with connection.transaction():  # a pooler may give what follows another session
+            row = await connection.fetchrow(
+                """
+                SELECT system_identifier,
+                       ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int AS timeline
+                FROM pg_control_system()
+                """
+            )
     except asyncpg.ObjectNotInPrerequisiteStateError as standby:
         raise ConnectionRefusedError("the primary no more") from standby
     except (asyncpg.InsufficientPrivilegeError, asyncpg.FeatureNotSupportedError):
