@@ -126,3 +126,25 @@ async def test_a_form_of_another_page_does_nothing(demo_office: Office, receiver
         answer = await browser.post(f"{PAGE}/subscriptions/{made['id']}/{button}", data={"csrf_token": "guessed"})
         assert answer.status_code == 403, button
     assert receiver.received == []
+
+
+async def test_nobody_s_link_puts_words_on_the_page(demo_office: Office, receiver: Receiver) -> None:
+    """What a page says after a button comes by the address, so it has a proof: of this session, and of these words."""
+    made = await sign_up(demo_office, receiver)
+    browser = await signed_in(demo_office.house, demo_office.keys["partner"])
+    token = csrf_token(await browser.get(PAGE))
+    answer = await browser.post(f"{PAGE}/subscriptions/{made['id']}/pause", data={"csrf_token": token})
+    query = {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+    others = await signed_in(demo_office.house, demo_office.keys["partner"])
+
+    assert query["said"] in (await browser.get(PAGE, params=query)).text
+    assert query["said"] not in (await others.get(PAGE, params=query)).text
+    for forged in ({"proof": query["proof"]}, {"proof": ""}, {"proof": "é"}, {}):
+        shown = await browser.get(PAGE, params={"said": "Call 555-0100 and read out your key.", **forged})
+        assert shown.status_code == 200
+        assert "555-0100" not in shown.text
+
+
+async def test_nor_on_the_page_of_keys(demo_office: Office) -> None:
+    browser = await signed_in(demo_office.house, demo_office.keys["partner"])
+    assert "555-0100" not in (await browser.get("/portal/keys", params={"said": "Call 555-0100"})).text

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import jinja2
@@ -14,6 +14,7 @@ from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler
+from litestar.params import QueryParameter
 from markupsafe import Markup, escape
 
 from officepro.access.guards import PageGuard, is_open
@@ -24,6 +25,7 @@ from officepro.portal import sessions
 from officepro.portal.sessions import Visitor
 
 MAXIMUM_FORM_BYTES = 64 * 1024
+MAXIMUM_SAID_CHARACTERS = 300
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -41,6 +43,8 @@ PAGES = (  # address, name, who: in the order of the rail
 )
 
 AnyRequest = Request[Any, Any, State]
+Said = Annotated[str, QueryParameter(name="said", max_length=MAXIMUM_SAID_CHARACTERS)]
+Proof = Annotated[str, QueryParameter(name="proof", max_length=64)]
 STATIC = {path.name: path.read_bytes() for path in files(__package__).joinpath("static").iterdir()}
 VERSION = hashlib.sha256(b"".join(STATIC[name] for name in sorted(STATIC))).hexdigest()[:12]
 
@@ -154,6 +158,22 @@ def go_to(address: str, cookies: Mapping[str, str] | None = None, **query: str) 
     """After a form: the page to look at next, by GET."""
     location = f"{address}?{urlencode(query)}" if query else address
     return Response(None, status_code=303, headers={"Location": location, **_SAFE, **(cookies or {})})
+
+
+def tell(visitor: Visitor, address: str, said: str) -> Response[None]:
+    """After a form: the page to look at next, and what it says on top. With a proof that only this session's pages can
+    make, so that nobody's link puts words into our mouth."""
+    said = said[:MAXIMUM_SAID_CHARACTERS]
+    return go_to(address, None, said=said, proof=_proof(visitor, said))
+
+
+def said_to(visitor: Visitor, said: str, proof: str) -> str:
+    """What `tell` said; nothing where somebody else did."""
+    return said if hmac.compare_digest(_proof(visitor, said).encode(), proof.encode()) else ""
+
+
+def _proof(visitor: Visitor, said: str) -> str:
+    return hmac.new(visitor.csrf_token.encode(), b"said on a page: " + said.encode(), hashlib.sha256).hexdigest()
 
 
 _SAFE = {

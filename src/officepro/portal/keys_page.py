@@ -16,7 +16,18 @@ from officepro.foundation.paging import Page
 from officepro.foundation.parameters import PathId
 from officepro.foundation.wire import LocalDate
 from officepro.portal import queries
-from officepro.portal.frame import AnyRequest, SignedIn, checked_form, chosen_practice, go_to, page, visitor_of
+from officepro.portal.frame import (
+    AnyRequest,
+    Proof,
+    Said,
+    SignedIn,
+    checked_form,
+    chosen_practice,
+    page,
+    said_to,
+    tell,
+    visitor_of,
+)
 from officepro.portal.sorting import headings
 
 ROWS = 50
@@ -32,15 +43,19 @@ COLUMNS = (
 
 Number = Annotated[int, QueryParameter(name="page", ge=1, le=1000)]
 Sort = Annotated[str, QueryParameter(name="sort", max_length=20)]
-Done = Annotated[str, QueryParameter(name="done", max_length=100)]
 
 
 @get("/keys", guards=[SignedIn()])
 async def show_keys(
-    request: AnyRequest, database: TheDatabase, number: Number = 1, sort: Sort = keys.NEWEST_FIRST, done: Done = ""
+    request: AnyRequest,
+    database: TheDatabase,
+    number: Number = 1,
+    sort: Sort = keys.NEWEST_FIRST,
+    said: Said = "",
+    proof: Proof = "",
 ) -> Response[str]:
     order = sort if sort in keys.ORDERS else keys.NEWEST_FIRST
-    return await _show(request, database, number=number, order=order, done=done)
+    return await _show(request, database, number=number, order=order, said=said_to(visitor_of(request), said, proof))
 
 
 @post("/keys", guards=[SignedIn(admin=True)], status_code=200)
@@ -60,7 +75,8 @@ async def revoke_key(key_id: PathId, request: AnyRequest, database: TheDatabase)
     await checked_form(request)
     async with database.system_transaction() as db:
         revoked = await keys.revoke(db, key_id)
-    return go_to("/portal/keys", None, done=f"{revoked.name} is revoked; its tokens stop within 5 seconds.")
+    said = f"{revoked.name} is revoked; its tokens stop within 5 seconds."
+    return tell(visitor_of(request), "/portal/keys", said)
 
 
 @post("/keys/{key_id:str}/rotate", guards=[SignedIn(admin=True)], status_code=200)
@@ -80,7 +96,7 @@ async def _show(
     *,
     number: int = 1,
     order: str = keys.NEWEST_FIRST,
-    done: str = "",
+    said: str = "",
     issued: Issued | None = None,
     form: dict[str, str] | None = None,
     fault: OfficeProError | None = None,
@@ -103,7 +119,7 @@ async def _show(
         heads=headings("/portal/keys", COLUMNS, order),
         order=order,
         unused=[key.key_id for key in found if _is_unused(key)],
-        done=done,
+        said=said,
         issued=issued,
         form=form or {},
         chosen_scopes=(form or {}).get("scopes", ",".join(sorted(DEFAULT_SCOPES))).split(","),

@@ -17,7 +17,17 @@ from officepro.foundation.errors import Invalid, NotFound, OfficeProError
 from officepro.foundation.parameters import PathId
 from officepro.foundation.wire import MAXIMUM_ID, NO_NUL
 from officepro.portal import queries
-from officepro.portal.frame import AnyRequest, SignedIn, checked_form, go_to, page, visitor_of
+from officepro.portal.frame import (
+    AnyRequest,
+    Proof,
+    Said,
+    SignedIn,
+    checked_form,
+    page,
+    said_to,
+    tell,
+    visitor_of,
+)
 from officepro.portal.sessions import Visitor
 from officepro.settings import Settings
 from officepro.webhooks import delivery_queries, manual, pausing
@@ -32,7 +42,6 @@ OUTCOMES = {"": None, "failed": False, "delivered": True}
 Practice = Annotated[str, QueryParameter(name="practice", max_length=64, pattern=NO_NUL)]
 Outcome = Annotated[str, QueryParameter(name="outcome", max_length=20)]
 Number = Annotated[int, QueryParameter(name="page", ge=1, le=1000)]
-Said = Annotated[str, QueryParameter(name="said", max_length=300)]
 
 
 @get("/webhooks", guards=[SignedIn()])
@@ -43,6 +52,7 @@ async def show_webhooks(
     outcome: Outcome = "",
     number: Number = 1,
     said: Said = "",
+    proof: Proof = "",
 ) -> Response[str]:
     visitor = visitor_of(request)
     async with database.system() as db:
@@ -59,7 +69,7 @@ async def show_webhooks(
         practice=practice,
         outcome=outcome,
         outcomes=[name for name in OUTCOMES if name],
-        said=said,
+        said=said_to(visitor, said, proof),
         newer=urlencode({**filters, "page": number - 1}) if number > 1 else None,
         older=urlencode({**filters, "page": number + 1}) if len(deliveries) > ROWS else None,
     )
@@ -107,7 +117,7 @@ async def retry(
         said = await _sent(made, database, settings)
     except OfficeProError as refusal:
         said = refusal.detail
-    return _told(said)
+    return _told(request, said)
 
 
 @post("/webhooks/subscriptions/{subscription_id:str}/test", guards=[SignedIn()], status_code=200)
@@ -123,7 +133,7 @@ async def send_test(
         said = await _sent(made, database, settings)
     except OfficeProError as refusal:
         said = refusal.detail
-    return _told(said)
+    return _told(request, said)
 
 
 @post("/webhooks/subscriptions/{subscription_id:str}/pause", guards=[SignedIn()], status_code=200)
@@ -155,7 +165,7 @@ async def replay(subscription_id: PathId, request: AnyRequest, database: TheData
             said += f" There are more: go on from {done.next_from_log_id}."
     except OfficeProError as refusal:
         said = refusal.faults[0].message if isinstance(refusal, Invalid) else refusal.detail
-    return _told(said)
+    return _told(request, said)
 
 
 async def _set_status(
@@ -165,7 +175,7 @@ async def _set_status(
     async with database.system_transaction() as db:
         await _subscription(db, visitor_of(request), subscription_id)
         await pausing.set_status(db, subscription_id, status)
-    return _told(said)
+    return _told(request, said)
 
 
 async def _sent(made: manual.Made, database: Database, settings: Settings) -> str:
@@ -211,8 +221,8 @@ async def _start(db: Connection, practice_id: int, form: dict[str, str]) -> int:
     return await replaying.start_of(db, practice_id, moment, now())
 
 
-def _told(said: str) -> Response[Any]:
-    return go_to("/portal/webhooks", None, said=said[:300])
+def _told(request: AnyRequest, said: str) -> Response[Any]:
+    return tell(visitor_of(request), "/portal/webhooks", said)
 
 
 router = Router("/portal", route_handlers=[show_webhooks, retry, send_test, pause, resume, replay])
