@@ -63,7 +63,11 @@ async def age(office: Office, seconds: float) -> None:
         seconds,
     )
     await office.house.owner.execute(
-        "UPDATE dispatch_state SET next_due_at = next_due_at - make_interval(secs => $2) WHERE practice_id = $1",
+        """
+        UPDATE dispatch_state SET next_due_at = least(next_due_at - make_interval(secs => $2),
+            (SELECT min(due_at) FROM webhook_delivery WHERE practice_id = $1))
+        WHERE practice_id = $1
+        """,
         office.practice_id,
         seconds,
     )

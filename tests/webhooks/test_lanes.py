@@ -83,10 +83,10 @@ async def test_a_practice_that_could_not_be_worked_on_is_looked_at_again(
     take_work = fan_out.take_work
     refusals = [False, True, True, False, True]
 
-    async def now_and_then(*arguments: Any) -> Any:
+    async def now_and_then(*arguments: Any, **named: Any) -> Any:
         if refusals and refusals.pop(0):
             raise OfficeProError
-        return await take_work(*arguments)
+        return await take_work(*arguments, **named)
 
     monkeypatch.setattr(fan_out, "take_work", now_and_then)
     stop = asyncio.Event()

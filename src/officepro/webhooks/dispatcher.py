@@ -2,8 +2,8 @@
 
 A round asks with one plain read which practices have work, and takes it practice by practice (fan_out). What was
 taken goes into lanes (lanes), each of which sends its deliveries one after the other; results gather for a moment and
-are recorded together (recording). When a worker dies, its leases end after a minute and others take over; when it is
-asked to stop, it gives back what it has not begun.
+are recorded together (recording). Endpoints that fail get fewer turns (patience). When a worker dies, its leases end
+after a minute and others take over; when it is asked to stop, it gives back what it has not begun.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import random
 import secrets
 import signal
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
@@ -26,13 +27,15 @@ from officepro.foundation.outbound.client import OutboundClient
 from officepro.settings import Settings
 from officepro.webhooks import fan_out, housekeeping, recording
 from officepro.webhooks.delivery import Delivered, Failed, attempt
-from officepro.webhooks.lanes import LONGEST_LANE, SENDING_SECONDS, SHORTEST_LANE, Item, Lane, LaneKey
+from officepro.webhooks.lanes import LONGEST_LANE, SENDING_SECONDS, SHORTEST_LANE, TRIED_LANE, Item, Lane, LaneKey
+from officepro.webhooks.patience import Patience
 from officepro.webhooks.recording import Result
 from officepro.webhooks.sealing import Sealer
 
-BUSY_PAUSE_SECONDS = 0.04
-IDLE_PAUSE_SECONDS = 0.3
-PAUSE_GROWTH = 1.5
+BUSY_ROUND_SECONDS = 0.025  # from the beginning of a round to that of the next, however long it takes …
+LEAST_PAUSE_SECONDS = 0.005  # … with at least so long between them
+IDLE_ROUND_SECONDS = 0.3
+ROUND_GROWTH = 1.5
 GATHER_SECONDS = 0.02  # how long results wait for company
 TROUBLE_PAUSE_SECONDS = 0.5  # while the database does not answer
 CONNECTIONS = 1024
@@ -58,9 +61,11 @@ class Dispatcher:
         self._in_hand: set[int] = set()
         self._portion = LONGEST_LANE  # deliveries that each lane may hold
         self._ended: set[int] = set()  # practices in which a lane comes to its end
+        self._due: dict[int, float] = {}  # practices in which we failed, and when the first retry is due
         self._results: list[Result] = []
         self._failing: set[int] = set()
         self._slots: dict[tuple[int, bool], asyncio.Semaphore] = {}
+        self._patience: dict[int, Patience] = defaultdict(Patience)  # by subscription
         self._has_results = asyncio.Event()
         self._go_round = asyncio.Event()
         self._practices = asyncio.Semaphore(PRACTICES_AT_ONCE)
@@ -70,14 +75,16 @@ class Dispatcher:
         """Until `stop` is set, and then as long as deliveries in flight take, at most `drain_seconds`."""
         recorder = asyncio.create_task(self._record_always())
         stopping = asyncio.create_task(stop.wait())
-        pause = BUSY_PAUSE_SECONDS
+        pace = BUSY_ROUND_SECONDS
         while not stop.is_set():
+            began = time.monotonic()
             try:
                 busy = await self.round()
-                pause = BUSY_PAUSE_SECONDS if busy else min(pause * PAUSE_GROWTH, IDLE_PAUSE_SECONDS)
+                pace = BUSY_ROUND_SECONDS if busy else min(pace * ROUND_GROWTH, IDLE_ROUND_SECONDS)
             except OfficeProError as error:
                 self._distrust(error)
-                pause = TROUBLE_PAUSE_SECONDS
+                pace = TROUBLE_PAUSE_SECONDS
+            pause = max(LEAST_PAUSE_SECONDS, began + pace - time.monotonic())
             going = asyncio.create_task(self._go_round.wait())
             await asyncio.wait([stopping, going], timeout=pause, return_when=asyncio.FIRST_COMPLETED)
             going.cancel()
@@ -87,6 +94,7 @@ class Dispatcher:
             await recorder
         with suppress(OfficeProError):
             await self.record_results()
+            await self._hand_over()
 
     async def round(self) -> bool:
         """True when there was work, and so may be more."""
@@ -94,12 +102,15 @@ class Dispatcher:
         if self._is_full():
             return True
         ended, self._ended = self._ended, set()
+        due = {practice_id for practice_id, at in self._due.items() if at <= time.monotonic()}
         try:
             async with self._database.system() as db:
-                todo = await fan_out.practices_with_work(db, list(ended))
+                todo = await fan_out.practices_with_work(db, ended, due)
         except OfficeProError:
             self._ended |= ended
             raise
+        for practice_id in due:
+            del self._due[practice_id]
         _random.shuffle(todo)  # where not all find room, it is not always the same who do
         self._portion = _portion(max(len(self._lanes), len(todo)))
         found = await asyncio.gather(*(self._visit(practice) for practice in todo), return_exceptions=True)
@@ -117,6 +128,8 @@ class Dispatcher:
         finally:
             if not is_done:
                 self._ended.add(todo.practice_id)
+                if todo.is_due:
+                    self._remember(todo.practice_id, 0.0)
         return bool(found)
 
     async def _take(self, todo: fan_out.Todo) -> bool | None:
@@ -133,7 +146,7 @@ class Dispatcher:
                 return False
             try:
                 async with self._database.system_transaction() as db:
-                    work = await fan_out.take_work(db, todo.practice_id, self._worker, self._room)
+                    work = await fan_out.take_work(db, todo.practice_id, self._worker, self._room, is_due=todo.is_due)
             except fan_out.LogHasGap as gap:
                 logger.error(gap.code, extra={"detail": gap.detail})
                 return False
@@ -149,7 +162,12 @@ class Dispatcher:
         return len(self._in_hand) >= MOST_IN_HAND
 
     def _room(self, key: LaneKey) -> int:
-        return self._lanes.get(key, Lane(key)).room(self._portion)
+        return self._lanes.get(key, Lane(key)).room(self._portion_of(key))
+
+    def _portion_of(self, key: LaneKey) -> int:
+        """What comes to nothing need not be held: it would be leased and given back, again and again."""
+        is_tried = key.traffic != "retry" and self._patience[key.subscription_id].is_tried
+        return TRIED_LANE if is_tried else self._portion
 
     def _note_more(self, key: LaneKey) -> None:
         lane = self._lanes.get(key)
@@ -179,24 +197,36 @@ class Dispatcher:
             lane.runners.discard(runner)
 
     async def _send_all(self, lane: Lane) -> None:
-        slots = self._slots_of(lane.key)
+        slots, patience = self._slots_of(lane.key), self._patience[lane.key.subscription_id]
+        is_retry = lane.key.traffic == "retry"
         while lane.items:
             async with slots:
-                if not lane.items:
-                    return
-                item = lane.items.popleft()
-                if lane.runs_low(self._portion):
-                    lane.has_more = False
-                    self._look_again(lane.key.practice_id)
-                if item.lease_ends - time.monotonic() < SENDING_SECONDS:
-                    self._give_back(lane, [item, *lane.close()])
-                    return
-                outcome: Delivered | Failed | None = None
-                try:
-                    outcome = await self._attempt(item)
-                finally:  # cancelled by a stop: given back
-                    self._results.append(Result(lane.key, item, outcome))
-                    self._has_results.set()
+                if is_retry or not patience.is_tried:
+                    await self._send_next(lane, patience)
+                else:
+                    async with patience.turn():
+                        await self._send_next(lane, patience)
+
+    async def _send_next(self, lane: Lane, patience: Patience) -> None:
+        if not lane.items:
+            return
+        item = lane.items.popleft()
+        if lane.has_more and lane.runs_low(self._portion_of(lane.key)):
+            lane.has_more = False
+            self._look_again(lane.key.practice_id)
+        if item.lease_ends - time.monotonic() < SENDING_SECONDS:
+            self._give_back(lane, [item, *lane.close()])
+            return
+        outcome: Delivered | Failed | None = None
+        try:
+            outcome = await self._attempt(item)
+            if isinstance(outcome, Failed):
+                patience.failed(time.monotonic())
+            else:
+                patience.received()
+        finally:  # cancelled by a stop: given back
+            self._results.append(Result(lane.key, item, outcome))
+            self._has_results.set()
 
     async def _attempt(self, item: Item) -> Delivered | Failed:
         try:
@@ -235,26 +265,42 @@ class Dispatcher:
                 return
             try:
                 async with self._database.system_transaction() as db:
-                    await recording.record(db, results)
+                    due = await recording.record(db, results)
                     await self._note_health(db, results)
             except BaseException:
                 self._results[:0] = results
                 self._has_results.set()
                 raise
+            for practice_id, seconds in due.items():
+                self._remember(practice_id, seconds)
             self._let_go(results)
+
+    def _remember(self, practice_id: int, seconds: float) -> None:
+        """To look for retries then. Not written down with each failure, where it would keep workers from the practice:
+        whoever is there next writes it, and after a crash the lease of what was sent last leads there."""
+        at = time.monotonic() + seconds
+        self._due[practice_id] = min(self._due.get(practice_id, at), at)
+
+    async def _hand_over(self) -> None:
+        """What we remember, to the workers that go on."""
+        now = time.monotonic()
+        async with self._database.system() as db:
+            await recording.wake(db, {practice_id: max(0.0, at - now) for practice_id, at in self._due.items()})
 
     async def _note_health(self, db: Connection, results: list[Result]) -> None:
         latest: dict[int, tuple[LaneKey, Item, Delivered | Failed]] = {}
         for result in results:
             if result.outcome is not None:
                 latest[result.lane.subscription_id] = (result.lane, result.item, result.outcome)
-        recovered = set()
-        for subscription_id, (lane, item, outcome) in sorted(latest.items()):
+        recovered, failures = set(), {}
+        for subscription_id, (lane, item, outcome) in latest.items():
             if isinstance(outcome, Failed):
-                self._failing.add(subscription_id)
-                await recording.note_failure(db, lane, outcome)
+                failures[subscription_id] = (lane, outcome)
             elif item.endpoint.failing_since is not None or subscription_id in self._failing:
                 recovered.add(subscription_id)
+        self._failing |= failures.keys()
+        if failures:
+            await recording.note_failures(db, failures)
         if recovered:
             await recording.note_recovery(db, recovered)
             self._failing -= recovered
@@ -267,7 +313,9 @@ class Dispatcher:
             if lane is not None and lane.is_done:
                 del self._lanes[result.lane]
             if lane is None or lane.is_done:
-                self._look_again(result.lane.practice_id)
+                self._ended.add(result.lane.practice_id)
+                if lane is not None and lane.has_more:
+                    self._go_round.set()
 
     def _look_again(self, practice_id: int) -> None:
         self._ended.add(practice_id)

@@ -6,7 +6,7 @@ Every statement that writes or locks names one practice, as a distributed databa
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import NamedTuple
 
 from officepro.events import event_id
@@ -47,9 +47,9 @@ class Work(NamedTuple):
     left: set[LaneKey]
 
 
-async def practices_with_work(db: Connection, ended: Sequence[int]) -> list[Todo]:
+async def practices_with_work(db: Connection, ended: Set[int], due: Set[int]) -> list[Todo]:
     """Plain reads over all practices, such as a distributed database hands on to its nodes; `ended` are those in which
-    a lane of ours has come to its end."""
+    a lane of ours has come to its end, `due` those in which we know of a retry."""
     rows = await db.fetch(
         """
         SELECT h.practice_id, d.practice_id IS NOT NULL, coalesce(d.next_due_at <= now(), false)
@@ -58,7 +58,7 @@ async def practices_with_work(db: Connection, ended: Sequence[int]) -> list[Todo
         """
     )
     found = {practice_id: (is_known, is_due) for practice_id, is_known, is_due in rows}
-    for practice_id in await _waiting(db, ended) if ended else ():
+    for practice_id in [*due, *(await _waiting(db, list(ended)) if ended else ())]:
         found[practice_id] = (True, True)
     listening = await _listening(db) if found else set()
     return [
@@ -102,10 +102,10 @@ async def make_known(db: Connection, practice_id: int) -> None:
     await db.execute("INSERT INTO dispatch_state (practice_id) VALUES ($1) ON CONFLICT DO NOTHING", practice_id)
 
 
-async def take_work(db: Connection, practice_id: int, worker: int, room: Room) -> Work | None:
+async def take_work(db: Connection, practice_id: int, worker: int, room: Room, *, is_due: bool = False) -> Work | None:
     """Within a transaction; None when another worker is at this practice. Raises LogHasGap.
 
-    `room` says how many deliveries a lane of this worker still takes.
+    `room` says how many deliveries a lane of this worker still takes, `is_due` that this worker knows of a retry.
     """
     state = await db.fetchrow(
         """
@@ -120,9 +120,8 @@ async def take_work(db: Connection, practice_id: int, worker: int, room: Room) -
     taking = _Taking(db, practice_id, state["practicepass"], worker, room)
     await taking.look()
     fresh = await taking.fresh(state["last_log_id"])
-    if state["due"]:
+    if state["due"] or is_due:
         await taking.claim_due()
-        await taking.look_at_lanes()  # lost leases have become queued
     if fresh:
         await taking.insert(fresh)
     await taking.claim_queued()
@@ -152,14 +151,17 @@ class _Taking:
         await self.look_at_lanes()
 
     async def look_at_lanes(self) -> None:
+        """Costs what is open, however much the practice has behind it: `queued` is a subquery with a limit because an
+        EXISTS may be planned as a read of the whole queue, and without `due_at IS NOT NULL` the index of what is open
+        would not do, and all deliveries of the practice be read."""
         rows = await self.db.fetch(
             """
             SELECT s.id, k.kind,
-                   EXISTS (SELECT FROM webhook_delivery d WHERE d.practice_id = $1 AND d.subscription_id = s.id
-                           AND d.kind = k.kind AND d.state = 'queued') AS queued,
-                   EXISTS (SELECT FROM webhook_delivery d WHERE d.practice_id = $1 AND d.state = 'sending'
-                           AND d.subscription_id = s.id AND d.kind = k.kind AND d.attempts = 0
-                           AND d.leased_by <> $3) AS elsewhere
+                   (SELECT true FROM webhook_delivery d WHERE d.practice_id = $1 AND d.subscription_id = s.id
+                    AND d.kind = k.kind AND d.state = 'queued' LIMIT 1) IS TRUE AS queued,
+                   (s.id, k.kind) IN (SELECT d.subscription_id, d.kind FROM webhook_delivery d
+                                      WHERE d.practice_id = $1 AND d.state = 'sending' AND d.due_at IS NOT NULL
+                                      AND d.attempts = 0 AND d.leased_by <> $3) AS elsewhere
             FROM unnest($2::bigint[]) AS s (id), (VALUES ('live'), ('replay')) AS k (kind)
             """,
             self.practice_id,
@@ -199,9 +201,12 @@ class _Taking:
         """Retries whose time has come, and leases that were lost."""
         rows = await self.db.fetch(
             f"""
-            SELECT {_DELIVERY}, d.kind, d.state, d.subscription_id FROM webhook_delivery d {_WITH_LOG}
-            WHERE d.practice_id = $1 AND d.state IN ('pending', 'sending') AND d.due_at <= now()
-            ORDER BY d.due_at LIMIT {MAXIMUM_DUE} FOR UPDATE OF d SKIP LOCKED
+            WITH d AS MATERIALIZED (
+                SELECT * FROM webhook_delivery
+                WHERE practice_id = $1 AND state IN ('pending', 'sending') AND due_at <= now()
+                ORDER BY due_at LIMIT {MAXIMUM_DUE} FOR UPDATE SKIP LOCKED
+            )
+            SELECT {_DELIVERY}, d.kind, d.state, d.subscription_id FROM d {_WITH_LOG} ORDER BY d.due_at
             """,
             self.practice_id,
         )
@@ -212,6 +217,8 @@ class _Taking:
         for row, (state, _) in judged:
             if state == "sending":
                 self._take(LaneKey(self.practice_id, row["subscription_id"], "retry"), row)
+        if any(state == "queued" for _, (state, _) in judged):  # lost leases: nobody holds those lanes any more
+            await self.look_at_lanes()
 
     def _judge(self, row: Row, rooms: dict[int, int]) -> tuple[str, float | None]:
         """The state that a due delivery goes into, and for how many seconds."""
@@ -296,14 +303,16 @@ class _Taking:
             return
         rows = await self.db.fetch(
             f"""
-            WITH d AS (
-                UPDATE webhook_delivery d SET state = 'sending', leased_by = $5, hook_url = $6,
+            WITH next AS MATERIALIZED (
+                SELECT delivery_id, created_at FROM webhook_delivery
+                WHERE practice_id = $1 AND subscription_id = $2 AND kind = $3 AND state = 'queued'
+                ORDER BY delivery_id LIMIT $4 FOR UPDATE SKIP LOCKED
+            ), d AS (
+                UPDATE webhook_delivery SET state = 'sending', leased_by = $5, hook_url = $6,
                        due_at = now() + interval '{LEASE_SECONDS} seconds'
-                FROM (SELECT delivery_id, created_at FROM webhook_delivery
-                      WHERE practice_id = $1 AND subscription_id = $2 AND kind = $3 AND state = 'queued'
-                      ORDER BY delivery_id LIMIT $4 FOR UPDATE SKIP LOCKED) AS next
-                WHERE d.practice_id = $1 AND d.delivery_id = next.delivery_id AND d.created_at = next.created_at
-                RETURNING d.*
+                WHERE practice_id = $1 AND delivery_id = ANY (ARRAY(SELECT delivery_id FROM next))
+                  AND created_at BETWEEN (SELECT min(created_at) FROM next) AND (SELECT max(created_at) FROM next)
+                RETURNING *
             )
             SELECT {_DELIVERY} FROM d {_WITH_LOG} ORDER BY d.delivery_id
             """,
@@ -361,8 +370,13 @@ _DELIVERY = """
     d.delivery_id, d.created_at, d.attempts, d.event, d.event_id, d.log_id, d.occurred_at, l.scope,
     coalesce(d.data, l.data)::text AS data
 """
+# The limit makes it a look-up for each delivery, whatever the planner believes of tables that are new: a plain join may
+# become a read of all that the practice has ever done. `delivery_id = ANY` with bounds of `created_at` does the same.
 _WITH_LOG = """
-    LEFT JOIN log l ON l.practice_id = $1 AND l.log_id = d.log_id AND l.occurred_at = d.occurred_at
+    LEFT JOIN LATERAL (
+        SELECT scope, data FROM log
+        WHERE practice_id = $1 AND log_id = d.log_id AND occurred_at = d.occurred_at LIMIT 1
+    ) l ON true
 """
 
 _MOVE = """
@@ -375,15 +389,19 @@ _MOVE = """
     FROM unnest($3::bigint[], $4::timestamptz[], $5::text[], $6::float8[])
          AS due (delivery_id, created_at, state, seconds)
     WHERE d.practice_id = $1 AND d.delivery_id = due.delivery_id AND d.created_at = due.created_at
+      AND d.delivery_id = ANY ($3) AND d.created_at BETWEEN $7 AND $8
 """
 
 
-def _columns(judged: Sequence[tuple[Row, tuple[str, float | None]]]) -> list[list[object]]:
+def _columns(judged: Sequence[tuple[Row, tuple[str, float | None]]]) -> list[object]:
+    created = [row["created_at"] for row, _ in judged]
     return [
         [row["delivery_id"] for row, _ in judged],
-        [row["created_at"] for row, _ in judged],
+        created,
         [state for _, (state, _) in judged],
         [seconds for _, (_, seconds) in judged],
+        min(created),
+        max(created),
     ]
 
 

@@ -19,6 +19,7 @@ LEASE_SECONDS = 60
 SENDING_SECONDS = 20  # the deadline of an attempt, and time to put it on record: who has less lease left doesn't begin
 LONGEST_LANE = 100  # deliveries that a worker leases ahead in one lane …
 SHORTEST_LANE = 10  # … when few lanes have work, and when many have
+TRIED_LANE = 3  # … and while its endpoint fails in a row
 RETRIES_AT_ONCE = 4
 
 Traffic = Literal["live", "replay", "retry"]

@@ -5,10 +5,12 @@ When to try again, and for how long an endpoint has failed, goes by the database
 is wrong, or is set anew, neither hurries nor gives up.
 """
 
+import math
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -28,36 +30,46 @@ class Result(msgspec.Struct, frozen=True):
     outcome: Delivered | Failed | None  # None: given back without an attempt
 
 
-async def record(db: Connection, results: Sequence[Result]) -> None:
-    """Within a transaction."""
+async def record(db: Connection, results: Sequence[Result]) -> dict[int, float]:
+    """Within a transaction. Answers in how many seconds the first of these is due again, by practice."""
     by_practice: dict[tuple[int, int], list[Result]] = defaultdict(list)
     for result in results:
         by_practice[result.lane.practice_id, result.item.leased_by].append(result)
-    delivered, others, due = [], [], {}
+    delivered, others = [], []
+    given_back: set[int] = set()
+    due: dict[int, float] = {}
     for (practice_id, worker), group in sorted(by_practice.items()):
         if good := [result for result in group if isinstance(result.outcome, Delivered)]:
             delivered.append((practice_id, worker, *_delivered_columns(good)))
         if rest := [_changed(result) for result in group if not isinstance(result.outcome, Delivered)]:
-            others.append((practice_id, worker, *map(list, zip(*rest, strict=True))))
-            # What was given back waits for nothing: another worker need not leave it until its lease would have ended.
-            waits = [0.0 if row[2] == "queued" else row[3] for row in rest]
-            due[practice_id] = min((seconds for seconds in waits if seconds is not None), default=None)
+            columns: list[list[Any]] = list(map(list, zip(*rest, strict=True)))
+            others.append((practice_id, worker, *columns, min(columns[1]), max(columns[1])))
+            if any(row[2] == "queued" for row in rest):
+                given_back.add(practice_id)
+            if waits := [row[3] for row in rest if row[3] is not None]:
+                due[practice_id] = min(due.get(practice_id, math.inf), *waits)
     if delivered:
         await db.executemany(_DELIVERED, delivered)
     if others:
         await db.executemany(_OTHERS, others)
-        await db.executemany(
-            WAKE, [(practice_id, seconds) for practice_id, seconds in sorted(due.items()) if seconds is not None]
-        )
+        # What was given back waits for nothing: another worker need not leave it until its lease would have ended.
+        await wake(db, dict.fromkeys(given_back, 0.0))
+    return due
 
 
-def _delivered_columns(results: Sequence[Result]) -> list[list[object]]:
+async def wake(db: Connection, practices: Mapping[int, float]) -> None:
+    """Have a worker look at each of them in so many seconds."""
+    await db.executemany(_WAKE, sorted(practices.items()))
+
+
+def _delivered_columns(results: Sequence[Result]) -> list[object]:
     rows = [
         (result.item.delivery_id, result.item.created_at, *result.outcome)
         for result in results
         if isinstance(result.outcome, Delivered)
     ]
-    return [list(column) for column in zip(*rows, strict=True)]
+    columns: list[list[Any]] = list(map(list, zip(*rows, strict=True)))
+    return [*columns, min(columns[1]), max(columns[1])]
 
 
 def _changed(
@@ -81,6 +93,9 @@ def _changed(
     )
 
 
+# `delivery_id = ANY` and the bounds of `created_at` are said besides the join so that the rows are looked up by their
+# key, in their months alone, whatever the planner believes of tables that are new: otherwise it may read all deliveries
+# that the practice has ever had to find one.
 _DELIVERED = """
     UPDATE webhook_delivery d
     SET state = 'delivered', attempts = d.attempts + 1, due_at = NULL, leased_by = NULL, attempted_at = r.attempted_at,
@@ -88,7 +103,7 @@ _DELIVERED = """
     FROM unnest($3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::smallint[], $7::integer[])
          AS r (delivery_id, created_at, attempted_at, status_code, duration_ms)
     WHERE d.practice_id = $1 AND d.delivery_id = r.delivery_id AND d.created_at = r.created_at
-      AND d.state = 'sending' AND d.leased_by = $2
+      AND d.delivery_id = ANY ($3) AND d.created_at BETWEEN $8 AND $9 AND d.state = 'sending' AND d.leased_by = $2
 """
 _OTHERS = """
     UPDATE webhook_delivery d
@@ -102,9 +117,9 @@ _OTHERS = """
          AS r (delivery_id, created_at, state, due_seconds, attempted_at, status_code, error_code, error_message,
                duration_ms)
     WHERE d.practice_id = $1 AND d.delivery_id = r.delivery_id AND d.created_at = r.created_at
-      AND d.state = 'sending' AND d.leased_by = $2
+      AND d.delivery_id = ANY ($3) AND d.created_at BETWEEN $12 AND $13 AND d.state = 'sending' AND d.leased_by = $2
 """
-WAKE = """
+_WAKE = """
     UPDATE dispatch_state SET next_due_at = least(next_due_at, now() + make_interval(secs => $2)) WHERE practice_id = $1
 """
 
@@ -119,22 +134,34 @@ async def note_recovery(db: Connection, subscription_ids: Iterable[int]) -> None
     )
 
 
-async def note_failure(db: Connection, lane: LaneKey, failure: Failed) -> None:
-    """Within a transaction: the endpoint's health, the warning, and in the end giving it up."""
-    row = await db.fetchrow(
+async def note_failures(db: Connection, failures: Mapping[int, tuple[LaneKey, Failed]]) -> None:
+    """Within a transaction: the endpoints' health by subscription, the warning, and in the end giving one up.
+
+    One read for all of them, and a write only where something becomes different: endpoints that fail all the time come
+    by here with every batch of results.
+    """
+    rows = await db.fetch(
         """
-        UPDATE webhook_subscription SET failing_since = coalesce(failing_since, now()) WHERE subscription_id = $1
-        RETURNING failing_since, warned_at, hook_url, status, now() AS at
+        SELECT subscription_id, failing_since, warned_at, hook_url, now() AS at FROM webhook_subscription
+        WHERE subscription_id = ANY ($1) AND status <> 'disabled' ORDER BY subscription_id
         """,
-        lane.subscription_id,
+        sorted(failures),
     )
-    if row is None or row["status"] == "disabled":
-        return
-    failing_since: datetime = row["failing_since"]
-    if failure.gone or is_due_for_disabling(failing_since, row["at"]):
-        await _disable(db, lane, "gone" if failure.gone else "failing")
-    elif row["warned_at"] is None and is_due_for_warning(failing_since, row["at"]):
-        await _warn(db, lane, row["hook_url"], failing_since, row["at"])
+    if well := [row["subscription_id"] for row in rows if row["failing_since"] is None]:
+        await db.execute(
+            """
+            UPDATE webhook_subscription SET failing_since = now()
+            WHERE subscription_id = ANY ($1) AND failing_since IS NULL
+            """,
+            well,
+        )
+    for row in rows:
+        lane, failure = failures[row["subscription_id"]]
+        failing_since: datetime = row["failing_since"] or row["at"]
+        if failure.gone or is_due_for_disabling(failing_since, row["at"]):
+            await _disable(db, lane, "gone" if failure.gone else "failing")
+        elif row["warned_at"] is None and is_due_for_warning(failing_since, row["at"]):
+            await _warn(db, lane, row["hook_url"], failing_since, row["at"])
 
 
 async def _disable(db: Connection, lane: LaneKey, reason: str) -> None:
@@ -142,7 +169,7 @@ async def _disable(db: Connection, lane: LaneKey, reason: str) -> None:
         """
         UPDATE webhook_subscription
         SET status = 'disabled', disabled_at = now(), disabled_reason = $2, updated_at = now()
-        WHERE subscription_id = $1
+        WHERE subscription_id = $1 AND status <> 'disabled'
         """,
         lane.subscription_id,
         reason,
@@ -151,10 +178,18 @@ async def _disable(db: Connection, lane: LaneKey, reason: str) -> None:
 
 
 async def _warn(db: Connection, lane: LaneKey, hook_url: str, failing_since: datetime, now: datetime) -> None:
-    """The partner may still read it: where one path of an endpoint fails, another may not."""
-    await db.execute(
-        "UPDATE webhook_subscription SET warned_at = $2 WHERE subscription_id = $1", lane.subscription_id, now
+    """Once, also where two workers come to it. The partner may still read it: where one path of an endpoint fails,
+    another may not."""
+    is_ours = await db.fetchval(
+        """
+        UPDATE webhook_subscription SET warned_at = $2
+        WHERE subscription_id = $1 AND warned_at IS NULL AND failing_since IS NOT NULL RETURNING true
+        """,
+        lane.subscription_id,
+        now,
     )
+    if not is_ours:
+        return
     data = {"failingSince": timestamp(failing_since), "disabledAt": timestamp(failing_since + DISABLE_AFTER)}
     await db.execute(
         """
@@ -168,7 +203,7 @@ async def _warn(db: Connection, lane: LaneKey, hook_url: str, failing_since: dat
         msgspec.json.encode(data).decode(),
         hook_url,
     )
-    await db.execute(WAKE, lane.practice_id, 0.0)
+    await wake(db, {lane.practice_id: 0.0})
 
 
 async def wake_at_lease_end(db: Connection, practice_id: int) -> None:
