@@ -26,8 +26,8 @@ from officepro.calling import call_directly
 from officepro.door import Door
 from officepro.failures import DOCUMENTATION_URL, answer_problem, answer_replay, methods_of
 from officepro.foundation.database import Database, Mode
-from officepro.foundation.errors import Invalid, OfficeProError
-from officepro.foundation.input import StrictJson, names_are_known
+from officepro.foundation.errors import OfficeProError
+from officepro.foundation.input import StrictJson, query_parameters, query_values
 from officepro.foundation.logs import configure_logging
 from officepro.foundation.wire import PARSED, decode_hook, encode_hook
 from officepro.metrics import Account
@@ -165,8 +165,8 @@ async def _look_over(request: Request[None, None, State]) -> Response[None] | No
     """Before a handler: OPTIONS is answered (Litestar would leave methods out), unknown parameters are refused."""
     if request.method == "OPTIONS":
         return Response(None, status_code=204, headers={"Allow": ", ".join(methods_of(request))})
-    if request.scope["query_string"] and not names_are_known(request, request.route_handler):
+    if request.scope["query_string"]:
         if request.route_handler.parsed_data_field is not None:
-            await request.body()
-        raise Invalid([])
+            await request.body()  # of which faults are told as well
+        query_values(request, query_parameters(request.route_handler))
     return None

@@ -345,18 +345,6 @@ def query_parameters(handler: HTTPRouteHandler) -> dict[str, QueryParameter]:
     return found
 
 
-def names_are_known(request: AnyRequest, handler: HTTPRouteHandler) -> bool:
-    """Whether the query string holds only parameters that the handler declares, each once unless repeatable."""
-    known = query_parameters(handler)
-    seen = set()
-    for name, value in request.query_params.multi_items():
-        parameter = known.get(name)
-        if parameter is None or (name in seen and not parameter.repeatable) or _is_null(value, parameter):
-            return False
-        seen.add(name)
-    return True
-
-
 def query_values(request: AnyRequest, known: Mapping[str, QueryParameter]) -> dict[str, Any]:
     """The query string's values by name; a repeatable parameter's as a list. Raises Invalid without its faults."""
     values: dict[str, Any] = {}
