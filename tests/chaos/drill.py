@@ -33,8 +33,8 @@ class Drill:
     def owner_url(self) -> str:
         return self.server.url(DATABASE)
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "officepro.cli", "worker"]
+    def start_worker(self, module: str = "officepro.cli") -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", module, "worker"]
         worker = subprocess.Popen(command, env={**os.environ, **self.environment}, stderr=subprocess.DEVNULL)
         self.workers.append(worker)
         return worker

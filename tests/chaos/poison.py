@@ -18,9 +18,10 @@ async def hang(request: web.Request) -> web.StreamResponse:
 async def drip(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Length": "100000"})
     await response.prepare(request)
-    for _ in range(3600):
-        await response.write(b".")
-        await asyncio.sleep(1)
+    with contextlib.suppress(ConnectionError):
+        for _ in range(3600):
+            await response.write(b".")
+            await asyncio.sleep(1)
     return response
 
 

@@ -1,0 +1,13 @@
+"""The control of the drill with poison: a worker whose endpoints share a few senders, as in many a queue of jobs."""
+
+import asyncio
+
+from officepro.cli import main
+from officepro.webhooks.dispatcher import Dispatcher
+
+SENDERS = asyncio.Semaphore(2)
+
+
+if __name__ == "__main__":
+    Dispatcher._slots_of = lambda *_: SENDERS  # type: ignore[method-assign]  # what is to be shown
+    main()
