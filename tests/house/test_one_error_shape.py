@@ -279,3 +279,39 @@ def test_every_code_is_explained_once_for_each_status_in_a_sentence_that_ends() 
 
 def test_the_application_keeps_no_debug_mode(settings: Settings) -> None:
     assert not application.create_inner_app(settings).debug
+
+
+BROKEN_BODIES = {
+    "NUL": b"\x00",
+    "cut off": b'{"a": ',
+    "no UTF-8": b'{"a": "\xff"}',
+    "empty": b"",
+    "deep": b"[" * 10_000,
+}
+
+
+@pytest.mark.parametrize("body", BROKEN_BODIES)
+async def test_where_everything_is_wrong_at_once_everything_is_told(
+    demo_office: Office, inner_app: Litestar, body: str
+) -> None:
+    """An id that is none, a parameter that nobody knows, a body that cannot be read: at every route that has one."""
+    asked = 0
+    for route in inner_app.routes:
+        for handler in getattr(route, "route_handlers", []):
+            if not route.path.startswith("/v1/") or handler.parsed_data_field is None:
+                continue
+            path = re.sub(r"\{practicepass:str\}", "DemoOffice", route.path_format.replace(":str", ""))
+            path = re.sub(r"\{practicepass\}", "DemoOffice", path)
+            wrong_path = re.sub(r"\{\w+\}", str(2**63), path)
+            for address in {wrong_path, f"{wrong_path}?nonsense=1"}:
+                for client in (demo_office.house.admin, demo_office.partner_global):
+                    answer = await client.request(
+                        min(handler.http_methods),
+                        address,
+                        content=BROKEN_BODIES[body],
+                        headers={"Content-Type": "application/json"},
+                    )
+                    assert 400 <= answer.status_code < 500, (address, answer.text)
+                    assert list(answer.json())[:6] == MEMBERS, address
+                    asked += answer.status_code not in (401, 403)
+    assert asked > 50

@@ -372,7 +372,10 @@ def all_faults(request: AnyRequest, handler: HTTPRouteHandler, raw_body: bytes |
     faults += _query_faults(request, handler)
     faults += _header_faults(request, handler)
     if raw_body is not None and handler.parsed_data_field is not None:
-        faults += body_faults(raw_body, handler.parsed_data_field.annotation)
+        try:
+            faults += body_faults(raw_body, handler.parsed_data_field.annotation)
+        except MalformedJson as malformed:
+            faults += malformed.faults
     return faults
 
 
