@@ -87,9 +87,13 @@ class Door:
                 scope["method"] = "HEAD"
             self._tell(Done(scope, status, time.perf_counter() - started))
 
-    def close(self) -> None:
-        """About to stop: those who are answered are asked to leave, and /readyz tells balancers to send nobody."""
+    def send_elsewhere(self) -> None:
+        """Another worker takes over: those who are answered are asked to come by another connection."""
         self._goodbye = [(b"connection", b"close")]
+
+    def close(self) -> None:
+        """About to stop: the same, and /readyz tells balancers to send nobody."""
+        self.send_elsewhere()
         if isinstance(self._app, Litestar):
             self._app.state.draining = True
 

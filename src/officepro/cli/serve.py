@@ -3,7 +3,8 @@
 SIGTERM, SIGINT   stop: /readyz says no and every answer asks its caller to come by another connection, while all are
                   still answered (OFFICEPRO_UNREADY_SECONDS); then nobody new is let in, who is inside is answered
                   (OFFICEPRO_DRAIN_SECONDS), and the workers end. A second one skips the first part.
-SIGHUP            the workers are replaced, one after another, by new ones.
+SIGHUP            the workers are replaced, one after another, by new ones; before one ends, its answers ask their
+                  callers to come by another connection.
 """
 
 import asyncio
@@ -31,7 +32,9 @@ BACKLOG_CONNECTIONS = 2048
 # Idle ones too: with no room for more than are answered at once, who holds connections would keep all others waiting.
 CONNECTIONS_PER_WORKER = 4096
 RESPAWN_SECONDS = 3.5  # a new worker's start, for which the one that it replaces works on
-ABOUT_TO_STOP = signal.SIGUSR1  # from the main process to its workers
+# From the main process to its workers.
+ABOUT_TO_STOP = signal.SIGUSR1
+ABOUT_TO_BE_REPLACED = signal.SIGUSR2
 
 
 def serve(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=True)] = 0) -> None:
@@ -42,7 +45,8 @@ def serve(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=Tr
         asyncio.run(_refuse_what_waiting_does_not_mend(house.settings))
         os.environ.update(house.settings.given)  # Granian's workers read them from there
         _allow_as_many_files_as_may_be()
-        signal.signal(ABOUT_TO_STOP, signal.SIG_IGN)  # and so do workers, until they know what it means
+        for told in (ABOUT_TO_STOP, ABOUT_TO_BE_REPLACED):
+            signal.signal(told, signal.SIG_IGN)  # and so do workers, until they know what it means
         _server(house.settings).serve()
 
 
@@ -60,11 +64,12 @@ def application() -> Door:
     stop_with_parent(os.getppid())
     door = create_app()
     signal.signal(ABOUT_TO_STOP, lambda *_: door.close())
+    signal.signal(ABOUT_TO_BE_REPLACED, lambda *_: door.send_elsewhere())
     return door
 
 
 class DrainingServer(MPServer):
-    """Granian, which tells of its end before it comes."""
+    """Granian, whose workers are told of their end before it comes."""
 
     def __init__(self, *arguments: Any, unready_seconds: float, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -77,14 +82,28 @@ class DrainingServer(MPServer):
             return
         self._is_told = True
         for worker in self.wrks:
-            if worker.inner.is_alive():
-                os.kill(worker.inner.pid, ABOUT_TO_STOP)
+            _tell(worker, ABOUT_TO_STOP)
         waiting = threading.Timer(self._unready_seconds, self._stop)
         waiting.daemon = True
         waiting.start()
 
+    def _respawn_workers(self, workers: Any, spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
+        """Without a delay, those that have died are replaced."""
+        farewell = self._unready_seconds if delay else 0
+        for place in workers:
+            if farewell:
+                telling = threading.Timer(delay, _tell, [self.wrks[place], ABOUT_TO_BE_REPLACED])
+                telling.daemon = True
+                telling.start()
+            super()._respawn_workers([place], spawn_target, target_loader, delay + farewell)
+
     def _stop(self) -> None:
         super().signal_handler_interrupt()  # type: ignore[no-untyped-call]  # Granian's are not typed
+
+
+def _tell(worker: Any, what: signal.Signals) -> None:
+    if worker.inner.is_alive():
+        os.kill(worker.inner.pid, what)
 
 
 def _server(settings: Settings) -> DrainingServer:
