@@ -63,13 +63,13 @@ async def remember(office: Office, subscription_id: int) -> None:
 
 @pytest.mark.parametrize("kind", ["of custom plans", "of generic plans"])
 async def test_a_turn_costs_what_is_open_and_not_what_has_been(
-    demo_office: Office, settings: Settings, receiver: Receiver, kind: str
+    demo_office: Office, straight: Settings, receiver: Receiver, kind: str
 ) -> None:
     subscription_id = (await sign_up(demo_office, receiver))["id"]
     await remember(demo_office, subscription_id)
     await happen(demo_office, 3)
     practice_id = demo_office.practice_id
-    database = await Database.connect(settings.database_url)
+    database = await Database.connect(straight.database_url)
     try:
 
         async def take(**known: Any) -> fan_out.Work:

@@ -1,0 +1,90 @@
+"""Who asks for one time looks only at what is around it, and finds what who looks at the whole day finds."""
+
+import random
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from officepro.foundation.database import Database
+from officepro.practices.setup import Setups
+from officepro.scheduling.diary import Diary, Wanted, open_diary
+from officepro.scheduling.openings import choose_room
+from officepro.scheduling.questions import Together
+from officepro.scheduling.wall_clock import resolve
+from officepro.settings import Settings
+from tests.scheduling.test_slots import next_monday
+from tests.world import Office
+
+DAYS = 12
+
+VISITS = """
+    INSERT INTO visit (practice_id, patient_id, provider_id, room_id, needs_room, visit_type, status, starts_at,
+                       ends_at, provider_starts_at, provider_ends_at, busy_starts_at, busy_ends_at)
+    SELECT $1, 1001, $2, $3, true, 'FOLLOWUP', 'booked', at, ends, at, ends,
+           at - make_interval(mins => $6), ends + make_interval(mins => $7)
+    FROM (SELECT at, at + make_interval(mins => $5) AS ends
+          FROM (SELECT ($4::text::timestamp) AT TIME ZONE $8 AS at) AS start) AS span
+    ON CONFLICT DO NOTHING
+"""
+
+
+@pytest.fixture
+async def visits(straight: Settings) -> AsyncIterator[Together]:
+    database = await Database.connect(straight.database_url, pool_size=2)
+    yield Together(database)
+    await database.close()
+
+
+@pytest.mark.parametrize("seed", range(DAYS))
+async def test_a_time_and_its_room_are_found_alike(demo_office: Office, visits: Together, seed: int) -> None:
+    chance = random.Random(seed)
+    monday, practice_id, setups = date.fromisoformat(next_monday()), demo_office.practice_id, Setups()
+    before, after = chance.choice([0, 15, 240]), chance.choice([0, 10, 240])
+    await demo_office.house.owner.execute(
+        """
+        WITH longer AS (
+            UPDATE visit_type SET buffer_before_minutes = $2, buffer_after_minutes = $3
+            WHERE practice_id = $1 AND visit_type = 'Consult')
+        UPDATE practice_setup SET version = version + 1 WHERE practice_id = $1
+        """,
+        practice_id,
+        before,
+        after,
+    )
+    for _ in range(25):
+        starts = f"{monday} {chance.randrange(7, 20):02}:{chance.choice([0, 15, 30, 45]):02}"
+        await demo_office.house.owner.execute(
+            VISITS,
+            practice_id,
+            chance.choice([1, 2]),
+            chance.choice([101, 102]),
+            starts,
+            chance.choice([15, 45, 90]),
+            chance.choice([0, 0, 30, 240]),
+            chance.choice([0, 0, 30, 240]),
+            demo_office.time_zone,
+        )
+    asked: dict[str, Any] = {"provider_ids": [1], "first": monday, "days": 1, "visit_type": "Consult"}
+
+    outcomes = set()
+    for duration in (15, 60, 120):
+        whole = await open_diary(visits, setups, practice_id, Wanted(**asked, longest=duration))
+        for minute_of_day in range(7 * 60, 19 * 60, 15):
+            wanted = Wanted(**asked, longest=duration, minute_of_day=minute_of_day)
+            narrow = await open_diary(visits, setups, practice_id, wanted)
+            start = resolve(whole.setup.zone, monday, minute_of_day)
+            assert len(narrow.busy.booked[1]) <= len(whole.busy.booked[1])
+            outcome = found_in(narrow, duration, start)
+            assert outcome == found_in(whole, duration, start), (duration, minute_of_day)
+            outcomes.add(repr(outcome))
+    assert len(outcomes) > 2  # some are free, and some are not, for this reason and for that
+
+
+def found_in(diary: Diary, duration: int, start: int) -> tuple[list[str], list[int]]:
+    """Why not, and the rooms, the best first."""
+    visit = diary.visit(duration)
+    rooms = diary.rooms()
+    assert rooms is not None
+    return list(diary.refuses(visit, start)), choose_room(diary.window, visit, start, rooms)
