@@ -67,12 +67,16 @@ class Moment(datetime):
         return moment
 
 
-NO_NUL = r"^[^\x00]*$"
-SOME_TEXT = r"^[^\x00]*[^\x00\s][^\x00]*$"  # no NUL, and not blank
+# What a blank is, spelled out for our document: what `\s` means differs between Python and its readers.
+_BLANKS = r"\s\x1c-\x1f\x85\ufeff"
+VISIBLE = rf"\x00-\x1f{_BLANKS}"  # after [^: neither a blank nor a control character
 
-# Something, an at, a host with a dot; no blanks and no control characters, spelled out since what `\s` means differs
-# between Python and the readers of our document.
-E_MAIL = r"^[^\s\x00-\x1f\x85\ufeff@]+@[^\s\x00-\x1f\x85\ufeff@]+\.[^\s\x00-\x1f\x85\ufeff@.]+$"
+NO_NUL = r"^[^\x00]*$"
+SOME_TEXT = rf"^[^\x00]*[^\x00{_BLANKS}][^\x00]*$"  # no NUL, and not blank
+
+# Something, an at, a host with a dot.
+E_MAIL = rf"^[^{VISIBLE}@]+@[^{VISIBLE}@]+\.[^{VISIBLE}@.]+$"
+WEB_ADDRESS = rf"https?://[^{VISIBLE}/]+[^{VISIBLE}]*"
 
 RecordId = Annotated[int, Meta(ge=1, le=MAXIMUM_ID)]
 DurationMinutes = Annotated[int, Meta(ge=1, le=MINUTES_OF_DAY)]

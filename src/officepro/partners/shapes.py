@@ -11,13 +11,13 @@ from officepro.access import keys
 from officepro.access.keys import LONGEST_GRACE_SECONDS, Status
 from officepro.access.scopes import DEFAULT_SCOPES, EVERY_SCOPE
 from officepro.foundation.clock import timestamp
-from officepro.foundation.wire import Moment, Name, RecordId, Text50
+from officepro.foundation.wire import E_MAIL, WEB_ADDRESS, Moment, Name, RecordId, Text50
 from officepro.partners import queries
 
 MAXIMUM_EMAIL_CHARACTERS = 254  # RFC 5321, section 4.5.3.1
 MAXIMUM_WEBSITE_CHARACTERS = 500
-_EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+[.][^@\s\x00-\x1f.]+")
-_WEBSITE = re.compile(r"(https?://[^\s\x00-\x1f/]+[^\s\x00-\x1f]*)?")
+_EMAIL = re.compile(E_MAIL)
+_WEBSITE = re.compile(f"^({WEB_ADDRESS})?$")
 
 
 class EmailAddress(str):
@@ -45,7 +45,7 @@ class Website(str):
     json_schema: ClassVar[dict[str, Any]] = {
         "type": "string",
         "maxLength": MAXIMUM_WEBSITE_CHARACTERS,
-        "pattern": f"^{_WEBSITE.pattern}$",
+        "pattern": _WEBSITE.pattern,
         "examples": ["https://booking.example"],
     }
 
