@@ -5,6 +5,7 @@ import json
 
 import httpx
 import jwt
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -46,6 +47,16 @@ async def test_a_genuine_token_changed_anywhere_is_refused(demo_office: Office, 
     assume([_decoded(part) for part in changed.split(b".")] != [_decoded(part) for part in token.split(b".")])
 
     assert (await ask(demo_office, b"Bearer " + changed)).status_code == 401
+
+
+@pytest.mark.parametrize("blank", [b"\x85", b"\xa0", b"\t"])
+async def test_only_spaces_stand_between_scheme_and_token(demo_office: Office, blank: bytes) -> None:
+    """RFC 9110, 11.4; Python's own idea of a blank is wider."""
+    token = demo_office.partner.headers["Authorization"].removeprefix("Bearer ").encode()
+
+    assert (await ask(demo_office, b"Bearer   " + token)).status_code == 200
+    assert (await ask(demo_office, b"Bearer " + blank + token)).status_code == 401
+    assert (await ask(demo_office, b"Bearer " + token + blank + b"x")).status_code == 401
 
 
 def _decoded(part: bytes) -> bytes:

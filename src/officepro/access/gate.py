@@ -115,7 +115,7 @@ class Gate:
         if scheme.lower() != "bearer" or not token:
             raise Unauthorized
         try:
-            caller = self._tokens.verify(token.strip(), time.time())
+            caller = self._tokens.verify(token.strip(" "), time.time())
             state = await self._state(caller.key_id, caller.practice_id)
         except InvalidToken:
             self._count_failure(address)
