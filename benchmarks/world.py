@@ -144,17 +144,19 @@ def seed(url: str) -> dict[int, str]:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(SEED)
         for practice in range(1, PRACTICES + 1):
-            keys[practice] = _key(connection, practice)
+            keys[practice] = make_key(connection, practice)
         connection.execute("VACUUM ANALYZE")
     return keys
 
 
-def _key(connection: "psycopg.Connection[Any]", practice: int) -> str:
+def make_key(connection: "psycopg.Connection[Any]", practice: int | None) -> str:
+    """An API key with every scope, of a partner of its own; None: for every practice."""
     row = connection.execute(
         """
         WITH partner AS (INSERT INTO partner (company) VALUES ('Bench') RETURNING partner_id)
         INSERT INTO api_key (partner_id, practice_id, name, scopes, secret_sha256)
-        SELECT partner_id, %s, 'key', %s, sha256(gen_random_uuid()::text::bytea) FROM partner RETURNING api_key_id
+        SELECT partner_id, %s::bigint, 'key', %s, sha256(gen_random_uuid()::text::bytea) FROM partner
+        RETURNING api_key_id
         """,
         (practice, sorted(EVERY_SCOPE)),
     ).fetchone()

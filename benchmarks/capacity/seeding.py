@@ -5,9 +5,7 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.world import FIRST
-from officepro.access.scopes import EVERY_SCOPE
-from officepro.foundation.secrets import fingerprint, make_api_key
+from benchmarks.world import FIRST, make_key
 
 PROVIDERS, PATIENTS, DAYS, VISITS_A_DAY = 4, 40, 3, 4  # visits of each provider, on the first days
 FIRST_FREE = FIRST + timedelta(days=7)
@@ -44,14 +42,14 @@ def seed(url: str, practices: int, hook_urls: list[str], sealed: str) -> str:
     """The API key of a partner that works with all of them; one more for each hook."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(SEED.replace(":practices", str(practices)))
-        key = _key(connection)
+        key = make_key(connection, None)
         for hook_url in hook_urls:
             connection.execute(
                 """
                 INSERT INTO webhook_subscription (api_key_id, practice_id, hook_url, scopes, secret)
                 SELECT api_key_id, NULL, %s, ARRAY['Patients', 'Encounters'], %s FROM api_key WHERE api_key_id = %s
                 """,
-                (hook_url, sealed, int(_key(connection).split("_")[1])),
+                (hook_url, sealed, int(make_key(connection, None).split("_")[1])),
             )
         connection.execute("VACUUM ANALYZE")
     return key
@@ -62,19 +60,3 @@ def clear(connection: "psycopg.Connection[Any]") -> None:
     booked = "SELECT practice_id, visit_id FROM visit WHERE starts_at >= %s"
     connection.execute(f"DELETE FROM visit_history WHERE (practice_id, visit_id) IN ({booked})", (FIRST_FREE,))
     connection.execute("DELETE FROM visit WHERE starts_at >= %s", (FIRST_FREE,))
-
-
-def _key(connection: "psycopg.Connection[Any]") -> str:
-    row = connection.execute(
-        """
-        WITH partner AS (INSERT INTO partner (company) VALUES ('Bench') RETURNING partner_id)
-        INSERT INTO api_key (partner_id, practice_id, name, scopes, secret_sha256)
-        SELECT partner_id, NULL, 'key', %s, sha256(gen_random_uuid()::text::bytea) FROM partner RETURNING api_key_id
-        """,
-        (sorted(EVERY_SCOPE),),
-    ).fetchone()
-    assert row is not None
-    key = make_api_key(row[0])
-    keep = "UPDATE api_key SET secret_sha256 = %s WHERE api_key_id = %s"
-    connection.execute(keep, (fingerprint(key), row[0]))
-    return key
