@@ -137,9 +137,7 @@ class Diary(msgspec.Struct, frozen=True):
 
     def visit(self, duration: int, provider_after: int = 0, provider_duration: int | None = None) -> Visit:
         """The visit that is looked for, with its type's buffers."""
-        before = self.visit_type.buffer_before_minutes if self.visit_type else 0
-        after = self.visit_type.buffer_after_minutes if self.visit_type else 0
-        return Visit(duration, provider_after, provider_duration, before, after)
+        return Visit(duration, provider_after, provider_duration, *_buffers(self.visit_type))
 
 
 def minute_of_booking(now: datetime) -> int:
@@ -210,9 +208,13 @@ def _minutes_to_look_at(setup: Setup, window: Window, wanted: Wanted, visit_type
     else:  # and where a visit would overlap it, which says what a room is good for: see `choose_room`
         start = minute_of(setup.zone, window.first, wanted.minute_of_day)
         begins, last = start - wanted.longest, start + wanted.longest
-    before = visit_type.buffer_before_minutes if visit_type else 0
-    after = visit_type.buffer_after_minutes if visit_type else 0
+    before, after = _buffers(visit_type)
     return begins - before, last + wanted.longest + after
+
+
+def _buffers(visit_type: VisitType | None) -> tuple[int, int]:
+    """Minutes before and after the provider's part."""
+    return (visit_type.buffer_before_minutes, visit_type.buffer_after_minutes) if visit_type else (0, 0)
 
 
 def _visit_type(setup: Setup, name: str | None) -> VisitType | None:
