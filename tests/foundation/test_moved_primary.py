@@ -87,7 +87,7 @@ async def read(database: Database) -> None:
 
 
 async def read_unbound(database: Database) -> None:
-    async with database.unbound(1) as db:
+    async with database.unbound() as db:
         await db.fetchval("SELECT 1")
 
 

@@ -1,11 +1,12 @@
 """A server that falls silent is found out once: no other connection to it is waited for in its turn."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
 import asyncpg
 import pytest
 
-from officepro.foundation.database import Database, DatabaseUnavailable, Overloaded
+from officepro.foundation.database import Connection, Database, DatabaseUnavailable, Overloaded
 from officepro.foundation.errors import OfficeProError
 from officepro.settings import Settings
 
@@ -27,6 +28,10 @@ def idle(database: Database) -> int:
     return database.connections()["application"][1]
 
 
+def borrowed(database: Database, use: str) -> AbstractAsyncContextManager[Connection]:
+    return database.practice(1) if use == "practice" else database.unbound()
+
+
 @pytest.mark.parametrize("use", ["practice", "unbound"])
 @pytest.mark.parametrize(
     ("failure", "told"),
@@ -36,7 +41,7 @@ async def test_nothing_that_rests_is_kept(
     own: Database, use: str, failure: type[Exception], told: type[OfficeProError]
 ) -> None:
     with pytest.raises(told):
-        async with getattr(own, use)(1):
+        async with borrowed(own, use):
             raise failure
 
     assert idle(own) == 0
@@ -47,7 +52,7 @@ async def test_nothing_that_rests_is_kept(
 @pytest.mark.parametrize("use", ["practice", "unbound"])
 async def test_what_is_only_wrong_with_the_work_costs_no_connection(own: Database, use: str) -> None:
     with pytest.raises(KeyError):
-        async with getattr(own, use)(1):
+        async with borrowed(own, use):
             raise KeyError
 
     assert idle(own) == CONNECTIONS

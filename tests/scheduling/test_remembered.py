@@ -229,7 +229,7 @@ async def test_a_statement_that_binds_itself_sees_its_own_practice_whatever_the_
         pass
     ours = await queries.glance(Together(database), demo_office.practice_id, look)
     theirs = await queries.glance(Together(database), berlin_office.practice_id, look)
-    async with database.unbound(demo_office.practice_id) as db:
+    async with database.unbound() as db:
         bound = await db.fetchval("SELECT current_setting('app.practice')")
     await database.close()
 

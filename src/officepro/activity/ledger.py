@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from officepro.activity import disclosure_queries
-from officepro.foundation.database import NO_PRACTICE, Database
+from officepro.foundation.database import Database
 from officepro.foundation.errors import OfficeProError, Unavailable
 
 MAXIMUM_BATCH = 500
@@ -101,7 +101,7 @@ class Ledger:
         rows = {practice_id: [one.as_row() for one in some] for practice_id, some in answers.items()}
         try:
             if self._database.keeps_sessions:
-                async with self._database.unbound(NO_PRACTICE) as db:
+                async with self._database.unbound() as db:
                     await disclosure_queries.append_to_several(db, rows)
             else:
                 for practice_id, of_practice in rows.items():

@@ -137,23 +137,16 @@ class WrongServer(OfficeProError):
     code = "wrong_server"
 
 
-# A statement that binds itself reads what it reads `FROM {BOUND}, LATERAL (… bound.practice_id …)`, $1 being the
-# practice: binding and reading take one round trip. What is read depends on the row that binds, so it comes after it,
-# and the binding ends with the statement.
-BOUND = "(SELECT set_config('app.practice', $1::text, true)::bigint AS practice_id) AS bound"
-
-
 class Connection(asyncpg.Connection):
     """A connection that remembers which practice it is bound to, so that binding it again costs nothing."""
 
     reign: Reign | None = None
     lent_at: float | None = None
     practice_id: int | None = None  # for the session
-    transaction_practice_id: int | None = None  # by SET LOCAL, which holds until the transaction ends
     _is_replicated = True  # what was committed last
 
     async def bind(self, practice_id: int) -> None:
-        if practice_id not in (self.transaction_practice_id, self.practice_id):
+        if practice_id != self.practice_id:
             await self.execute(f"SET app.practice = '{practice_id:d}'")  # cheaper than set_config(): nothing to plan
             self.practice_id = practice_id
 
@@ -264,7 +257,7 @@ class Database:
         """A connection that sees this practice only; each statement is a transaction of its own."""
         if not self._mode.keeps_a_session:
             async with self._transaction(
-                self._application, self._begin(practice_id), practice_id, is_saving=is_writing
+                self._application, self._begin(practice_id), is_saving=is_writing
             ) as connection:
                 yield connection
             return
@@ -274,14 +267,15 @@ class Database:
                 with connection.saving() if is_writing else nullcontext():
                     yield connection
 
-    def unbound(self, practice_id: int) -> AbstractAsyncContextManager[Connection]:
-        """For statements that bind themselves to the practice; whoever sends another on it calls `bind` before."""
-        return _Unbound(self._application) if self._mode.keeps_a_session else self.practice(practice_id)
+    def unbound(self) -> AbstractAsyncContextManager[Connection]:
+        """For statements that bind themselves to a practice, and no others; where `keeps_sessions`."""
+        assert self.keeps_sessions
+        return _Unbound(self._application)
 
     @asynccontextmanager
     async def practice_transaction(self, practice_id: int) -> AsyncIterator[Connection]:
         """The same, all statements in one transaction: committed at the end, or nothing happened."""
-        async with self._transaction(self._application, self._begin(practice_id), practice_id) as connection:
+        async with self._transaction(self._application, self._begin(practice_id)) as connection:
             yield connection
 
     def _begin(self, practice_id: int) -> str:
@@ -304,15 +298,12 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(
-        self, pool: "_Pool", begin: str, practice_id: int | None = None, *, is_saving: bool = True
-    ) -> AsyncIterator[Connection]:
+    async def _transaction(self, pool: "_Pool", begin: str, *, is_saving: bool = True) -> AsyncIterator[Connection]:
         """`is_saving` is false where a COMMIT that is lost leaves nobody wondering whether a change was made."""
         with _failures_explained():
             async with pool.borrowed() as connection:
                 try:
                     await connection.execute(begin)
-                    connection.transaction_practice_id = practice_id
                     yield connection
                 except (asyncio.CancelledError, TimeoutError):
                     raise  # the connection is given up, and the transaction with it
@@ -320,8 +311,6 @@ class Database:
                     if not connection.is_closed():
                         await asyncio.shield(connection.execute("ROLLBACK"))
                     raise
-                finally:
-                    connection.transaction_practice_id = None
                 await (connection.commit(self._commit) if is_saving else connection.execute("COMMIT"))
 
     def connections(self) -> dict[str, tuple[int, int, int]]:

@@ -16,7 +16,7 @@ import msgspec
 from litestar.di import NamedDependency
 from litestar.types import Scope
 
-from officepro.foundation.database import NO_PRACTICE, Connection, Database, DatabaseUnavailable, Row
+from officepro.foundation.database import Connection, Database, DatabaseUnavailable, Row
 from officepro.foundation.errors import Unavailable
 
 MOST_TOGETHER = 64  # questions in a statement
@@ -135,9 +135,7 @@ class Together:
         waiting = self._waiting[question]
         try:
             while waiting:
-                several = [
-                    one for one in waiting[:MOST_TOGETHER] if not one.row.done()
-                ]  # the others' callers have gone
+                several = [one for one in waiting[:MOST_TOGETHER] if not one.row.done()]  # who is done has gone
                 del waiting[:MOST_TOGETHER]
                 if several:
                     await asyncio.wait([self._start(self._answer(several))], timeout=PATIENCE_SECONDS)
@@ -148,7 +146,7 @@ class Together:
 
     async def _answer(self, several: "Sequence[_Waiting]") -> None:
         try:
-            async with self._database.unbound(NO_PRACTICE) as db:
+            async with self._database.unbound() as db:
                 rows = await ask_together(db, [one.asked for one in several])
         except Exception as failure:
             if len(several) == 1 or isinstance(failure, Unavailable):
