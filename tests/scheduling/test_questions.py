@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from officepro.foundation import joining
 from officepro.foundation.database import Connection, Database, DatabaseUnavailable, Row
 from officepro.scheduling import queries, questions
 from officepro.scheduling.queries import Look
@@ -97,7 +98,7 @@ async def test_those_who_come_while_a_statement_is_under_way_share_the_next(
     demo_office: Office, database: Database, statements: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     under_way, may_go_on = _slowly(monkeypatch)
-    monkeypatch.setattr(questions, "PATIENCE_SECONDS", 60)
+    monkeypatch.setattr(joining, "PATIENCE_SECONDS", 60)
     together, practice_id = Together(database), demo_office.practice_id
     first = asyncio.create_task(queries.glance(together, practice_id, look()))
     await under_way.wait()

@@ -31,10 +31,21 @@ class Disclosures:
     def __init__(self, ledger: Ledger, scope: Scope) -> None:
         self._ledger = ledger
         self._scope: dict[str, Any] = scope  # type: ignore[assignment]
+        self._kept: list[int] = []
+
+    def of(self, *patient_ids: int | None) -> Disclosure:
+        """What is to be kept, for work that keeps it itself, in its own transaction, and then says that they are
+        `kept`."""
+        return self._disclosure(told_of(patient_ids))
+
+    def kept(self, disclosure: Disclosure) -> None:
+        self._kept = disclosure.patient_ids
+        self._ledger.note_kept()
 
     async def record(self, *patient_ids: int | None) -> None:
-        """Raises NotOnRecord, or ChangeNotTold where the answer is to a change, which has been committed by then."""
-        if told := told_of(patient_ids):
+        """Does nothing for who is `kept` already. Raises NotOnRecord, or ChangeNotTold where the answer is to a change,
+        which has been committed by then."""
+        if (told := told_of(patient_ids)) and told != self._kept:
             try:
                 await self._ledger.record(self._disclosure(told))
             except NotOnRecord:

@@ -61,6 +61,10 @@ class Ledger:
     def waiting(self) -> int:
         return len(self._waiting)
 
+    def note_kept(self) -> None:
+        """A row was kept by the work itself that it tells of."""
+        self.rows += 1
+
     async def record(self, disclosure: Disclosure) -> None:
         """Returns when the row is kept. Raises NotOnRecord."""
         waiting = _Waiting(disclosure, asyncio.get_running_loop().create_future())

@@ -41,6 +41,7 @@ from officepro.scheduling.questions import OnConnection, Visits
 from officepro.scheduling.visit_writes import ProviderTaken, RoomTaken, Times, take_turn
 
 ATTEMPTS = 5
+SIMPLE_ATTEMPTS = 2  # without a turn of one's own, which costs more than a second look and is seldom needed
 PAUSE_SECONDS = 0.02
 
 Written = TypeVar("Written")
@@ -77,18 +78,18 @@ class Columns(TypedDict):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A time found free, and the room that it is best to take."""
+    """A time found free, and the rooms that are free then, the best one first; None: it needs none."""
 
     times: Times
-    room_id: int | None
-    needs_room: bool
+    rooms: list[int] | None
+    zone: str  # the practice's
 
     def columns(self, wanted: Appointment) -> Columns:
         return {
             "provider_id": wanted.provider_id,
             "visit_type": wanted.visit_type,
-            "room_id": self.room_id,
-            "needs_room": self.needs_room,
+            "room_id": self.rooms[0] if self.rooms else None,
+            "needs_room": self.rooms is not None,
             "times": self.times,
         }
 
@@ -121,23 +122,23 @@ async def take(
     *,
     dry_run: bool = False,
     visits: Visits | None = None,
+    write_at_once: Callable[[Place], Awaitable[Written]] | None = None,
 ) -> Written:
     """Finds the place and lets `write` take it, again from fresh state while others are faster.
 
-    `write` runs inside the unit of work and may end it by `once.settled`. Where it is one statement, `visits` says
-    where the first look may be taken, before there is a unit of work. A dry run does all the same, and undoes it.
-    Raises SlotUnavailable and its like.
+    `write` runs inside the unit of work and may end it by `once.settled`. Where it is one statement, no unit of work is
+    needed: `visits` says where to look, and `write_at_once` writes what was found, or raises ProviderTaken, RoomTaken.
+    A dry run does all the same, and undoes it. Raises SlotUnavailable and its like.
     """
 
     def look(visits: Visits) -> Awaitable[Place]:
         return find_place(visits, setups, caller.practice_id, appointment, but_visit)
 
     for attempt in range(ATTEMPTS):
+        is_simple = attempt < SIMPLE_ATTEMPTS and not dry_run and not once.has_key
         try:
-            if visits is not None and not (attempt or dry_run or once.has_key):
-                place = await look(visits)
-                async with once.single_statement() as db:
-                    return await write(db, place)
+            if is_simple and visits is not None and write_at_once is not None:
+                return await write_at_once(await look(visits))
             async with once.transaction() as db:
                 if attempt:
                     await take_turn(db, caller.practice_id)
@@ -182,5 +183,8 @@ async def find_place(
     if why:
         raise _Refused(why, span)
     rooms = diary.rooms()
-    room_id = None if rooms is None else choose_room(diary.window, visit, span.start, rooms)[0]
-    return Place(times_of(visit, span.start), room_id, rooms is not None)
+    return Place(
+        times_of(visit, span.start),
+        None if rooms is None else choose_room(diary.window, visit, span.start, rooms),
+        diary.setup.zone,
+    )

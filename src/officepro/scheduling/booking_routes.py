@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import msgspec
 from litestar import Response, delete, post
 from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET
@@ -17,9 +18,8 @@ from officepro.foundation.parameters import PathId
 from officepro.scheduling import examples, visit_queries, visit_writes
 from officepro.scheduling import visit_shapes as shapes
 from officepro.scheduling.booking import NOT_TO_BE_HAD, Place, take
-from officepro.scheduling.diary import (
-    TheSetups,
-)
+from officepro.scheduling.bookings import Booking, TheBookings
+from officepro.scheduling.diary import TheSetups
 from officepro.scheduling.questions import TheVisits
 from officepro.scheduling.visit_answers import booked_visit, clock_of, held_time
 from officepro.scheduling.visit_queries import UnknownVisit
@@ -75,6 +75,7 @@ async def book_visit(
     caller: TheCaller,
     database: TheDatabase,
     visits: TheVisits,
+    bookings: TheBookings,
     setups: TheSetups,
     once: TheOnce,
     disclosures: TheDisclosures,
@@ -101,13 +102,52 @@ async def book_visit(
             complaint=data.complaint,
             notes=data.notes,
         )
-        booked = booked_visit(row, await clock_of(db, setups, caller.practice_id))
+        booked = booked_visit(row, Clock(place.zone))
         if dry_run:
             booked.visit_id = None
             return Written("Visit can be booked", booked)
         return await once.settled(db, Written("Visit booked successfully", booked))
 
-    answer = await take(database, once, setups, caller, wanted, write, dry_run=dry_run, visits=visits)
+    async def write_at_once(place: Place) -> Written[shapes.BookedVisit]:
+        if not bookings.may_be_joined:
+            async with once.single_statement() as db:
+                return await write(db, place)
+        disclosure = disclosures.of(data.patient_id)
+        visit_id, room_id = await bookings.book(
+            Booking(
+                practice_id=caller.practice_id,
+                api_key_id=caller.key_id,
+                patient_id=data.patient_id,
+                provider_id=wanted.provider_id,
+                rooms=place.rooms,
+                visit_type=wanted.visit_type,
+                times=place.times,
+                complaint=data.complaint,
+                notes=data.notes,
+                disclosure=disclosure,
+            )
+        )
+        disclosures.kept(disclosure)
+        row = {
+            **place.columns(wanted),
+            **msgspec.structs.asdict(place.times),
+            "visit_id": visit_id,
+            "patient_id": data.patient_id,
+            "room_id": room_id,
+        }
+        return Written("Visit booked successfully", booked_visit(row, Clock(place.zone)))
+
+    answer = await take(
+        database,
+        once,
+        setups,
+        caller,
+        wanted,
+        write,
+        dry_run=dry_run,
+        visits=visits,
+        write_at_once=write_at_once,
+    )
     await disclosures.record(data.patient_id)
     return Response(answer, status_code=200 if dry_run else 201)
 
@@ -176,10 +216,13 @@ async def hold_time(
             **place.columns(wanted),
             ttl_seconds=data.ttl_seconds,
         )
-        clock = await clock_of(db, setups, caller.practice_id)
-        return await once.settled(db, Written("Time held successfully", held_time(row, clock)))
+        return await once.settled(db, Written("Time held successfully", held_time(row, Clock(place.zone))))
 
-    return await take(database, once, setups, caller, wanted, write, visits=visits)
+    async def write_at_once(place: Place) -> Written[shapes.HeldTime]:
+        async with once.single_statement() as db:
+            return await write(db, place)
+
+    return await take(database, once, setups, caller, wanted, write, visits=visits, write_at_once=write_at_once)
 
 
 @delete(

@@ -1,13 +1,10 @@
 """How a question about visits reaches the database: on a connection of the asker's, or together with others.
 
 A round trip costs more than what is read by it: of 70 µs that PostgreSQL spends on a question about one day, 12 are
-for the rows. So those who look for free time at the same moment, in whatever practices, ask in one statement. Nobody
-waits for company: a question leaves at once unless others like it are under way, and then with all that came since;
-and where these take long, it does not wait for them either.
+for the rows. So those who look for free time at the same moment, in whatever practices, ask in one statement.
 """
 
-import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from operator import itemgetter
 from typing import Any, Protocol
@@ -16,11 +13,10 @@ import msgspec
 from litestar.di import NamedDependency
 from litestar.types import Scope
 
-from officepro.foundation.database import Connection, Database, DatabaseUnavailable, Row
-from officepro.foundation.errors import Unavailable
+from officepro.foundation.database import Connection, Database, Row
+from officepro.foundation.joining import Joined
 
 MOST_TOGETHER = 64  # questions in a statement
-PATIENCE_SECONDS = 0.02  # with a statement that is under way: many times what it takes
 
 
 class Question(msgspec.Struct, frozen=True, eq=False):
@@ -102,8 +98,7 @@ class Together:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: dict[Question, list[_Waiting]] = {}  # a list as long as somebody sees to those on it
-        self._tasks: set[asyncio.Task[None]] = set()  # which nobody else holds on to
+        self._asking: dict[Question, Joined[Asked, Row]] = {}
 
     @property
     def is_distributed(self) -> bool:
@@ -117,62 +112,14 @@ class Together:
         if not (asked.is_short and self._database.keeps_sessions):
             async with self._database.practice(asked.practice_id) as db:
                 return await OnConnection(db).ask(asked)
-        waiting = _Waiting(asked, asyncio.get_running_loop().create_future())
-        if (others := self._waiting.get(asked.question)) is not None:
-            others.append(waiting)
-        else:
-            self._waiting[asked.question] = [waiting]
-            self._start(self._ask_while_anybody_waits(asked.question))
-        return await waiting.row
+        asking = self._asking.get(asked.question)
+        if asking is None:
+            asking = self._asking[asked.question] = Joined(self._ask_all, MOST_TOGETHER)
+        return await asking.do(asked)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _ask_while_anybody_waits(self, question: Question) -> None:
-        waiting = self._waiting[question]
-        try:
-            while waiting:
-                several = [one for one in waiting[:MOST_TOGETHER] if not one.row.done()]  # who is done has gone
-                del waiting[:MOST_TOGETHER]
-                if several:
-                    await asyncio.wait([self._start(self._answer(several))], timeout=PATIENCE_SECONDS)
-        finally:
-            del self._waiting[question]
-            for one in waiting:  # the worker stops
-                one.fail(DatabaseUnavailable())
-
-    async def _answer(self, several: "Sequence[_Waiting]") -> None:
-        try:
-            async with self._database.unbound() as db:
-                rows = await ask_together(db, [one.asked for one in several])
-        except Exception as failure:
-            if len(several) == 1 or isinstance(failure, Unavailable):
-                for one in several:
-                    one.fail(failure)
-            else:  # what is wrong with one question must not harm the others
-                for one in several:
-                    await self._answer([one])
-            return
-        for one, row in zip(several, rows, strict=True):
-            one.succeed(row)
-
-
-class _Waiting(msgspec.Struct):
-    """One request that waits for its answer."""
-
-    asked: Asked
-    row: asyncio.Future[Row]
-
-    def succeed(self, row: Row) -> None:
-        if not self.row.done():
-            self.row.set_result(row)
-
-    def fail(self, failure: Exception) -> None:
-        if not self.row.done():
-            self.row.set_exception(failure)
+    async def _ask_all(self, several: Sequence[Asked]) -> list[Row]:
+        async with self._database.unbound() as db:
+            return await ask_together(db, several)
 
 
 TheVisits = NamedDependency[Together]  # in a handler: where visits are asked for
