@@ -54,7 +54,7 @@ def booking(office: Office, hour: int, **further: Any) -> Booking:
     ends = begins + timedelta(minutes=30)
     patient_id = further.pop("patient_id", office.ada)
     told = Disclosure(office.practice_id, 7, 8, "POST", "/v1/{PPass}/visits/book", f"request-{hour}", [patient_id])
-    given = {
+    given: dict[str, Any] = {
         "provider_id": 1,
         "rooms": [101, 102],
         "visit_type": "Consult",
