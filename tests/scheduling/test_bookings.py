@@ -11,7 +11,7 @@ import pytest
 from officepro.activity.ledger import Disclosure
 from officepro.activity.verification import verify
 from officepro.foundation import joining
-from officepro.foundation.database import Connection, Database, Row
+from officepro.foundation.database import Connection, Database, OutcomeUnknown, Row
 from officepro.foundation.errors import OfficeProError
 from officepro.scheduling import bookings, visit_writes
 from officepro.scheduling.bookings import Booking, Bookings
@@ -239,3 +239,28 @@ async def test_a_row_that_cannot_be_put_on_record_is_not_booked(
 
     assert await visits_of(demo_office) == []
     assert await demo_office.log() == []
+
+
+async def test_who_loses_the_database_meanwhile_is_told_that_nobody_knows(
+    demo_office: Office, database: Database
+) -> None:
+    desk, owner = Bookings(database), demo_office.house.owner
+    transaction = owner.transaction()
+    await transaction.start()
+    await owner.execute("SELECT last FROM log_head WHERE practice_id = $1 FOR UPDATE", demo_office.practice_id)
+    waiting = asyncio.create_task(desk.book(booking(demo_office, 9)))
+    async with asyncio.timeout(5):
+        while not await owner.fetchval(
+            """
+            SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%book_visits_of_practices%'
+            """
+        ):
+            await asyncio.sleep(0.01)
+            await owner.execute("SELECT pg_stat_clear_snapshot()")
+
+    with pytest.raises(OutcomeUnknown):
+        await waiting
+    await transaction.rollback()
+    assert await visits_of(demo_office) == []
+    assert [await desk.book(booking(demo_office, 9))] == await visits_of(demo_office)
