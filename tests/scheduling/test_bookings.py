@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from asyncpg.transaction import Transaction
 
 from officepro.activity.ledger import Disclosure
 from officepro.activity.verification import verify
@@ -76,6 +77,14 @@ async def visits_of(office: Office) -> list[tuple[Any, ...]]:
         "SELECT visit_id, room_id FROM visit WHERE practice_id = $1 ORDER BY starts_at, provider_id", office.practice_id
     )
     return [tuple(row) for row in rows]
+
+
+async def at_work(office: Office) -> Transaction:
+    """A transaction that holds the practice's counter until it is rolled back."""
+    transaction = office.house.owner.transaction()
+    await transaction.start()
+    await office.house.owner.execute("SELECT last FROM log_head WHERE practice_id = $1 FOR UPDATE", office.practice_id)
+    return transaction
 
 
 async def test_many_book_at_once_and_each_has_its_visit_event_and_disclosure(
@@ -176,10 +185,8 @@ async def test_what_cannot_be_booked_leaves_nothing_and_harms_no_other(
 async def test_a_practice_at_work_holds_up_its_own_bookings_alone(
     demo_office: Office, berlin_office: Office, database: Database, statements: list[list[int]]
 ) -> None:
-    desk, owner = Bookings(database), demo_office.house.owner
-    transaction = owner.transaction()
-    await transaction.start()
-    await owner.execute("SELECT last FROM log_head WHERE practice_id = $1 FOR UPDATE", demo_office.practice_id)
+    desk = Bookings(database)
+    transaction = await at_work(demo_office)
     waiting = asyncio.create_task(desk.book(booking(demo_office, 9)))
     others = asyncio.gather(desk.book(booking(berlin_office, 9)), desk.book(booking(berlin_office, 10)))
 
@@ -245,9 +252,7 @@ async def test_who_loses_the_database_meanwhile_is_told_that_nobody_knows(
     demo_office: Office, database: Database
 ) -> None:
     desk, owner = Bookings(database), demo_office.house.owner
-    transaction = owner.transaction()
-    await transaction.start()
-    await owner.execute("SELECT last FROM log_head WHERE practice_id = $1 FOR UPDATE", demo_office.practice_id)
+    transaction = await at_work(demo_office)
     waiting = asyncio.create_task(desk.book(booking(demo_office, 9)))
     async with asyncio.timeout(5):
         while not await owner.fetchval(

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from officepro.foundation.database import Connection, Row
+from officepro.foundation.database import Connection, Row, as_text
 
 CHAIN_ROWS = 5_000  # read at a time when the ledger is verified
 
@@ -17,7 +17,7 @@ async def append(db: Connection, practice_id: int, answers: Sequence[tuple[int, 
     """One row for each answer (key, partner, method, endpoint, request id, patients), in one statement and so in one
     transaction; the number of the last one."""
     keys, partners, methods, endpoints, requests, patients = zip(*answers, strict=True)
-    lists = ["{" + ",".join(map(str, ids)) + "}" for ids in patients]
+    lists = list(map(as_text, patients))
     number: int = await db.fetchval(
         "SELECT append_disclosures($1, $2, $3, $4, $5, $6, $7)",
         practice_id,
@@ -50,7 +50,7 @@ async def append_to_several(
         methods,
         endpoints,
         requests,
-        ["{" + ",".join(map(str, ids)) + "}" for ids in patients],
+        list(map(as_text, patients)),
     )
 
 

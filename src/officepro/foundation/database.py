@@ -12,7 +12,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from enum import StrEnum
 from typing import Any, cast
@@ -615,6 +615,11 @@ async def _share_sessions(first: "asyncpg.Connection[Row]", second: "asyncpg.Con
 
 
 _SESSION = "SELECT pg_postmaster_start_time() || ' ' || pg_backend_pid()"
+
+
+def as_text(numbers: Iterable[int]) -> str:
+    """A list as PostgreSQL writes it, where several of different lengths are handed over: no array holds those."""
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def constraint_of(violation: asyncpg.PostgresError) -> str:

@@ -2,7 +2,7 @@
 each with the row that puts its disclosure on record. (docs/decisions/0012)
 
 Where a statement may concern one practice only, and for all that is more than one statement (a dry run, an
-Idempotency-Key, a second attempt), `visit_writes.book` does the same.
+Idempotency-Key, a third attempt), `visit_writes.book` does the same.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from litestar.types import Scope
 
 from officepro.activity.ledger import Disclosure
-from officepro.foundation.database import MEANING, Connection, Database, Row
+from officepro.foundation.database import MEANING, Connection, Database, Row, as_text
 from officepro.foundation.joining import Joined
 from officepro.scheduling.visit_writes import Times
 
@@ -86,7 +86,7 @@ def _values(booking: Booking) -> tuple[Any, ...]:
         booking.api_key_id,
         booking.patient_id,
         booking.provider_id,
-        None if booking.rooms is None else "{" + ",".join(map(str, booking.rooms)) + "}",
+        None if booking.rooms is None else as_text(booking.rooms),
         booking.visit_type,
         *booking.times.values(),
         booking.complaint,

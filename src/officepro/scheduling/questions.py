@@ -13,7 +13,7 @@ import msgspec
 from litestar.di import NamedDependency
 from litestar.types import Scope
 
-from officepro.foundation.database import Connection, Database, Row
+from officepro.foundation.database import Connection, Database, Row, as_text
 from officepro.foundation.joining import Joined
 
 MOST_TOGETHER = 64  # questions in a statement
@@ -138,4 +138,4 @@ async def ask_together(db: Connection, several: Sequence[Asked]) -> list[Row]:
 
 
 def _as_element(argument: Any) -> Any:
-    return "{" + ",".join(map(str, argument)) + "}" if isinstance(argument, (list, tuple)) else argument
+    return as_text(argument) if isinstance(argument, (list, tuple)) else argument

@@ -11,7 +11,7 @@ from officepro.scheduling import visit_shapes as shapes
 from officepro.scheduling.diary import known_setup
 from officepro.scheduling.wall_clock import Clock
 
-Columns = Row | Mapping[str, Any]
+RowLike = Row | Mapping[str, Any]
 MINUTE = timedelta(minutes=1)
 STATUSES: dict[str, shapes.Status] = {
     "held": "Held",
@@ -63,7 +63,7 @@ def visit_of(row: Row, clock: Clock) -> shapes.Visit:
     )
 
 
-def booked_visit(row: Columns, clock: Clock) -> shapes.BookedVisit:
+def booked_visit(row: RowLike, clock: Clock) -> shapes.BookedVisit:
     return shapes.BookedVisit(row["visit_id"], row["patient_id"], **_wall_times(row, clock))
 
 
@@ -71,7 +71,7 @@ def held_time(row: Row, clock: Clock) -> shapes.HeldTime:
     return shapes.HeldTime(row["visit_id"], **_wall_times(row, clock), held_until=row["held_until"])
 
 
-def _wall_times(row: Columns, clock: Clock) -> dict[str, Any]:
+def _wall_times(row: RowLike, clock: Clock) -> dict[str, Any]:
     return {
         "provider_id": row["provider_id"],
         "visit_type": row["visit_type"],
@@ -84,7 +84,7 @@ def _wall_times(row: Columns, clock: Clock) -> dict[str, Any]:
     }
 
 
-def minutes_between(row: Columns, earlier: str, later: str) -> int:
+def minutes_between(row: RowLike, earlier: str, later: str) -> int:
     """Rounded up: an EMR's visits may end within a minute."""
     minutes: int = -((row[earlier] - row[later]) // MINUTE)
     return minutes
