@@ -1,4 +1,8 @@
-"""Partners who book without pause, repeat what was not settled with the same Idempotency-Key, and keep account."""
+"""Partners who book without pause, repeat what was not settled with the same Idempotency-Key, and keep account.
+
+Each booking has a mark: it is the visit's complaint, the request's id (and so the disclosure's), and the key of those
+that have one. Those that have none are asked for once, whatever comes of it.
+"""
 
 import asyncio
 import itertools
@@ -16,14 +20,20 @@ from tests.world import Office
 
 PAUSE_SECONDS = 0.2  # before a request is repeated
 TIMEOUT_SECONDS = 30.0
+AGAIN_SECONDS = 120.0
 WEEKDAYS = 400
 CONTESTED = 0.2  # of the bookings want a time that somebody else has wanted
 
+UNKNOWN = {"0", "503 outcome_unknown"}  # what leaves it open whether the visit was made
+
 DOUBLES = """
-SELECT count(*) FROM visit a JOIN visit b ON a.practice_id = b.practice_id AND a.visit_id < b.visit_id
-    AND (a.provider_id = b.provider_id OR a.room_id = b.room_id)
-    AND tstzrange(a.starts_at, a.ends_at) && tstzrange(b.starts_at, b.ends_at)
-WHERE a.status = 'booked' AND b.status = 'booked'
+SELECT count(*) FILTER (WHERE meets_provider) + count(*) FILTER (WHERE meets_room) FROM (
+    SELECT busy_starts_at < max(busy_ends_at) OVER (of_provider ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+               AS meets_provider,
+           starts_at < max(ends_at) OVER (of_room ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS meets_room
+    FROM visit WHERE status = 'booked'
+    WINDOW of_provider AS (PARTITION BY practice_id, provider_id ORDER BY busy_starts_at, visit_id),
+           of_room AS (PARTITION BY practice_id, room_id ORDER BY starts_at, visit_id)) AS booked
 """
 
 
@@ -45,14 +55,17 @@ class Bookers:
     tokens: dict[str, str]
     bases: list[str]
     until: float = 0.0
-    acknowledged: dict[str, tuple[int, int]] = field(default_factory=dict)  # Idempotency-Key -> practice and VisitID
+    keyless: float = 0.0  # the share of bookings without an Idempotency-Key
+    acknowledged: dict[str, tuple[int, int]] = field(default_factory=dict)  # mark -> practice and VisitID
+    given_up: dict[str, str] = field(default_factory=dict)  # mark -> what was said; who had no key does not repeat
     times: list[tuple[float, float]] = field(default_factory=list)  # of each success: asked, answered
     answers: Counter[str] = field(default_factory=Counter)
     replays: int = 0
     repeats: int = 0
     unsettled: int = 0
+    without_retry_after: int = 0
 
-    async def book_on(self, each: int, seconds_left: float = 0.0) -> None:
+    async def book_on(self, each: int) -> None:
         """`each` bookers, until `until` (a clock that may be moved)."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(TIMEOUT_SECONDS)) as session:
             await asyncio.gather(*(self._book(session, random.Random(seed)) for seed in range(each)))
@@ -60,7 +73,8 @@ class Bookers:
     async def _book(self, session: aiohttp.ClientSession, dice: random.Random) -> None:
         while time.monotonic() < self.until:
             office = dice.choice(self.offices)
-            await self._settle(session, office, self._wish(dice), str(uuid.UUID(int=dice.getrandbits(128))), dice)
+            mark = str(uuid.UUID(int=dice.getrandbits(128)))
+            await self._settle(session, office, self._wish(dice), mark, dice, has_key=dice.random() >= self.keyless)
 
     def _wish(self, dice: random.Random) -> dict[str, str | int]:
         number = dice.randrange(200 if dice.random() < CONTESTED else WEEKDAYS * 16)
@@ -76,34 +90,57 @@ class Bookers:
         }
 
     async def _settle(
-        self, session: aiohttp.ClientSession, office: Office, wish: dict[str, str | int], key: str, dice: random.Random
+        self,
+        session: aiohttp.ClientSession,
+        office: Office,
+        wish: dict[str, str | int],
+        mark: str,
+        dice: random.Random,
+        *,
+        has_key: bool,
     ) -> None:
         """Until it is booked, or refused for good."""
-        headers = {"Authorization": f"Bearer {self.tokens[office.practicepass]}", "Idempotency-Key": key}
+        wish = wish | {"VisitComplaint": mark}
+        headers = {"Authorization": f"Bearer {self.tokens[office.practicepass]}", "X-Request-ID": mark}
+        if has_key:
+            headers["Idempotency-Key"] = mark
         give_up = self.until + 60.0
         while time.monotonic() < give_up:
             asked = time.monotonic()
             url = dice.choice(self.bases) + office.path + "/visits/book"
+            status, body, is_replay, is_told_when = 0, {}, False, True
             try:
                 async with session.post(url, json=wish, headers=headers) as answer:
                     body = await answer.json()
-                    status, code = answer.status, body.get("code", "")
+                    status = answer.status
                     is_replay = "Idempotent-Replay" in answer.headers
+                    is_told_when = "Retry-After" in answer.headers
             except (aiohttp.ClientError, TimeoutError):
-                self.answers["0"] += 1
-                await asyncio.sleep(PAUSE_SECONDS)
-                continue
-            self.answers[f"{status} {code}".strip()] += 1
+                pass
+            code = body.get("code", "")
+            told = f"{status} {code}".strip()
+            self.answers[told] += 1
+            self.without_retry_after += status == 503 and not is_told_when
             if status == 201:
-                self.acknowledged[key] = (office.practice_id, body["data"]["VisitID"])
+                self.acknowledged[mark] = (office.practice_id, body["data"]["VisitID"])
                 self.times.append((asked, time.monotonic()))
                 self.replays += is_replay
                 return
-            if status != 503 and code != "idempotency_still_running":
+            if not has_key:
+                self.given_up[mark] = told
+            if status not in (0, 503) and code != "idempotency_still_running":
+                return
+            await asyncio.sleep(PAUSE_SECONDS)
+            if not has_key:
                 return
             self.repeats += 1
-            await asyncio.sleep(PAUSE_SECONDS)
         self.unsettled += 1
+
+    async def booked_again(self, since: float) -> None:
+        """Returns when somebody was successful who asked after `since`."""
+        async with asyncio.timeout(AGAIN_SECONDS):
+            while not any(asked > since for asked, _ in self.times[-50:]):  # noqa: ASYNC110 -- they count for themselves
+                await asyncio.sleep(0.05)
 
     def outage(self, since: float) -> float:
         """Seconds from a kill to the first success of a booking that was asked for after it."""
@@ -119,7 +156,7 @@ class Bookers:
         there = {(row["practice_id"], row["visit_id"]) for row in booked}
         kept = {row["idempotency_key"] for row in await owner.fetch("SELECT idempotency_key FROM idempotency")}
         # A number that was lost is given to somebody else: the key tells whose it is.
-        missing = sum(key not in kept or visit not in there for key, visit in self.acknowledged.items())
+        missing = sum(mark not in kept or visit not in there for mark, visit in self.acknowledged.items())
         events = await owner.fetch("SELECT practice_id, entity_id FROM log WHERE event = 'visit.booked'")
         told = {(row["practice_id"], int(row["entity_id"])) for row in events}
         return Verdict(

@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
+import httpx
 
 from officepro.foundation import embedded
 from officepro.foundation.embedded import EmbeddedServer
@@ -18,9 +19,13 @@ from officepro.migrations.run import migrate
 from officepro.settings import Settings
 from officepro.webhooks.sealing import Sealer
 from officepro.webhooks.signing import make_secret
+from tests.chaos.instances import Instance, instances
 from tests.conftest import ADMIN_SECRET, KEYS
+from tests.world import House, Office, make_office
 
 DATABASE = "drill"
+# Granian takes a worker that falls twice within six seconds for one that always falls, and ends; the supervisor's turn.
+KILL_EVERY_SECONDS = 7.0
 
 
 @dataclass
@@ -48,6 +53,14 @@ class Drill:
         """As if the power failed, and came back."""
         self.server._control("stop", "--mode=immediate", "--wait")
         self.server.launch()
+
+    async def wait_for_no_commit(self) -> None:
+        """The control of those drills: what is acknowledged need not be kept yet."""
+        owner = await asyncpg.connect(self.owner_url)
+        await owner.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
+        await owner.execute("SELECT pg_reload_conf()")
+        await owner.execute(f"ALTER ROLE officepro IN DATABASE {DATABASE} SET synchronous_commit = off")
+        await owner.close()
 
     async def subscribe(self, practice: str, url: str) -> int:
         """A practice, if there is none of the name, and a key of its own that hears of its claims."""
@@ -127,3 +140,23 @@ def drill(folder: Path) -> Iterator[Drill]:
                 running.kill(worker)
     finally:
         server.stop()
+
+
+@asynccontextmanager
+async def standing(
+    server: Drill, folder: Path, practices: int
+) -> AsyncIterator[tuple[Instance, list[Office], dict[str, str]]]:
+    """An instance of two workers, and practices with the tokens of who may do everything there."""
+    environment = {**server.environment, "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "0", "OFFICEPRO_WORKERS": "2"}
+    settings = Settings.from_environment(environment)
+    os.makedirs(folder, exist_ok=True)
+    async with instances(settings, folder, 1) as [instance]:
+        owner = await asyncpg.connect(server.owner_url)
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{instance.port}") as stranger:
+                house = House(None, owner, settings, stranger, stranger)  # type: ignore[arg-type]  # it is elsewhere
+                offices = [await make_office(house, "Drill", "UTC") for _ in range(practices)]
+                tokens = {office.practicepass: await office.token() for office in offices}
+        finally:
+            await owner.close()
+        yield instance, offices, tokens

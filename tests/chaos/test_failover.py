@@ -209,7 +209,7 @@ async def outage(running: Cluster, bookers: Bookers, how: str) -> Outage:
     else:
         primary.signal(signal.SIGSTOP)
     succeeded = await running.succeeded_at(primary)
-    await booked_again(bookers, since)
+    await bookers.booked_again(since)
     told = Outage(how, bookers.outage(since), succeeded - since)
     if how == "freezes":
         primary.signal(signal.SIGCONT)  # and it believes for a moment that it is the primary still
@@ -228,17 +228,11 @@ async def pause(running: Cluster, bookers: Bookers, how: str) -> Outage:
     else:
         next(node for node in running.nodes if node is not primary).die()
         await asyncio.sleep(WITHOUT_STANDBY_SECONDS)
-    await booked_again(bookers, time.monotonic())
+    await bookers.booked_again(time.monotonic())
     told = Outage(how, bookers.longest_pause(since), 0.0)
     running.revive()
     await running.whole()
     return told
-
-
-async def booked_again(bookers: Bookers, since: float) -> None:
-    async with asyncio.timeout(120):
-        while not any(asked > since for asked, _ in bookers.times[-50:]):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
 
 
 async def delivered(owner: asyncpg.Connection, receiver: Receiver) -> tuple[int, int]:

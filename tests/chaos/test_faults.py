@@ -14,20 +14,15 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
-import httpx
 import pytest
 
-from officepro.settings import Settings
-from tests.chaos.drill import DATABASE, Drill, drill
-from tests.chaos.instances import Instance, instances
+from tests.chaos.drill import KILL_EVERY_SECONDS, Drill, drill, standing
+from tests.chaos.instances import Instance
 from tests.chaos.writers import Truth, Writers, truth
-from tests.world import House, make_office
 
 CLIENTS = 24
 WARM_SECONDS = 2.0
 RECOVERY_SECONDS = 30.0
-# Granian takes a worker that falls twice within six seconds for one that always falls, and ends; the supervisor's turn.
-KILL_EVERY_SECONDS = 7.0
 
 
 @pytest.fixture
@@ -37,25 +32,13 @@ def server(tmp_path: Path) -> Iterator[Drill]:
 
 
 @asynccontextmanager
-async def fire(server: Drill, folder: Path, workers: int = 2) -> AsyncIterator[tuple[Instance, Writers, int]]:
+async def fire(server: Drill, folder: Path) -> AsyncIterator[tuple[Instance, Writers, int]]:
     """An instance under load, and the number of the practice that is written to."""
-    environment = {**server.environment, "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "0", "OFFICEPRO_WORKERS": str(workers)}
-    settings = Settings.from_environment(environment)
-    os.makedirs(folder, exist_ok=True)
-    owner = await asyncpg.connect(server.owner_url)
-    try:
-        async with instances(settings, folder, 1) as [instance], asyncio.timeout(500):
-            base = f"http://127.0.0.1:{instance.port}"
-            async with httpx.AsyncClient(base_url=base) as stranger:
-                house = House(None, owner, settings, stranger, stranger)  # type: ignore[arg-type]  # it is elsewhere
-                office = await make_office(house, "Drill", "UTC")
-                writers = Writers([instance], office.practicepass, await office.token())
-            await owner.close()
-            async with writers.writing(CLIENTS):
-                await asyncio.sleep(WARM_SECONDS)
-                yield instance, writers, office.practice_id
-    finally:
-        await owner.close()
+    async with standing(server, folder, practices=1) as (instance, [office], tokens), asyncio.timeout(500):
+        writers = Writers([instance], office.practicepass, tokens[office.practicepass])
+        async with writers.writing(CLIENTS):
+            await asyncio.sleep(WARM_SECONDS)
+            yield instance, writers, office.practice_id
 
 
 def report(capsys: pytest.CaptureFixture[str], fault: str, found: Truth, writers: Writers, more: str) -> None:
@@ -92,11 +75,7 @@ async def test_the_database_crashes_and_comes_back(
     server: Drill, tmp_path: Path, capsys: pytest.CaptureFixture[str], is_durable: bool
 ) -> None:
     if not is_durable:
-        owner = await asyncpg.connect(server.owner_url)
-        await owner.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
-        await owner.execute("SELECT pg_reload_conf()")
-        await owner.execute(f"ALTER ROLE officepro IN DATABASE {DATABASE} SET synchronous_commit = off")
-        await owner.close()
+        await server.wait_for_no_commit()
     crashes, pauses = 3, []
     async with fire(server, tmp_path / "api") as (instance, writers, practice_id):
         for _ in range(crashes):
