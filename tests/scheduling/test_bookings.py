@@ -258,7 +258,7 @@ async def test_who_loses_the_database_meanwhile_is_told_that_nobody_knows(
         while not await owner.fetchval(
             """
             SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-            WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%book_visits_of_practices%'
+            WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%book_visits(%'
             """
         ):
             await asyncio.sleep(0.01)

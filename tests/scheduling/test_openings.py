@@ -13,6 +13,7 @@ from officepro.scheduling.openings import (
     Visit,
     WeeklyHours,
     choose_room,
+    has_room,
     reasons,
     roomless_starts,
     start_times,
@@ -67,6 +68,8 @@ def offered(
     starts = start_times(window, visit, period, calendar, roomless)
     for start in range(window.begins, window.begins + window.length, 7):
         assert (start in starts) == (reasons(window, visit, period, calendar, start, roomless) == [])
+        if rooms is not None:
+            assert has_room(visit, start, rooms) != bool(roomless >> start - window.begins & 1)
     return shown(starts)
 
 

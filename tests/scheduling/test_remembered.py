@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -51,10 +51,33 @@ def still(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
 
 
 async def slots(office: Office, **asked: Any) -> list[str]:
+    """Of one provider's day, whose rows are looked at."""
     params = {"date": next_monday(), "duration": 30, **asked}
     answer = await office.partner.get("/availability/providers/2/slots", params=params)
     found: list[str] = data_of(answer)["Slots"]
     return found
+
+
+async def openings(office: Office, provider_id: str = "") -> list[str]:
+    """The same of three weeks, of all providers or some, where the practice's changes are looked at."""
+    monday = date.fromisoformat(next_monday())
+    params: dict[str, Any] = {
+        "visitType": "Consult",
+        "startDate": monday.isoformat(),
+        "endDate": (monday + timedelta(days=20)).isoformat(),
+        "duration": 30,
+        **({"providerId": provider_id} if provider_id else {}),
+    }
+    found = data_of(await office.partner.get("/availability/slots", params=params))["Slots"]
+    return [one["Time"] for one in found if one["ProviderID"] == 2 and one["Date"] == monday.isoformat()]
+
+
+async def openings_of_one(office: Office) -> list[str]:
+    return await openings(office, "2")
+
+
+EACH_WAY = pytest.mark.parametrize("asked", [slots, openings, openings_of_one])
+Asking = Callable[[Office], Awaitable[list[str]]]
 
 
 async def test_the_same_question_is_computed_once_a_minute(
@@ -97,32 +120,34 @@ async def by_hand(office: Office) -> None:
     await office.house.owner.execute(BY_HAND, office.practice_id, f"{next_monday()} 10:30", office.time_zone)
 
 
+@EACH_WAY
 @pytest.mark.parametrize("taken", [by_booking, by_holding, by_hand])
 async def test_a_time_that_is_taken_is_told_no_more_and_one_that_is_freed_is_told_at_once(
-    demo_office: Office, still: Callable[[timedelta], None], taken: Callable[[Office], Awaitable[None]]
+    demo_office: Office, still: Callable[[timedelta], None], taken: Callable[[Office], Awaitable[None]], asked: Asking
 ) -> None:
-    assert HALF_PAST_TEN in await slots(demo_office)
+    assert HALF_PAST_TEN in await asked(demo_office)
 
     await taken(demo_office)
-    assert HALF_PAST_TEN not in await slots(demo_office)
+    assert HALF_PAST_TEN not in await asked(demo_office)
 
     await demo_office.house.owner.execute(
         "UPDATE visit SET status = 'cancelled', held_until = NULL WHERE practice_id = $1", demo_office.practice_id
     )
-    assert HALF_PAST_TEN in await slots(demo_office)
+    assert HALF_PAST_TEN in await asked(demo_office)
 
     await taken(demo_office)
-    assert HALF_PAST_TEN not in await slots(demo_office)
+    assert HALF_PAST_TEN not in await asked(demo_office)
     await demo_office.house.owner.execute("DELETE FROM visit_history WHERE practice_id = $1", demo_office.practice_id)
     await demo_office.house.owner.execute("DELETE FROM visit WHERE practice_id = $1", demo_office.practice_id)
-    assert HALF_PAST_TEN in await slots(demo_office)
+    assert HALF_PAST_TEN in await asked(demo_office)
 
 
+@EACH_WAY
 async def test_a_visit_moved_by_hand_frees_its_old_time_and_takes_its_new_one(
-    demo_office: Office, still: Callable[[timedelta], None]
+    demo_office: Office, still: Callable[[timedelta], None], asked: Asking
 ) -> None:
     await by_hand(demo_office)
-    before = await slots(demo_office)
+    before = await asked(demo_office)
     await demo_office.house.owner.execute(
         """
         UPDATE visit SET (starts_at, ends_at, provider_starts_at, provider_ends_at, busy_starts_at, busy_ends_at)
@@ -133,7 +158,7 @@ async def test_a_visit_moved_by_hand_frees_its_old_time_and_takes_its_new_one(
         demo_office.practice_id,
     )
 
-    after = await slots(demo_office)
+    after = await asked(demo_office)
     assert HALF_PAST_TEN in after
     assert "11:30:00" in before
     assert "11:30:00" not in after
@@ -175,17 +200,80 @@ async def test_rows_that_others_take_the_place_of_are_told_from_them_though_thei
     assert {"10:00:00", "11:00:00"} <= set(after)
 
 
-async def test_a_hold_that_ends_by_itself_is_noticed(demo_office: Office, still: Callable[[timedelta], None]) -> None:
+@EACH_WAY
+async def test_a_hold_that_ends_by_itself_is_noticed(
+    demo_office: Office, still: Callable[[timedelta], None], asked: Asking
+) -> None:
     await by_holding(demo_office)
-    assert HALF_PAST_TEN not in await slots(demo_office)
+    assert HALF_PAST_TEN not in await asked(demo_office)
 
     await demo_office.house.owner.execute(
         "UPDATE visit SET held_until = statement_timestamp() + interval '1 s' WHERE practice_id = $1",
         demo_office.practice_id,
     )
-    assert HALF_PAST_TEN not in await slots(demo_office)
+    assert HALF_PAST_TEN not in await asked(demo_office)
     await asyncio.sleep(1.1)  # nobody writes anything: only the time tells
-    assert HALF_PAST_TEN in await slots(demo_office)
+    assert HALF_PAST_TEN in await asked(demo_office)
+
+
+@pytest.mark.parametrize("asked", [openings, openings_of_one])
+async def test_a_month_is_computed_anew_only_when_something_has_changed(
+    demo_office: Office, computed: list[int], still: Callable[[timedelta], None], asked: Asking
+) -> None:
+    first = await asked(demo_office)
+    assert await asked(demo_office) == first
+    assert len(computed) == 1
+
+    await demo_office.house.owner.execute("UPDATE visit SET complaint = 'x' WHERE practice_id = 0")  # nobody's
+    assert await asked(demo_office) == first
+    assert len(computed) == 1
+
+    await by_hand(demo_office)
+    assert await asked(demo_office) != first
+    assert len(computed) == 2
+
+
+async def traces(office: Office) -> list[int]:
+    rows = await office.house.owner.fetch(
+        "SELECT transaction_id::text::bigint AS trace FROM visit_written_elsewhere WHERE practice_id = $1",
+        office.practice_id,
+    )
+    return [row["trace"] for row in rows]
+
+
+async def test_others_leave_a_trace_and_take_away_those_they_find_without_waiting_for_one_another(
+    demo_office: Office, berlin_office: Office, server: EmbeddedServer, database_name: str
+) -> None:
+    assert (await book(demo_office, VisitTime="09:00:00")).status_code == 201
+    assert await traces(demo_office) == []
+    await by_hand(demo_office)
+    (earlier,) = await traces(demo_office)
+
+    one, other = [await asyncpg.connect(server.url(database_name)) for _ in range(2)]
+    for writer, at in ((one, "14:00"), (other, "15:00")):
+        await writer.execute("BEGIN")
+        await writer.execute("SET LOCAL lock_timeout = '2s'")
+        await writer.execute(BY_HAND, demo_office.practice_id, f"{next_monday()} {at}", demo_office.time_zone)
+    assert await traces(demo_office) == [earlier]
+    for writer in (other, one):
+        await writer.execute("COMMIT")
+        await writer.close()
+    both = await traces(demo_office)
+    assert len(both) == 2
+    assert earlier not in both
+
+    await demo_office.house.owner.execute(
+        "UPDATE visit SET complaint = 'x' WHERE practice_id = $1", demo_office.practice_id
+    )
+    (newest,) = await traces(demo_office)
+    assert newest > max(both)
+    assert await traces(berlin_office) == []
+
+
+async def test_whoever_empties_the_table_leaves_a_trace_everywhere(demo_office: Office, berlin_office: Office) -> None:
+    await demo_office.house.owner.execute("TRUNCATE visit CASCADE")
+
+    assert len(await traces(demo_office)) == len(await traces(berlin_office)) == 1
 
 
 async def test_what_the_practice_changes_in_its_set_up_is_told_at_once(
@@ -222,8 +310,8 @@ async def test_a_statement_that_binds_itself_sees_its_own_practice_whatever_the_
     demo_office: Office, berlin_office: Office, straight: Settings
 ) -> None:
     await by_hand(demo_office)
-    day = timedelta(days=14)
-    look = queries.Look([2], [], clock.now() - day, clock.now() + day)
+    monday = datetime.fromisoformat(f"{next_monday()}T00:00Z")
+    look = queries.Look([2], [], monday, monday + timedelta(days=2))
     database = await Database.connect(straight.database_url, pool_size=1)
     async with database.practice(berlin_office.practice_id):
         pass

@@ -19,6 +19,7 @@ from officepro.demo.load import renew_key
 from officepro.foundation import clock
 from officepro.foundation.database import Connection, Database, Mode
 from officepro.foundation.errors import Conflict, Impossible
+from officepro.scheduling.visit_writes import note_written
 from officepro.settings import Settings
 
 KEY_NAME = "Big data key"
@@ -109,6 +110,7 @@ async def grow(database: Database, wanted: Wanted, now: datetime, noted: Noted) 
 
     async def add_visits(db: Connection, missing: Missing) -> None:
         await queries.add_visits(db, missing.practice, missing.first, missing.end, missing.people, now)
+        await note_written(db, missing.practice.practice_id)
 
     patients = await _missing(database, practices, wanted, 0, queries.batches_of_patients)
     patients_per_second = await _fill(database, patients, add_patients, "patients", noted)

@@ -30,6 +30,7 @@ from officepro.partners.queries import NewPartner, create
 from officepro.practices.queries import NewPractice, UnknownPractice, change, establish, practice_named
 from officepro.prospects.tokens import tokens_of
 from officepro.scheduling.openings import ExtraHours, WeeklyHours
+from officepro.scheduling.visit_writes import note_written
 from officepro.settings import Settings
 
 Row = dict[str, Any]  # by its columns
@@ -140,6 +141,7 @@ async def _furnish(db: Connection, practice_id: int, office: Office, now: dateti
     people = make_people(chance, office.region, ids, provider_ids, now)
     await _put_people(db, practice_id, office, people, chance)
     await queries.insert(db, practice_id, "visit", make_visits(chance, office, people, now))
+    await note_written(db, practice_id)
     await queries.write_history(db, practice_id)
 
 

@@ -145,6 +145,7 @@ class _Database:
         foreign_keys = self._foreign_keys({table.name for table in todo})
         if foreign_keys or not is_unfinished:
             yield _taking_off(foreign_keys)
+        yield from self._triggers({table.name for table in todo})
         opened = self._opened()
         to_open = {name for table in todo if table.is_tenant for name in self._with_partitions(table)} - opened
         yield from (f"ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY" for name in sorted(to_open))
@@ -175,6 +176,17 @@ class _Database:
         )
         found = [ForeignKey(row.table, row.name, row.definition, row.refers_to) for row in rows]
         return [key for key in found if key.table in tables or key.refers_to in tables]
+
+    def _triggers(self, tables: set[str]) -> Iterator[str]:
+        """A distributed table takes none. Ours are not needed there; those of others are theirs to take off."""
+        for row in self._rows(
+            """
+            SELECT tgname AS name, tgrelid::regclass::text AS table FROM pg_trigger
+            WHERE NOT tgisinternal AND tgname ~ '^visit_.*_elsewhere$' ORDER BY 2, 1
+            """
+        ):
+            if row.table in tables:
+                yield f"DROP TRIGGER {row.name} ON {row.table}"
 
     def _noted(self) -> list[ForeignKey]:
         """Those that a run before this one has taken off, and that are not back."""

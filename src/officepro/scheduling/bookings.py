@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 from litestar.di import NamedDependency
 from litestar.types import Scope
+from msgspec.structs import asdict
 
 from officepro.activity.ledger import Disclosure
-from officepro.foundation.database import MEANING, Connection, Database, Row, as_text
+from officepro.foundation.database import MEANING, Connection, Database, Row
 from officepro.foundation.joining import Joined
 from officepro.scheduling.visit_writes import Times
 
@@ -55,7 +56,7 @@ class Bookings:
             (booked,) = await self._book_all([booking])
         if booked["refused_by"] is not None:
             raise MEANING[booked["refused_by"]]
-        return booked["booked_visit_id"], booked["booked_room_id"]
+        return booked["visit_id"], booked["room_id"]
 
     async def _book_all(self, several: Sequence[Booking]) -> list[Row]:
         async with self._database.unbound() as db:
@@ -64,38 +65,22 @@ class Bookings:
 
 
 async def book_together(db: Connection, several: Sequence[Booking]) -> list[Row]:
-    """(booked_visit_id, booked_room_id, refused_by) of each, in their order; `db` need not be bound. Those of a lower
+    """(visit_id, room_id, refused_by) of each, in their order; `db` need not be bound. Those of a lower
     practice go first, so that no two statements wait for one another."""
     order = sorted(range(len(several)), key=lambda place: several[place].practice_id)
-    columns = zip(*(_values(several[place]) for place in order), strict=True)
-    rows = await db.fetch(
-        """
-        SELECT booked_visit_id, booked_room_id, refused_by FROM book_visits_of_practices(
-            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-        """,
-        *columns,
-    )
+    wanted = [_as_object(several[place]) for place in order]
+    rows = await db.fetch("SELECT visit_id, room_id, refused_by FROM book_visits($1)", _encoder.encode(wanted).decode())
     by_place = dict(zip(order, rows, strict=True))
     return [by_place[place] for place in range(len(several))]
 
 
-def _values(booking: Booking) -> tuple[Any, ...]:
-    told = booking.disclosure
-    return (
-        booking.practice_id,
-        booking.api_key_id,
-        booking.patient_id,
-        booking.provider_id,
-        None if booking.rooms is None else as_text(booking.rooms),
-        booking.visit_type,
-        *booking.times.values(),
-        booking.complaint,
-        booking.notes,
-        told.partner_id,
-        told.method,
-        told.endpoint,
-        told.request_id,
-    )
+def _as_object(booking: Booking) -> dict[str, Any]:
+    """As the SQL function reads it; what it does not know by name it passes over."""
+    fields = asdict(booking)
+    return fields | asdict(fields.pop("times")) | asdict(fields.pop("disclosure"))
+
+
+_encoder = msgspec.json.Encoder()
 
 
 TheBookings = NamedDependency[Bookings]  # in a handler: where a visit is booked together with others

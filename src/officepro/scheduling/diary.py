@@ -26,6 +26,7 @@ from officepro.scheduling.openings import (
     Reason,
     StartTimes,
     Visit,
+    has_room,
     reasons,
     roomless_starts,
     start_times,
@@ -110,7 +111,7 @@ class Diary(msgspec.Struct, frozen=True):
         return {room: self.busy.rooms[room] for room in usable_rooms(self.setup, self.visit_type)}
 
     def roomless(self, visit: Visit) -> int:
-        """For `start_times` and `reasons`: where no room is free for the visit."""
+        """For `start_times`: where no room is free for the visit."""
         rooms = self.rooms()
         return 0 if rooms is None else roomless_starts(self.window, visit, rooms.values())
 
@@ -124,8 +125,9 @@ class Diary(msgspec.Struct, frozen=True):
 
     def refuses(self, visit: Visit, start: int) -> list[Reason]:
         """Why the first provider cannot take the visit at this minute; empty when that is among the start times."""
-        calendar = self.calendar(self.providers[0])
-        return reasons(self.window, visit, self.period(), calendar, start, self.roomless(visit))
+        calendar, rooms = self.calendar(self.providers[0]), self.rooms()
+        roomless = 0 if rooms is None or has_room(visit, start, rooms.values()) else self.window.every_minute
+        return reasons(self.window, visit, self.period(), calendar, start, roomless)
 
     def period(self) -> BookingPeriod:
         rule = self.visit_type or self.setup

@@ -10,6 +10,8 @@ from operator import lt
 
 Ranges = Collection[tuple[int, int]]  # (starts, ends) in epoch seconds, starts < ends; any order, overlaps allowed
 
+FEW = 100_000  # ranges x minutes, up to which it is cheaper to draw one range after the other
+
 
 def ones(count: int) -> int:
     return (1 << count) - 1
@@ -39,6 +41,13 @@ def touching(begins: int, length: int, ranges: Ranges, before: int, behind: int)
     if not ranges:
         return 0
     first, last = begins + before, begins - behind
+    if len(ranges) * length <= FEW:
+        mask = 0
+        for start, end in ranges:
+            starts_at, ends_at = max(start // 60 - first, 0), min(-(-end // 60) - last, length)
+            if starts_at < ends_at:
+                mask |= (1 << ends_at) - (1 << starts_at)
+        return mask
     starts = sorted([start // 60 - first for start, _ in ranges])
     ends = sorted([-(-end // 60) - last for _, end in ranges])
     return union(starts, ends, length)

@@ -162,6 +162,11 @@ def roomless_starts(window: Window, visit: Visit, rooms: Iterable[Ranges]) -> in
     return roomless
 
 
+def has_room(visit: Visit, start: int, rooms: Iterable[Ranges]) -> bool:
+    """Whether one of the rooms is free for a visit at `start`: what `roomless_starts` says of every minute."""
+    return any(not touching(start, 1, busy, visit.duration - 1, 0) for busy in rooms)
+
+
 def choose_room(window: Window, visit: Visit, start: int, rooms: Mapping[RoomId, Ranges]) -> list[RoomId]:
     """The rooms free for a visit at `start`, on the window's days; those first that cost the fewest later openings.
 

@@ -35,13 +35,17 @@ class Look(msgspec.Struct, frozen=True):
 class Seen(NamedTuple):
     """What was there, told by so little that nothing changes without changing it.
 
-    Whoever writes a row leaves the number of the transaction on it. The hash is over each row's number and its
-    writer's, so rows that were written anew, in whatever order their writers came to an end, are told from those that
-    were seen. (A hold that ends is not counted any more.)
+    Of a few days of one provider: the rows themselves. Whoever writes a row leaves the number of the transaction on it.
+    The hash is over each row's number and its writer's, so rows that were written anew, in whatever order their writers
+    came to an end, are told from those that were seen. (A hold that ends is not counted any more.)
+
+    Of more, where there may be thousands of rows: what has changed in the practice. Whatever we do with a visit moves
+    the practice's counter, except that we hold a time, and holds end by themselves: so the hash is over the holds, and
+    over the traces that others leave who write visits (migration 0013).
     """
 
     version: int | None  # of the practice's set-up
-    number: int  # of rows
+    number: int  # of rows, or the number of the practice's last event
     rows_hash: int  # 64 bits
 
 
@@ -56,8 +60,14 @@ class Busy(msgspec.Struct, frozen=True):
 
 # By the statement's clock: the transaction's stands still while it waits for its turn.
 _STANDS = "(status = 'booked' OR status = 'held' AND held_until > statement_timestamp())"
-_SEEN = """
-    count(*) AS number, coalesce(bit_xor(hashint8extended(visit_id, xmin::text::bigint)), 0) AS rows_hash
+_ROWS_HASH = "coalesce(bit_xor(hashint8extended(visit_id, xmin::text::bigint)), 0)"
+_SEEN = f"count(*) AS number, {_ROWS_HASH} AS rows_hash"
+_CHANGES = f"""
+    (SELECT last FROM log_head WHERE practice_id = :practice) AS number,
+    (SELECT {_ROWS_HASH} FROM visit
+     WHERE practice_id = :practice AND status = 'held' AND held_until > statement_timestamp())
+    # (SELECT coalesce(bit_xor(hashint8extended(transaction_id::text::bigint, 0)), 0) FROM visit_written_elsewhere
+       WHERE practice_id = :practice) AS rows_hash
 """
 
 # Visits are found by when they start; what is over before the time that is looked at, or begins behind it, is left out
@@ -102,29 +112,37 @@ _OF_ONE = {**_MOMENTS, "provider": "bigint"}
 _OF_ONE_AND_ROOMS = {**_OF_ONE, "rooms": "bigint[]", "but_visit": "bigint"}
 _OF_SEVERAL = {**_MOMENTS, "providers": "bigint[]", "rooms": "bigint[]", "but_visit": "bigint"}
 
-_BUSY_PROVIDER = Question.about(f"{_SEEN}, {_TIMES_OF_ONE}", _OF_PROVIDER, _OF_ONE)
-_BUSY_PROVIDER_AND_ROOMS = Question.about(
-    f"{_SEEN}, {_TIMES_OF_ONE_AND_ROOMS}", _OF_PROVIDER_AND_ROOMS, _OF_ONE_AND_ROOMS
+_BUSY_PROVIDER, _BUSY_PROVIDER_LONG = (
+    Question.about(f"{seen}, {_TIMES_OF_ONE}", _OF_PROVIDER, _OF_ONE) for seen in (_SEEN, _CHANGES)
 )
-_BUSY_MANY = Question.about(f"{_SEEN}, {_TIMES_OF_MANY}", _OF_MANY, _OF_SEVERAL)
+_BUSY_PROVIDER_AND_ROOMS, _BUSY_PROVIDER_AND_ROOMS_LONG = (
+    Question.about(f"{seen}, {_TIMES_OF_ONE_AND_ROOMS}", _OF_PROVIDER_AND_ROOMS, _OF_ONE_AND_ROOMS)
+    for seen in (_SEEN, _CHANGES)
+)
+_BUSY_MANY = Question.about(f"{_CHANGES}, {_TIMES_OF_MANY}", _OF_MANY, _OF_SEVERAL)
 _SEEN_PROVIDER = Question.about(_SEEN, _OF_PROVIDER, _OF_ONE)
 _SEEN_PROVIDER_AND_ROOMS = Question.about(_SEEN, _OF_PROVIDER_AND_ROOMS, _OF_ONE_AND_ROOMS)
-_SEEN_MANY = Question.about(_SEEN, _OF_MANY, _OF_SEVERAL)
+_CHANGED = Question.about(_CHANGES, "", {})
+
+
+def _is_short(look: Look) -> bool:
+    return len(look.provider_ids) == 1 and look.ends - look.begins <= SHORT
 
 
 def _asked(question: Question, practice_id: int, look: Look, *whose: object) -> Asked:
     moments = (look.begins - REACH_BEFORE, look.ends + REACH_BEHIND, look.begins, look.ends)
-    is_short = len(look.provider_ids) == 1 and look.ends - look.begins <= SHORT
-    return Asked(question, practice_id, (*moments, *whose), is_short)
+    return Asked(question, practice_id, (*moments, *whose), _is_short(look))
 
 
 async def busy(visits: Visits, practice_id: int, look: Look, but_visit: int | None = None) -> Busy:
     """What keeps providers and rooms busy; `but_visit`, which is to be moved, aside."""
-    is_of_one, is_simple = len(look.provider_ids) == 1, not look.room_ids and but_visit is None
-    if is_of_one and is_simple:
-        asked = _asked(_BUSY_PROVIDER, practice_id, look, look.provider_ids[0])
+    is_of_one, is_short = len(look.provider_ids) == 1, _is_short(look)
+    if is_of_one and not look.room_ids and but_visit is None:
+        question = _BUSY_PROVIDER if is_short else _BUSY_PROVIDER_LONG
+        asked = _asked(question, practice_id, look, look.provider_ids[0])
     elif is_of_one:
-        asked = _asked(_BUSY_PROVIDER_AND_ROOMS, practice_id, look, look.provider_ids[0], look.room_ids, but_visit)
+        question = _BUSY_PROVIDER_AND_ROOMS if is_short else _BUSY_PROVIDER_AND_ROOMS_LONG
+        asked = _asked(question, practice_id, look, look.provider_ids[0], look.room_ids, but_visit)
     else:
         asked = _asked(_BUSY_MANY, practice_id, look, look.provider_ids, look.room_ids, but_visit)
     row = await visits.ask(asked)
@@ -151,8 +169,8 @@ async def busy(visits: Visits, practice_id: int, look: Look, but_visit: int | No
 
 async def glance(visits: Visits, practice_id: int, look: Look) -> Seen:
     """What `busy` would have seen: the same as then means the same rows."""
-    if len(look.provider_ids) != 1:
-        asked = _asked(_SEEN_MANY, practice_id, look, look.provider_ids, look.room_ids, None)
+    if not _is_short(look):
+        asked = Asked(_CHANGED, practice_id, (), is_short=True)
     elif look.room_ids:
         asked = _asked(_SEEN_PROVIDER_AND_ROOMS, practice_id, look, look.provider_ids[0], look.room_ids, None)
     else:

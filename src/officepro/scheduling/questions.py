@@ -13,7 +13,7 @@ import msgspec
 from litestar.di import NamedDependency
 from litestar.types import Scope
 
-from officepro.foundation.database import Connection, Database, Row, as_text
+from officepro.foundation.database import Connection, Database, Row
 from officepro.foundation.joining import Joined
 
 MOST_TOGETHER = 64  # questions in a statement
@@ -28,21 +28,19 @@ class Question(msgspec.Struct, frozen=True, eq=False):
     """
 
     bound: str
-    together: str
+    together: str  # asked with a JSON list of `names`
+    names: tuple[str, ...]
 
     @classmethod
     def about(cls, columns: str, whose: str, asks: Mapping[str, str]) -> "Question":
-        """`asks` gives the names in `whose` their types; lists of a question go as texts, since theirs differ in
-        length."""
+        """`asks` gives the names in `whose` their types."""
         found = f"SELECT {columns} {whose}"
         bound, together = found.replace(":practice", "$1"), found.replace(":practice", "this.practice_id")
         for place, (name, kind) in enumerate(asks.items(), 2):
             bound = bound.replace(f":{name}", f"${place}::{kind}")
-            together = together.replace(f":{name}", f"this.{name}")
-        arrays = "".join(
-            f", ${place}::{'text' if kind.endswith('[]') else kind}[]" for place, kind in enumerate(asks.values(), 2)
-        )
-        this = "".join(f", asked.{name}::{kind} AS {name}" for name, kind in asks.items())
+            together = together.replace(f":{name}", f"asked.{name}")
+        names = ("practice_id", *asks)
+        kinds = ", ".join(f"{name} {kind}" for name, kind in zip(names, ("bigint", *asks.values()), strict=True))
         return cls(
             f"""
             SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version, found.*
@@ -50,12 +48,13 @@ class Question(msgspec.Struct, frozen=True, eq=False):
             """,
             f"""
             SELECT (SELECT version FROM practice_setup WHERE practice_id = this.practice_id) AS version, found.*, place
-            FROM unnest($1::bigint[]{arrays}) WITH ORDINALITY AS asked (practice_id, {", ".join(asks)}, place),
+            FROM ROWS FROM (json_to_recordset($1) AS ({kinds})) WITH ORDINALITY AS asked ({", ".join(names)}, place),
                  LATERAL (
-                     SELECT set_config('app.practice', asked.practice_id::text, true)::bigint AS practice_id{this}
+                     SELECT set_config('app.practice', asked.practice_id::text, true)::bigint AS practice_id
                  ) AS this,
                  LATERAL ({together}) AS found
             """,
+            names,
         )
 
 
@@ -131,11 +130,10 @@ def provide_visits(scope: Scope) -> Any:
 
 async def ask_together(db: Connection, several: Sequence[Asked]) -> list[Row]:
     """The answers to one question that several ask, of whatever practices, in their order; `db` need not be bound."""
-    practices = [asked.practice_id for asked in several]
-    arguments = [list(map(_as_element, column)) for column in zip(*(asked.arguments for asked in several), strict=True)]
-    rows = await db.fetch(several[0].question.together, practices, *arguments)
+    question = several[0].question
+    asked = [dict(zip(question.names, (one.practice_id, *one.arguments), strict=True)) for one in several]
+    rows = await db.fetch(question.together, _encoder.encode(asked).decode())
     return sorted(rows, key=itemgetter("place"))
 
 
-def _as_element(argument: Any) -> Any:
-    return as_text(argument) if isinstance(argument, (list, tuple)) else argument
+_encoder = msgspec.json.Encoder()

@@ -312,6 +312,13 @@ async def release_expired(db: Connection, practice_id: int) -> int:
     return released
 
 
+async def note_written(db: Connection, practice_id: int) -> None:
+    """Visits were written by other statements than these: what workers remember of free times is true no more."""
+    await db.execute(
+        "INSERT INTO visit_written_elsewhere (practice_id) VALUES ($1) ON CONFLICT DO NOTHING", practice_id
+    )
+
+
 async def _written(db: Connection, statement: str, *arguments: Any) -> Row:
     row = await db.fetchrow(statement, *arguments)
     assert row is not None
