@@ -10,9 +10,11 @@ A handler that asks for more than this set, such as a page of the portal or an a
 practice, is called by Litestar as ever.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Set
 from contextlib import suppress
 from inspect import signature
+from math import inf
 from typing import Any, cast
 
 import msgspec
@@ -21,14 +23,16 @@ from litestar._asgi.routing_trie.types import ASGIHandlerTuple
 from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import ParameterKwarg
-from litestar.types import ASGIApp, HTTPScope, Receive, Send
+from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Receive, Send
 
 from officepro.foundation.answers import Encoded
 from officepro.foundation.errors import Invalid
-from officepro.foundation.input import AnyRequest, query_parameters, query_values, read_body, require_json
+from officepro.foundation.input import AnyRequest, header_of, query_parameters, query_values, read_body, require_json
 from officepro.foundation.wire import decode_hook, encode
 
 JSON_TYPE = b"application/json"
+
+_LENGTH = re.compile(r"[0-9]{1,12}")
 
 
 class AsksForMore(Exception):
@@ -61,7 +65,8 @@ class Call:
         self._provided = _provided(handler)
         self._body_shape = handler.parsed_data_field.annotation if handler.parsed_data_field else None
         self._query = query_parameters(handler)
-        self._headers: list[tuple[str, str]] = []  # the header, and its name among the parameters
+        self._most_bytes = handler.resolve_request_max_body_size() or inf
+        self._headers: list[tuple[bytes, str]] = []  # the header, and its name among the parameters
         wire_names = {parameter.argument: parameter.name for parameter in self._query.values()}
         fields = []
         for argument, field in handler.parsed_fn_signature.parameters.items():
@@ -70,7 +75,7 @@ class Call:
             kwarg = field.kwarg_definition
             if isinstance(kwarg, ParameterKwarg) and kwarg.param_type == ParamType.HEADER:
                 wire_names[argument] = f"{kwarg.name} header"
-                self._headers.append(((kwarg.name or argument).lower(), wire_names[argument]))
+                self._headers.append(((kwarg.name or argument).lower().encode(), wire_names[argument]))
             elif argument not in path_parameters and argument not in wire_names:
                 raise AsksForMore
             annotation = handler.signature_model.__annotations__[argument]
@@ -95,13 +100,13 @@ class Call:
     async def _arguments(self, request: AnyRequest) -> dict[str, Any]:
         """Raises Invalid; which faults there are is found out by who tells of it."""
         scope = request.scope
-        body = await request.body() if self._body_shape is not None else b""
+        body = await self._body(request) if self._body_shape is not None else b""
         given = query_values(request, self._query) if scope["query_string"] else {}
         arguments: dict[str, Any] = {}
         if self._parameters is not None:
             given |= scope["path_params"]
             for header, name in self._headers:
-                if (value := request.headers.get(header)) is not None:
+                if (value := header_of(scope, header)) is not None:
                     given[name] = value
             try:
                 parameters = msgspec.convert(given, self._parameters, strict=False, dec_hook=decode_hook)
@@ -114,6 +119,33 @@ class Call:
         for name, (provider, whole_request) in self._provided.items():
             arguments[name] = provider(request if whole_request else scope)
         return arguments
+
+    async def _body(self, request: AnyRequest) -> bytes:
+        """Where it comes in one piece, as nearly all do, without the stream that Litestar makes of it. Whoever else
+        asks the request for its body is given the same."""
+        length = header_of(request.scope, b"content-length") or ""
+        if not _LENGTH.fullmatch(length) or int(length) > self._most_bytes:
+            return await request.body()
+        message = cast(HTTPReceiveMessage, await request.receive())
+        if message["type"] != "http.request" or message["more_body"]:
+            rest = _Rest(message, request.receive)
+            return await Request(request.scope, rest.receive, request.send).body()
+        request._connection_state.body = body = message["body"]
+        return body
+
+
+class _Rest:
+    """A message that was received already, and those behind it."""
+
+    def __init__(self, first: HTTPReceiveMessage, receive: Receive) -> None:
+        self._first: HTTPReceiveMessage | None = first
+        self._receive = receive
+
+    async def receive(self) -> HTTPReceiveMessage:
+        if (first := self._first) is not None:
+            self._first = None
+            return first
+        return await self._receive()  # type: ignore[return-value]
 
 
 def _provided(handler: HTTPRouteHandler) -> dict[str, tuple[Callable[[Any], Any], bool]]:

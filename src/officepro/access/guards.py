@@ -12,6 +12,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from officepro.access.gate import AnotherPractice, Gate, RateLimited, require
+from officepro.foundation.input import header_of
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
@@ -25,7 +26,7 @@ class Requires:
     async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
         scope = connection.scope
         gate: Gate = scope["litestar_app"].state.gate
-        authorization = _header(scope["headers"], b"authorization")
+        authorization = header_of(scope, b"authorization")
         caller, standing = await gate.admit(authorization, address_of(scope))
         scope["caller"] = caller  # type: ignore[typeddict-unknown-key]
         scope["standing"] = standing  # type: ignore[typeddict-unknown-key]
@@ -44,7 +45,7 @@ class RequiresAdmin:
     async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
         scope = connection.scope
         gate: Gate = scope["litestar_app"].state.gate
-        gate.admit_admin(_header(scope["headers"], b"x-admin-secret"), address_of(scope))
+        gate.admit_admin(header_of(scope, b"x-admin-secret"), address_of(scope))
 
 
 class IsOpen:
@@ -72,10 +73,3 @@ def address_of(scope: object) -> str:
     """The caller's address, as the door settled it (behind trusted proxies: the address they vouch for)."""
     address: str = scope["address"]  # type: ignore[index]
     return address
-
-
-def _header(headers: object, wanted: bytes) -> str | None:
-    for name, value in headers:  # type: ignore[attr-defined]
-        if name == wanted:
-            return str(value, "latin-1")
-    return None

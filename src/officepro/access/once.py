@@ -19,12 +19,13 @@ from typing import TypeVar
 from officepro.access.caller import Caller
 from officepro.foundation.database import NO_PRACTICE, Connection, Database
 from officepro.foundation.errors import Conflict, Fault, Impossible, Invalid
-from officepro.foundation.input import AnyRequest
+from officepro.foundation.input import AnyRequest, header_of
 from officepro.foundation.wire import encode
 
 MAXIMUM_KEY_CHARACTERS = 255
 KEPT_HOURS = 24
 HEADER = "Idempotency-Key"
+_HEADER = HEADER.lower().encode()
 
 Answer = TypeVar("Answer")
 
@@ -167,16 +168,16 @@ class Once:
 
 
 def _key_of(request: AnyRequest) -> str | None:
-    key = request.headers.get(HEADER)
+    key = header_of(request.scope, _HEADER)
     if key is None:
         return None
     if fault := fault_of_key(request):
         raise Invalid([fault])
-    return str(key)
+    return key
 
 
 def fault_of_key(request: AnyRequest) -> Fault | None:
-    key = request.headers.get(HEADER)
+    key = header_of(request.scope, _HEADER)
     if key is None or (1 <= len(key) <= MAXIMUM_KEY_CHARACTERS and key.isascii() and key.isprintable()):
         return None
     return Fault(f"header.{HEADER}", f"must be 1 to {MAXIMUM_KEY_CHARACTERS} printable ASCII characters")

@@ -19,6 +19,7 @@ from litestar.dto import AbstractDTO, DTOFieldDefinition
 from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import ParameterKwarg
+from litestar.types import Scope
 from litestar.typing import FieldDefinition
 
 from officepro.foundation.errors import Fault, Invalid, MalformedJson, UnsupportedMedia
@@ -66,8 +67,17 @@ class StrictJson(AbstractDTO[Shape], Generic[Shape]):
         return read_body(value, self._shapes[connection.route_handler.handler_id])
 
 
+def header_of(scope: Scope, name: bytes) -> str | None:
+    """The first header of this name, which is in lower case; without making anything of the others."""
+    for each, value in scope["headers"]:
+        if each == name:
+            return str(value, "latin-1")
+    return None
+
+
 def require_json(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
-    media_type = connection.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    content_type = header_of(connection.scope, b"content-type")
+    media_type = "application/json" if content_type is None else content_type.partition(";")[0].strip().lower()
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
     ):
