@@ -37,6 +37,7 @@ from officepro.scheduling.bookings import Bookings, provide_bookings
 from officepro.scheduling.diary import provide_setups
 from officepro.scheduling.questions import Together, provide_visits
 from officepro.scheduling.remembered import Remembered, provide_remembered
+from officepro.service import Room
 from officepro.settings import Settings
 
 MAXIMUM_BODY_BYTES = 1024 * 1024
@@ -123,6 +124,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     app.state.database = database = await Database.connect(
         settings.database_url, mode=Mode(settings.database_mode), pool_size=settings.database_pool_size
     )
+    app.state.room = Room(database)
     app.state.visits = Together(database)
     app.state.bookings = Bookings(database)
     limiter = Limiter(settings.data_dir / "limits.bin")

@@ -5,6 +5,7 @@ truth, and it all goes on by itself.
 """
 
 import asyncio
+import math
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from tests.chaos.writers import Truth, Writers, truth
 CLIENTS = 24
 WARM_SECONDS = 2.0
 RECOVERY_SECONDS = 30.0
+GRACE_SECONDS = 1.5  # for which /readyz may tell of the room that there was
 
 
 @pytest.fixture
@@ -162,25 +164,34 @@ async def test_every_connection_waits_for_a_lock(
 @pytest.mark.timeout(600)
 async def test_the_disk_is_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with small_disk(tmp_path / "disk", megabytes=700) as folder, drill(folder) as server:
-        async with fire(server, tmp_path / "api") as (instance, writers, practice_id):
+        async with fire(server, tmp_path / "api") as (_, writers, practice_id):
             filler = folder / "filler"
             began = len(writers.acknowledged)
+            filling_at = time.monotonic()
             fill(filler)
             full_at = time.monotonic()
             await asyncio.sleep(20)
-            was_ready = writers.was_ready(full_at, time.monotonic())
+            roomy_at = time.monotonic()
             during = len(writers.acknowledged) - began
             filler.unlink()
             await asyncio.to_thread(revived, server)
             pause = await writers.acknowledged_again(60)
-            await asyncio.sleep(2)
-            assert await instance.is_ready()
+            back_at = time.monotonic()
+            await asyncio.sleep(4)
 
         found = await truth(server.owner_url, practice_id, writers.acknowledged)
+        meanwhile = writers.was_ready(full_at + GRACE_SECONDS, roomy_at)
+        afterwards = writers.was_ready(back_at + GRACE_SECONDS, math.inf)
         more = (
-            f"{during} acknowledged meanwhile, ready {sum(was_ready)} of {len(was_ready)} times, back in {pause:.1f} s"
+            f"{during} acknowledged meanwhile, ready {sum(meanwhile)} of {len(meanwhile)} times; back in {pause:.1f} s "
+            f"and ready {sum(afterwards)} of {len(afterwards)} times"
         )
         report(capsys, "a full disk for 20 s", found, writers, more)
+    assert meanwhile
+    assert not any(meanwhile)
+    assert afterwards
+    assert all(afterwards)
+    assert all(writers.was_ready(0, filling_at))
     assert writers.first_answers["503"] > 0
     assert found.faults == (0, 0, 0, 0, 0)
 

@@ -1,5 +1,7 @@
 """GET /healthz and GET /readyz"""
 
+import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,9 +10,13 @@ import pytest
 from litestar import Litestar
 
 from officepro import service
-from officepro.foundation.database import Database, Mode
+from officepro.foundation.database import _TAKE_ROOM, _WITHOUT_MEMORY, ROOM_BYTES, Database, Mode
 from officepro.settings import Settings
 from tests.world import House
+
+DISK_FULL = "DO $$ BEGIN RAISE disk_full; END $$"
+LOCKED = "DO $$ BEGIN RAISE lock_not_available; END $$"
+SLOW = "SELECT pg_sleep(1)"
 
 
 @contextmanager
@@ -63,3 +69,60 @@ async def test_a_newer_version_s_schema_does_not_stop_this_one(house: House, mon
     monkeypatch.setattr(service, "_revisions", lambda: older)
 
     assert (await house.stranger.get("/readyz")).status_code == 200
+
+
+async def test_a_full_disk_is_told_and_so_is_room_that_was_made(
+    house: House, inner_app: Litestar, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "ROOM_IS_REMEMBERED_SECONDS", 0.0)
+    with state(inner_app, "room", service.Room(database)):
+        with monkeypatch.context() as full:
+            full.setattr("officepro.foundation.database._TAKE_ROOM", DISK_FULL)
+            answer = await house.stranger.get("/readyz")
+        afterwards = await house.stranger.get("/readyz")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+    assert answer.json()["missing"] == ["the database cannot write: its disk is full, or fails"]
+    assert afterwards.status_code == 200
+
+
+async def test_a_database_that_does_not_say_leaves_it_at_what_was_known(
+    house: House, inner_app: Litestar, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "ROOM_IS_REMEMBERED_SECONDS", 0.0)
+    monkeypatch.setattr(service, "ROOM_IS_TOLD_WITHIN_SECONDS", 0.2)
+    told = []
+    with state(inner_app, "room", service.Room(database)):
+        for look in (SLOW, LOCKED, DISK_FULL, SLOW, LOCKED):
+            monkeypatch.setattr("officepro.foundation.database._TAKE_ROOM", look)
+            told.append((await house.stranger.get("/readyz")).status_code)
+
+    assert told == [200, 200, 503, 503, 503]
+
+
+async def test_many_who_ask_at_once_cost_one_look(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    async def look() -> bool:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0)
+        return True
+
+    monkeypatch.setattr(database, "has_room", look)
+    room = service.Room(database)
+
+    assert await asyncio.gather(*(room.is_left() for _ in range(50))) == [True] * 50
+    assert looks == 1
+
+
+async def test_the_look_takes_room_and_leaves_nothing_behind(database: Database) -> None:
+    """Were it done in memory, a full disk would not be noticed."""
+    async with database.system_transaction() as db:
+        await db.execute(_WITHOUT_MEMORY)
+        plan = json.loads(await db.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, WAL, FORMAT json) {_TAKE_ROOM}"))[0]["Plan"]
+
+    assert await database.has_room()
+    assert plan["Temp Written Blocks"] * 8192 >= ROOM_BYTES
+    assert plan["WAL Records"] == 0
+    assert plan["Shared Dirtied Blocks"] == 0

@@ -36,6 +36,7 @@ COMMAND_TIMEOUT_SECONDS = 20.0  # the client's own bound, for a server that has 
 SILENCE_SECONDS = 10  # after which a machine that acknowledges nothing at all counts as gone
 PATIENCE_SECONDS = 2.0  # with one borrower, until another primary is looked for
 LOOK_SECONDS = 1.0  # from one look to the next, and for each
+ROOM_BYTES = 256 * 1024  # which the database's disk must have left for the service to be ready
 OLDEST_SERVER_VERSION = 160000
 APPLICATION_NAME = "officepro"
 NO_PRACTICE = 0  # what a connection is bound to for global work: no tenant row is its own
@@ -86,6 +87,12 @@ class Mode(StrEnum):
     def keeps_a_session(self) -> bool:
         """Whether anything may be set that outlives a transaction."""
         return self is Mode.SINGLE
+
+
+# What a statement keeps until its end goes to a file for want of memory, which leaves no trace: no row, no WAL, nothing
+# to be vacuumed. (docs/decisions/0013)
+_WITHOUT_MEMORY = "SET LOCAL work_mem = '64kB'; SET LOCAL temp_tablespaces = ''"
+_TAKE_ROOM = f"SELECT count(*) FROM unnest(array_fill(repeat(' ', {ROOM_BYTES // 16}), ARRAY[16]))"
 
 
 class DatabaseUnavailable(Unavailable):
@@ -332,6 +339,17 @@ class Database:
                 return None
             version: str = await db.fetchval("SELECT version_num FROM alembic_version")
             return version
+
+    async def has_room(self) -> bool:
+        """Whether its disk takes ROOM_BYTES more. Raises whatever else keeps it from answering."""
+        try:
+            async with self.system() as db:
+                await db.execute(f"{_WITHOUT_MEMORY}; {_TAKE_ROOM}")  # at once, so that it is one transaction
+        except DatabaseUnavailable as failure:
+            if isinstance(failure.__cause__, (asyncpg.DiskFullError, asyncpg.PostgresSystemError)):
+                return False
+            raise
+        return True
 
     async def refuse_wrong_role(self) -> None:
         """The application's login may be neither superuser nor BYPASSRLS nor a member of the tables' owner."""
