@@ -33,6 +33,7 @@ from officepro.foundation.wire import PARSED, decode_hook, encode_hook
 from officepro.metrics import Account
 from officepro.portal import routes as portal_routes
 from officepro.practices.setup import Setups
+from officepro.prospects.newcomers import Newcomers, provide_newcomers
 from officepro.scheduling.bookings import Bookings, provide_bookings
 from officepro.scheduling.diary import provide_setups
 from officepro.scheduling.questions import Together, provide_visits
@@ -88,6 +89,7 @@ def create_inner_app(settings: Settings) -> Litestar:
             "setups": Provide(provide_setups, sync_to_thread=False),
             "visits": Provide(provide_visits, sync_to_thread=False),
             "bookings": Provide(provide_bookings, sync_to_thread=False),
+            "newcomers": Provide(provide_newcomers, sync_to_thread=False),
             "remembered": Provide(provide_remembered, sync_to_thread=False),
         },
         dto=StrictJson,
@@ -127,6 +129,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     app.state.room = Room(database)
     app.state.visits = Together(database)
     app.state.bookings = Bookings(database)
+    app.state.newcomers = Newcomers(database)
     limiter = Limiter(settings.data_dir / "limits.bin")
     app.state.gate = gate = Gate(
         database,

@@ -12,14 +12,17 @@ from officepro.activity import queries as activity
 from officepro.demo import big_queries
 from officepro.demo import queries as demo
 from officepro.foundation.database import Connection, Row
+from officepro.foundation.joining import write_together
 from officepro.foundation.paging import Page
 from officepro.knowledge import queries as knowledge
 from officepro.me import queries as me
 from officepro.portal import queries as portal
 from officepro.products import queries as products
 from officepro.prospects import queries as prospects
+from officepro.prospects.newcomers import CREATE
 from officepro.scheduling import queries as scheduling
 from officepro.scheduling import questions, visit_queries
+from officepro.scheduling.bookings import BOOK
 from officepro.tickets import queries as tickets
 from officepro.webhooks import delivery_queries, fan_out
 from officepro.webhooks import queries as webhooks
@@ -71,6 +74,8 @@ def _asks() -> Iterator[tuple[str, Ask]]:
     yield "activity.queries.figures", lambda db: activity.figures(db, NOW, NOW, PRACTICE, 1, 2)
     yield "activity.queries.by_day", lambda db: activity.by_day(db, NOW, NOW, PRACTICE)
     yield "activity.queries.by_endpoint", lambda db: activity.by_endpoint(db, NOW, NOW, PRACTICE)
+    for write in (CREATE, BOOK):
+        yield "foundation.joining.write_together", lambda db, write=write: write_together(db, write, [])  # type: ignore[misc]
     yield "demo.big_queries.furnish", lambda db: big_queries.furnish(db, PRACTICE, 3)
     for table in ("patient", "visit", "ticket_comment"):
         yield "demo.queries.insert", lambda db, table=table: demo.insert(db, PRACTICE, table, [{"patient_id": 1}])  # type: ignore[misc]

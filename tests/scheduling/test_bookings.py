@@ -14,7 +14,7 @@ from officepro.activity.verification import verify
 from officepro.foundation import joining
 from officepro.foundation.database import Connection, Database, OutcomeUnknown, Row
 from officepro.foundation.errors import OfficeProError
-from officepro.scheduling import bookings, visit_writes
+from officepro.scheduling import visit_writes
 from officepro.scheduling.bookings import Booking, Bookings
 from officepro.scheduling.visit_writes import ProviderTaken, RoomTaken, Times, UnknownPatient
 from officepro.settings import Settings
@@ -40,13 +40,13 @@ async def database(straight: Settings) -> AsyncIterator[Database]:
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """Of each statement that was sent: whose visits were booked."""
     sent: list[list[int]] = []
-    really = bookings.book_together
+    really = joining.write_together
 
-    async def noted(db: Connection, several: list[Booking]) -> list[Row]:
-        sent.append([booking.practice_id for booking in several])
-        return await really(db, several)
+    async def noted(db: Connection, statement: str, several: list[dict[str, Any]]) -> list[Row]:
+        sent.append([wish["practice_id"] for wish in several])
+        return await really(db, statement, several)
 
-    monkeypatch.setattr(bookings, "book_together", noted)
+    monkeypatch.setattr(joining, "write_together", noted)
     return sent
 
 

@@ -11,10 +11,13 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from officepro.foundation.database import DatabaseUnavailable
+from officepro.foundation.database import MEANING, Connection, Database, DatabaseUnavailable, Row
 from officepro.foundation.errors import Unavailable
+from officepro.foundation.wire import encode
 
 PATIENCE_SECONDS = 0.02  # with what is under way: many times what it takes
+MOST_WRITTEN = 16  # by one statement, which holds as many practices at most
+BUSY = "busy"  # somebody else has been at work in the practice for longer than others should wait for it
 
 Wish = TypeVar("Wish")
 Result = TypeVar("Result")
@@ -73,6 +76,47 @@ class Joined(Generic[Wish, Result]):
             return
         for one, result in zip(several, results, strict=True):
             one.succeed(result)
+
+
+class JoinedWrites:
+    """What is written together, in whatever practices: by one statement, and so by one commit. One in each worker.
+
+    The statement takes a JSON list of objects, each with its `practice_id`, and answers a row to each, in their order.
+    Where its `refused_by` is not null nothing of that one stays: it is a constraint's name, or BUSY.
+    """
+
+    def __init__(self, database: Database, statement: str) -> None:
+        self._database = database
+        self._statement = statement
+        self._joined: Joined[dict[str, Any], Row] = Joined(self._write, MOST_WRITTEN)
+
+    @property
+    def is_possible(self) -> bool:
+        """Not where a statement may concern one practice only."""
+        return self._database.keeps_sessions
+
+    async def do(self, wish: dict[str, Any]) -> Row:
+        """Raises what a violated constraint means."""
+        row = await self._joined.do(wish)
+        if row["refused_by"] == BUSY:  # wait for it alone
+            (row,) = await self._write([wish])
+        if row["refused_by"] is not None:
+            raise MEANING[row["refused_by"]]
+        return row
+
+    async def _write(self, several: Sequence[dict[str, Any]]) -> list[Row]:
+        async with self._database.unbound() as db:
+            with db.saving():
+                return await write_together(db, self._statement, several)
+
+
+async def write_together(db: Connection, statement: str, several: Sequence[dict[str, Any]]) -> list[Row]:
+    """The rows in the order of the wishes. Those of a lower practice go first, so that no two statements wait for one
+    another; `db` need not be bound."""
+    order = sorted(range(len(several)), key=lambda place: several[place]["practice_id"])
+    rows = await db.fetch(statement, encode([several[place] for place in order]).decode())
+    by_place = dict(zip(order, rows, strict=True))
+    return [by_place[place] for place in range(len(several))]
 
 
 class _Waiting(msgspec.Struct):

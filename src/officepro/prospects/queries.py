@@ -231,8 +231,7 @@ async def create(
     db: Connection, practice_id: int, columns: dict[str, Any], tokens: list[str], picture: bytes | None
 ) -> Row:
     """Person, what they are found by, picture and event: one statement, so one round trip."""
-    values = [columns.get(name, 1 if name == "prospect" else None) for name in COLUMNS]
-    row = await db.fetchrow(_CREATE, practice_id, tokens, picture, *values)
+    row = await db.fetchrow(_CREATE, practice_id, tokens, picture, *(columns.get(name) for name in COLUMNS))
     assert row is not None
     return row
 

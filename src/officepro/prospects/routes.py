@@ -24,11 +24,13 @@ from officepro.foundation.paging import DEFAULT_LIMIT, MAXIMUM_TOTAL, Page, page
 from officepro.foundation.parameters import IfMatch, PageLimit, PageNumber, PathId, Search
 from officepro.foundation.wire import MAXIMUM_ID, Moment
 from officepro.prospects import queries
+from officepro.prospects.newcomers import TheNewcomers
 from officepro.prospects.queries import FOUND_BY, Filter
 from officepro.prospects.shapes import Prospect, ProspectFields, ProspectTag
 from officepro.prospects.tokens import searched, tokens_of
 
 MAXIMUM_BODY_BYTES = 2 * 1024 * 1024  # a picture of 1 MiB in base64, and the other fields
+FIRST_VERSION = 1
 FIELDS_OF_A_LIST = len(queries.COLUMNS) + 3  # the number of the patient before them, two times behind
 _IDENTIFYING = {
     "first_name": "FirstName",
@@ -117,10 +119,14 @@ async def get_prospect(
     ),
 )
 async def create_prospect(
-    data: JSONBody[ProspectFields], caller: TheCaller, once: TheOnce, disclosures: TheDisclosures
+    data: JSONBody[ProspectFields],
+    caller: TheCaller,
+    once: TheOnce,
+    newcomers: TheNewcomers,
+    disclosures: TheDisclosures,
 ) -> Response[Written[Prospect]]:
     """At least one field must say who it is: a name, an e-mail or a phone. `Prospect` is 1 unless told otherwise."""
-    columns = data.columns()
+    columns = {"prospect": 1} | data.columns()
     if not any(columns.get(name) for name in _IDENTIFYING):
         raise Invalid.at(
             "body",
@@ -128,6 +134,11 @@ async def create_prospect(
         )
     _refuse_future_birth(columns)
     picture = None if data.picture is UNSET else data.picture
+    if newcomers.may_be_joined and not once.has_key and picture is None:
+        disclosure = disclosures.of()
+        made = await newcomers.create(columns, _tokens(columns), disclosure)
+        disclosures.kept(disclosure)
+        return Response(Written("Prospect created successfully", _newcomer(columns, made)), headers=etag(FIRST_VERSION))
     async with once.single_statement() as db:
         row = await queries.create(db, caller.practice_id, columns, _tokens(columns), picture)
         answer = Written("Prospect created successfully", _with_picture(row))
@@ -231,6 +242,14 @@ def _cursor(last: Row, updated_since: datetime | None) -> str:
 def _prospect(row: Row) -> Prospect:
     worn = [ProspectTag(*tag) for tag in zip(row["tag_ids"], row["tags"], strict=True)]
     fields: list[Any] = [*list(row.values())[:FIELDS_OF_A_LIST], worn]
+    return Prospect(*fields)
+
+
+def _newcomer(columns: dict[str, Any], made: Row) -> Prospect:
+    """As it stands in the database, of what was written and what was made of it there."""
+    stands = columns | {"full_name": made["full_name"]}
+    moment = made["created_at"]
+    fields: list[Any] = [made["patient_id"], *map(stands.get, queries.COLUMNS), moment, moment, [], None]
     return Prospect(*fields)
 
 

@@ -48,6 +48,8 @@ def searched(text: str) -> list[str]:
 
 def folded(text: str) -> str:
     """Lower case, without accents: `Müller` and `MULLER` are one; `ß` is `ss`."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(character for character in decomposed if not unicodedata.combining(character)).casefold()
 

@@ -15,6 +15,7 @@ from litestar.types import Scope
 
 from officepro.foundation.database import Connection, Database, Row
 from officepro.foundation.joining import Joined
+from officepro.foundation.wire import encode
 
 MOST_TOGETHER = 64  # questions in a statement
 
@@ -132,8 +133,5 @@ async def ask_together(db: Connection, several: Sequence[Asked]) -> list[Row]:
     """The answers to one question that several ask, of whatever practices, in their order; `db` need not be bound."""
     question = several[0].question
     asked = [dict(zip(question.names, (one.practice_id, *one.arguments), strict=True)) for one in several]
-    rows = await db.fetch(question.together, _encoder.encode(asked).decode())
+    rows = await db.fetch(question.together, encode(asked).decode())
     return sorted(rows, key=itemgetter("place"))
-
-
-_encoder = msgspec.json.Encoder()
