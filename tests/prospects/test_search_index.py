@@ -32,8 +32,14 @@ class Explained:
         self.plan = "\n".join(row[0] for row in rows)
         return []
 
+    async def bind(self, practice_id: int) -> None:
+        await self.db.bind(practice_id)
+
     async def fetchval(self, query: str, *arguments: Any) -> int:
         return 0
+
+
+EITHER_WAY = pytest.mark.parametrize("is_bound", [True, False])
 
 
 @pytest.fixture
@@ -44,18 +50,25 @@ async def big_office(house: House, demo_office: Office) -> Office:
     return demo_office
 
 
-async def plan_of(database: Database, office: Office, beginnings: list[str], **filters: Any) -> str:
-    async with database.practice(office.practice_id) as db:
+async def plan_of(database: Database, office: Office, is_bound: bool, beginnings: list[str], **filters: Any) -> str:
+    async with database.practice(office.practice_id if is_bound else 0) as db:
         explained = Explained(db)
-        await some(
-            cast(Connection, explained), office.practice_id, Filter(beginnings=beginnings, **filters), Page(1, 25)
-        )
+        wanted, page = Filter(beginnings=beginnings, **filters), Page(1, 25)
+        await some(cast(Connection, explained), office.practice_id, wanted, page, is_bound=is_bound)
     return explained.plan
 
 
-@pytest.mark.parametrize("beginnings", [["hopper42"], ["hop"], ["grace", "hopper42"], ["g", "h", "hop"]])
-async def test_each_word_is_a_range_of_the_index(database: Database, big_office: Office, beginnings: list[str]) -> None:
-    plan = await plan_of(database, big_office, beginnings)
+@pytest.mark.parametrize(
+    ("is_bound", "beginnings"),
+    [
+        *[(True, words) for words in (["hopper42"], ["hop"], ["grace", "hopper42"], ["g", "h", "hop"])],
+        *[(False, word) for word in (["hopper42"], ["hop"], ["g"])],  # several words are never searched so
+    ],
+)
+async def test_each_word_is_a_range_of_the_index(
+    database: Database, big_office: Office, is_bound: bool, beginnings: list[str]
+) -> None:
+    plan = await plan_of(database, big_office, is_bound, beginnings)
 
     assert "Seq Scan on patient_token" not in plan
     assert "Seq Scan on patient " not in plan
@@ -63,8 +76,9 @@ async def test_each_word_is_a_range_of_the_index(database: Database, big_office:
     assert plan.count("AND (token >= ") == len(beginnings), "the words narrow the index, not what it has found"
 
 
-async def test_so_it_is_among_prospects_alone(database: Database, big_office: Office) -> None:
-    plan = await plan_of(database, big_office, ["hopper42"], only_prospects=True)
+@EITHER_WAY
+async def test_so_it_is_among_prospects_alone(database: Database, big_office: Office, is_bound: bool) -> None:
+    plan = await plan_of(database, big_office, is_bound, ["hopper42"], only_prospects=True)
     assert "Index Only Scan using patient_token_key" in plan
     assert "Seq Scan" not in plan.replace("Seq Scan on patient_tag", "").replace("Seq Scan on tag", "")
 

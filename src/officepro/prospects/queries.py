@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from officepro import events
-from officepro.foundation.database import MEANING, Connection, Row
+from officepro.foundation.database import MEANING, Connection, Row, binding_itself
 from officepro.foundation.errors import Impossible, NotFound
 from officepro.foundation.paging import MAXIMUM_TOTAL, Page
 
@@ -50,6 +50,11 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     updated_since: datetime | None = None
     after: tuple[datetime | None, int] | None = None  # the last one of the page before, in the list's order
 
+    @property
+    def is_of_one_word(self) -> bool:
+        """A search whose plan is the same whether or not it is known beforehand which practice is searched."""
+        return self.beginnings is not None and len(self.beginnings) == 1
+
 
 def _selected(alias: str) -> str:
     """The columns of the shape `Prospect` but the tags; a full name that nobody wrote is made of its parts."""
@@ -84,8 +89,11 @@ async def one(db: Connection, practice_id: int, patient_id: int) -> Row:
     return row
 
 
-async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> tuple[list[Row], int]:
-    """A page of prospects and how many there are in all (counted up to MAXIMUM_TOTAL), in one round trip.
+async def some(
+    db: Connection, practice_id: int, wanted: Filter, page: Page, *, is_bound: bool = True
+) -> tuple[list[Row], int]:
+    """A page of prospects and how many there are in all (counted up to MAXIMUM_TOTAL), in one round trip; a connection
+    that is not bound to the practice is bound on the way.
 
     A search is ordered by what matched, a list by number, and one with `updated_since` by the time of the change.
     """
@@ -93,11 +101,11 @@ async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> 
     matching, order = _matching(wanted, arguments)
     arguments += [page.limit, page.offset]
     limit, offset = f"${len(arguments) - 1}", f"${len(arguments)}"
-    rows = await db.fetch(
+    found = (
         f"""
         WITH matching AS MATERIALIZED ({matching} LIMIT {MAXIMUM_TOTAL + 1}),
              page AS (SELECT * FROM matching ORDER BY place LIMIT {limit} OFFSET {offset})
-        SELECT {_selected("p")}, {_TAGS}, (SELECT count(*) FROM matching) AS total
+        SELECT {_selected("p")}, {_TAGS}, (SELECT count(*) FROM matching) AS total, page.place
         FROM page JOIN patient p ON p.practice_id = $1 AND p.patient_id = page.patient_id {_WORN}
         ORDER BY page.place
         """
@@ -106,14 +114,16 @@ async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> 
         WITH page AS (SELECT patient_id, row_number() OVER (ORDER BY {order}) AS place
                       FROM ({matching} ORDER BY {order} LIMIT {limit} OFFSET {offset}) AS wanted)
         SELECT {_selected("p")}, {_TAGS},
-               (SELECT count(*) FROM ({matching} LIMIT {MAXIMUM_TOTAL + 1}) AS counted) AS total
+               (SELECT count(*) FROM ({matching} LIMIT {MAXIMUM_TOTAL + 1}) AS counted) AS total, page.place
         FROM page JOIN patient p ON p.practice_id = $1 AND p.patient_id = page.patient_id {_WORN}
         ORDER BY page.place
-        """,
-        *arguments,
+        """
     )
+    rows = await db.fetch(found if is_bound else binding_itself(found, order="place"), *arguments)
     if rows:
         return rows, min(rows[0]["total"], MAXIMUM_TOTAL)
+    if not is_bound:
+        await db.bind(practice_id)
     return [], await _total(db, matching, arguments[:-2])
 
 

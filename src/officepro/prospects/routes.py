@@ -84,8 +84,9 @@ async def list_prospects(
         updated_since=updated_since,
         after=_after(cursor, search, page, limit, updated_since),
     )
-    async with database.practice(caller.practice_id) as db:
-        rows, total = await queries.some(db, caller.practice_id, wanted, Page(page, limit))
+    is_bound = not (database.keeps_sessions and wanted.is_of_one_word)
+    async with database.practice(caller.practice_id) if is_bound else database.unbound() as db:
+        rows, total = await queries.some(db, caller.practice_id, wanted, Page(page, limit), is_bound=is_bound)
     await disclosures.record(*(row["patient_id"] for row in rows))
     answer = paged([_prospect(row) for row in rows], Page(page, limit), total)
     if not search:
