@@ -3,6 +3,7 @@
 from typing import Any
 
 from officepro.activity import queries
+from officepro.activity.recorder import Call
 from officepro.foundation.clock import now
 from officepro.foundation.database import Database
 from tests.world import House
@@ -14,7 +15,7 @@ SUMS = """
 
 
 async def test_everybody_s_figures_are_the_sum_of_each_one_s(house: House, database: Database) -> None:
-    calls: list[tuple[Any, ...]] = []
+    calls: list[Call] = []
     for number in range(30):
         status = (200, 404, 500)[number % 3]
         whose = (
@@ -22,8 +23,8 @@ async def test_everybody_s_figures_are_the_sum_of_each_one_s(house: House, datab
             if number % 5 == 0
             else (900_001 + number % 2, 900_001 + number % 3, 900_001 + number % 4)
         )
-        call = (now(), "GET", "/v1/counted-together", status, 1000 * number)
-        calls.append((*call, *whose, "192.0.2.1", f"request{number}"))
+        what: tuple[Any, ...] = (now(), "GET", "/v1/counted-together", status, 1000 * number)
+        calls.append(Call(*what, *whose, "192.0.2.1", f"request{number}"))
     for part in (calls[:10], calls[10:]):
         async with database.system() as db:
             await queries.write(db, part)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from officepro.activity import queries
+from officepro.activity.recorder import Call
 from officepro.foundation.clock import now
 from officepro.foundation.database import Database
 from tests.activity.conftest import Written, calls_of
@@ -60,9 +61,9 @@ async def test_the_last_days_each_have_their_place(
 ) -> None:
     await written()
     for days, status in ((0, 200), (1, 500), (6, 404), (7, 200)):
-        row = (now() - timedelta(days=days), "GET", "/v1/me", status, 2000, 1, 1, demo_office.practice_id, "", "")
+        call = Call(now() - timedelta(days=days), "GET", "/v1/me", status, 2000, 1, 1, demo_office.practice_id, "", "")
         async with database.system() as db:
-            await queries.write(db, [row])
+            await queries.write(db, [call])
 
     week = await overview(house, practicepass=demo_office.practicepass)
     usage = week["usage"]

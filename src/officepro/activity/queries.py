@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from officepro.foundation.database import Connection, Row
+from officepro.foundation.wire import encode
 
 _WRITE = """
     WITH called AS MATERIALIZED (
-        SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::smallint[], $5::integer[], $6::bigint[],
-                             $7::bigint[], $8::bigint[], $9::text[], $10::text[])
-        AS row (happened_at, method, endpoint, status, duration_microseconds, partner_id, api_key_id, practice_id,
-                address, request_id)
+        SELECT * FROM json_to_recordset($1) AS call (
+            happened_at timestamptz, method text, endpoint text, status smallint, duration_microseconds integer,
+            partner_id bigint, api_key_id bigint, practice_id bigint, address text, request_id text)
     ),
     logged AS (
         INSERT INTO request_log (happened_at, method, endpoint, status, duration_microseconds, partner_id, api_key_id,
@@ -50,9 +50,9 @@ _WRITE = """
 """
 
 
-async def write(db: Connection, calls: Sequence[tuple[Any, ...]]) -> None:
-    """Calls, each in the order of `recorder.Call`: their rows and what they add to the figures, in one statement."""
-    await db.execute(_WRITE, *(list(column) for column in zip(*calls, strict=True)))
+async def write(db: Connection, calls: Sequence[object]) -> None:
+    """Calls, each with the fields of `recorder.Call`: their rows and what they add to the figures, in one statement."""
+    await db.execute(_WRITE, encode(calls).decode())
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):

@@ -129,7 +129,7 @@ class Recorder:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAXIMUM_BATCH))]
             try:
                 async with database.system() as db:
-                    await queries.write(db, [msgspec.structs.astuple(call) for call in batch])
+                    await queries.write(db, batch)
             except OfficeProError as error:
                 logger.warning("request log not written", extra={"cause": error.code, "calls": len(batch)})
                 self._waiting.extendleft(reversed(batch))
