@@ -18,13 +18,13 @@ async def test_everybody_s_figures_are_the_sum_of_each_one_s(house: House, datab
     calls: list[Call] = []
     for number in range(30):
         status = (200, 404, 500)[number % 3]
-        whose = (
+        whose: tuple[Any, ...] = (
             (None, None, None)
             if number % 5 == 0
             else (900_001 + number % 2, 900_001 + number % 3, 900_001 + number % 4)
         )
         what: tuple[Any, ...] = (now(), "GET", "/v1/counted-together", status, 1000 * number)
-        calls.append(Call(*what, *whose, "192.0.2.1", f"request{number}"))
+        calls.append(Call(*(*what, *whose, "192.0.2.1", f"request{number}")))
     for part in (calls[:10], calls[10:]):
         async with database.system() as db:
             await queries.write(db, part)

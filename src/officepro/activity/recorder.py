@@ -1,6 +1,6 @@
 """The request log is written here: in batches, off the request's path.
 
-A request costs its own thread of work one append to a list. Three times a second what has come together is written
+A request costs its own thread of work one append to a list. Six times a second what has come together is written
 by one statement, rows and daily figures alike; a killed worker loses no more than that.
 """
 
@@ -22,7 +22,7 @@ from officepro.foundation.database import Database
 from officepro.foundation.errors import OfficeProError
 from officepro.foundation.input import template
 
-FLUSH_SECONDS = 0.3
+FLUSH_SECONDS = 0.15
 MAXIMUM_WAITING = 50_000  # while the database is away; older ones are given up, and counted
 MAXIMUM_BATCH = 5_000
 LONGEST_MICROSECONDS = 2**31 - 1
