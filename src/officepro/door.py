@@ -9,6 +9,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
 from litestar import Litestar
 from litestar.enums import ScopeType
@@ -20,7 +21,10 @@ from officepro.activity.recorder import Done
 from officepro.foundation.errors import OfficeProError, problem
 from officepro.foundation.wire import encode
 
-MAXIMUM_IN_FLIGHT = 256  # per worker; more would only wait for the database, and are told to come back instead
+# Of each worker; more would only wait for their turn, and are told to come back instead. (docs/decisions/0015)
+MAXIMUM_IN_FLIGHT = 256
+MAXIMUM_FRESH = 64  # who came within FRESH_SECONDS and has sent its body: these wait for one another
+FRESH_SECONDS = 1.0  # who has been inside for longer waits for something else, and keeps no quick one out
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _UNCOUNTED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -48,7 +52,8 @@ class Door:
         self._documentation_url = documentation_url
         self._when_done = when_done
         self._bodies = Bodies()
-        self.inside = 0  # requests that are under way
+        self._entered: dict[int, float] = {}  # when each that is under way came in; the longest first
+        self._number = 0
         self._goodbye: list[
             tuple[bytes, bytes]
         ] = []  # before a stop: come back by another connection, which leads elsewhere
@@ -60,7 +65,7 @@ class Door:
         request_id = self._request_id(scope["headers"])
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
         scope["address"] = self._address(scope)  # type: ignore[typeddict-unknown-key]
-        if self.inside >= MAXIMUM_IN_FLIGHT and scope["path"] not in _UNCOUNTED_PATHS and not self._bodies.make_room():
+        if scope["path"] not in _UNCOUNTED_PATHS and self._is_full():
             await self._turn_away(request_id, send)
             self._tell(Done(scope, TooManyInside.status, 0.0, was_turned_away=True))
             return
@@ -77,15 +82,32 @@ class Door:
                 message["headers"] = [*message["headers"], *_headers(scope, request_id), *self._goodbye]
             await send(message)
 
-        self.inside += 1
+        self._number = number = self._number + 1
+        self._entered[number] = started
         try:
             in_time = receive if scope["method"] == "GET" else self._bodies.awaited(receive)
             await self._app(scope, in_time, send_with_headers)
         finally:
-            self.inside -= 1
+            del self._entered[number]
             if is_head:
                 scope["method"] = "HEAD"
             self._tell(Done(scope, status, time.perf_counter() - started))
+
+    @property
+    def inside(self) -> int:
+        """How many requests are under way."""
+        return len(self._entered)
+
+    def _is_full(self) -> bool:
+        """Whether the next one would have to wait for longer than it should."""
+        inside = len(self._entered)
+        if inside >= MAXIMUM_IN_FLIGHT:
+            return not self._bodies.make_room()
+        most = MAXIMUM_FRESH + self._bodies.number
+        if inside < most:
+            return False
+        came = next(islice(reversed(self._entered.values()), most - 1, None))
+        return time.perf_counter() - came < FRESH_SECONDS
 
     def send_elsewhere(self) -> None:
         """Another worker takes over: those who are answered are asked to come by another connection."""

@@ -59,7 +59,8 @@ GAUGES = {
 class Inside(Protocol):
     """Who knows how many requests are under way: the door."""
 
-    inside: int
+    @property
+    def inside(self) -> int: ...
 
 
 class Snapshot(msgspec.Struct):

@@ -1,4 +1,5 @@
-"""Callers who dawdle: a body has so long to come, and when the house is full, the longest awaited makes room."""
+"""Who keeps whom out: a body has so long to come, and when the house is full, the longest awaited makes room; who takes
+long for another reason keeps no quick one out."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -60,3 +61,37 @@ async def test_who_has_sent_everything_makes_room_for_nobody(
 
     assert (turned_away.status_code, turned_away.json()["code"]) == (503, "overloaded")
     assert (await working).status_code == 201
+
+
+async def test_who_takes_long_keeps_no_quick_one_out(demo_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "MAXIMUM_FRESH", 2)
+    monkeypatch.setattr(door, "FRESH_SECONDS", 0.5)
+    owner, told = demo_office.house.owner, []
+    async with owner.transaction():
+        await owner.execute("SELECT FROM log_head WHERE practice_id = $1 FOR UPDATE", demo_office.practice_id)
+        slow = [
+            asyncio.create_task(demo_office.partner.post("/prospects", json={"FirstName": name}))
+            for name in ("Grace", "Edith")
+        ]
+        await asyncio.sleep(0.1)
+        told.append((await demo_office.partner.get("/tags")).status_code)
+        await asyncio.sleep(0.6)
+        told.append((await demo_office.partner.get("/tags")).status_code)
+        monkeypatch.setattr(door, "MAXIMUM_IN_FLIGHT", 2)
+        told.append((await demo_office.partner.get("/tags")).status_code)
+
+    assert told == [503, 200, 503]
+    assert {answer.status_code for answer in await asyncio.gather(*slow)} == {201}
+
+
+async def test_whose_body_is_awaited_waits_for_no_turn_of_ours(
+    demo_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "MAXIMUM_FRESH", 2)
+    slow = []
+    for _ in range(5):
+        slow.append(asyncio.create_task(create_slowly(demo_office, 0.8)))
+        await asyncio.sleep(0.05)
+
+    assert (await demo_office.partner.get("/tags")).status_code == 200
+    assert {answer.status_code for answer in await asyncio.gather(*slow)} == {201}

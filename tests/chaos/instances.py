@@ -33,6 +33,7 @@ class Instance:
     folder: Path
     port: int = field(default_factory=lambda: free_port())
     process: asyncio.subprocess.Process | None = None
+    module: str = "officepro.cli"
 
     async def start(self) -> None:
         """Returns when it is ready."""
@@ -40,7 +41,7 @@ class Instance:
         given = self.settings.but(port=str(self.port), data_dir=str(self.folder)).given
         log = os.open(self.folder / f"serve-{self.port}.log", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
         self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "officepro.cli", "serve"),
+            *(sys.executable, "-m", self.module, "serve"),
             env=others | dict(given),
             stdout=log,
             stderr=log,
@@ -92,8 +93,10 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def instances(settings: Settings, folder: Path, number: int) -> AsyncIterator[list[Instance]]:
-    running = [Instance(settings, folder) for _ in range(number)]
+async def instances(
+    settings: Settings, folder: Path, number: int, module: str = "officepro.cli"
+) -> AsyncIterator[list[Instance]]:
+    running = [Instance(settings, folder, module=module) for _ in range(number)]
     try:
         await asyncio.gather(*(one.start() for one in running))
         yield running

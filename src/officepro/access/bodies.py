@@ -27,6 +27,10 @@ class Bodies:
     def __init__(self) -> None:
         self._awaited: dict[asyncio.Timeout, float] = {}  # since when, in the loop's time; the longest first
 
+    @property
+    def number(self) -> int:
+        return len(self._awaited)
+
     def awaited(self, receive: Receive) -> Receive:
         """As `receive`, which raises TooSlow when its time is up."""
         began = asyncio.get_running_loop().time()
