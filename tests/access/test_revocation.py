@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from officepro.access import gate
+from officepro.access import key_states
 from tests.world import Office
 
 TAKEN_AWAY = {
@@ -18,12 +18,12 @@ TAKEN_AWAY = {
 
 
 def test_what_a_worker_has_learnt_of_a_key_is_forgotten_within_the_promised_time() -> None:
-    assert gate.KEY_STATE_SECONDS <= 4.0  # of the 5 s promised, one is left for the request itself
+    assert key_states.KEY_STATE_SECONDS <= 4.0  # of the 5 s promised, one is left for the request itself
 
 
 @pytest.mark.parametrize("what", TAKEN_AWAY)
 async def test_tokens_stop_when(demo_office: Office, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    monkeypatch.setattr(gate, "KEY_STATE_SECONDS", 0.2)
+    monkeypatch.setattr(key_states, "KEY_STATE_SECONDS", 0.2)
     assert (await demo_office.partner.get("/tags")).status_code == 200  # the worker has learnt that the key stands
 
     await demo_office.house.owner.execute(TAKEN_AWAY[what], demo_office.practice_id)
@@ -36,7 +36,7 @@ async def test_tokens_stop_when(demo_office: Office, monkeypatch: pytest.MonkeyP
 async def test_scopes_that_are_taken_away_stop_too_and_the_rest_stays(
     demo_office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "KEY_STATE_SECONDS", 0.2)
+    monkeypatch.setattr(key_states, "KEY_STATE_SECONDS", 0.2)
     assert (await demo_office.newcomer.get("/prospects")).status_code == 200
 
     await demo_office.house.owner.execute(

@@ -237,7 +237,7 @@ async def test_a_database_that_cannot_be_reached_is_a_503_for_a_new_caller_too(
 
     token = await demo_office.token("newcomer")
     monkeypatch.setattr(database, "system", Gone)
-    monkeypatch.setattr("officepro.access.gate.KEY_STATE_SECONDS", -1)
+    monkeypatch.setattr("officepro.access.key_states.KEY_STATE_SECONDS", -1)
     async with visitor_from(demo_office.house) as visitor:
         admitted = await visitor.get(f"{demo_office.path}/tags", headers={"Authorization": f"Bearer {token}"})
         exchanged = await visitor.post(f"{demo_office.path}/auth/token", json={"apiKey": demo_office.keys["partner"]})

@@ -9,6 +9,7 @@ import time
 
 from officepro.access import queries
 from officepro.access.caller import Caller
+from officepro.access.key_states import KeyStates
 from officepro.access.limits import Limit, Limiter, Standing, network_of
 from officepro.access.queries import KeyState
 from officepro.access.tokens import LIFETIME, InvalidToken, Tokens
@@ -17,8 +18,6 @@ from officepro.foundation.database import Database
 from officepro.foundation.errors import Forbidden, TooManyRequests, Unauthorized
 from officepro.foundation.secrets import are_equal, fingerprint, key_id_of
 
-KEY_STATE_SECONDS = 3.0  # a revoked key stops within 5 s: this, and the time of a request
-REMEMBERED_KEYS = 10_000
 FAILURES_PER_MINUTE = Limit("authentication failures", 10)
 
 
@@ -75,7 +74,7 @@ class Gate:
         self._limiter = limiter
         self._admin_secret = admin_secret.encode()
         self._requests = Limit("requests of a key", requests_per_minute) if requests_per_minute else None
-        self._states: dict[tuple[int, int], tuple[float, KeyState]] = {}
+        self._states = KeyStates(database)
         self._used: dict[int, float] = {}
 
     async def exchange(self, api_key: str, practicepass: str, address: str) -> str:
@@ -175,23 +174,9 @@ class Gate:
 
     async def _state(self, key_id: int, practice_id: int) -> KeyState:
         """Raises InvalidToken when the key, its partner or the practice no longer stands."""
-        known = self._states.get((key_id, practice_id))
-        if known is not None and time.monotonic() - known[0] < KEY_STATE_SECONDS:
-            state = known[1]
-        else:
-            state = await self._learn(key_id, practice_id)
-        if not state.usable:
+        state = await self._states.of(key_id, practice_id)
+        if state is None or not state.usable:
             raise InvalidToken
-        return state
-
-    async def _learn(self, key_id: int, practice_id: int) -> KeyState:
-        async with self._database.system() as db:
-            state = await queries.key_state(db, key_id, practice_id)
-        if state is None:
-            raise InvalidToken
-        if len(self._states) >= REMEMBERED_KEYS:
-            self._states.clear()
-        self._states[key_id, practice_id] = (time.monotonic(), state)
         return state
 
 

@@ -24,18 +24,21 @@ _STATE = """
 """
 
 
-async def key_state(db: Connection, key_id: int, practice_id: int) -> KeyState | None:
-    """The key's state in a practice, where it is unusable when the practice is closed, or is not the key's any more."""
-    row = await db.fetchrow(
+async def key_states(db: Connection, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], KeyState]:
+    """By key and practice: the key's state there, where it is unusable when the practice is closed, or is not the key's
+    any more. A key that there is not is left out."""
+    rows = await db.fetch(
         f"""
-        SELECT {_STATE} AND coalesce(k.practice_id, $2) = $2
-               AND EXISTS (SELECT FROM practice WHERE practice.practice_id = $2 AND practice.active) AS usable
-        FROM api_key k JOIN partner USING (partner_id) WHERE k.api_key_id = $1
+        SELECT {_STATE} AND coalesce(k.practice_id, asked.whose) = asked.whose
+               AND EXISTS (SELECT FROM practice WHERE practice.practice_id = asked.whose AND practice.active) AS usable,
+               asked.whose
+        FROM unnest($1::bigint[], $2::bigint[]) AS asked (key_id, whose)
+        JOIN api_key k ON k.api_key_id = asked.key_id JOIN partner USING (partner_id)
         """,
-        key_id,
-        practice_id,
+        [key_id for key_id, _ in pairs],
+        [practice_id for _, practice_id in pairs],
     )
-    return None if row is None else _state(row)
+    return {(row["api_key_id"], row["whose"]): _state(row) for row in rows}
 
 
 async def key_and_practice(db: Connection, key_id: int, practicepass: str) -> tuple[KeyState, bytes, int | None] | None:
