@@ -147,6 +147,14 @@ def straight(settings: Settings, server: EmbeddedServer, database_name: str) -> 
     return settings.but(database_url=server.url(database_name, user="officepro"), database_mode="single")
 
 
+@pytest.fixture
+async def straight_database(straight: Settings) -> AsyncIterator[Database]:
+    """Such a way to the database, of the test's own."""
+    database = await Database.connect(straight.database_url, pool_size=4)
+    yield database
+    await database.close()
+
+
 @pytest.fixture(scope="session")
 async def owner(server: EmbeddedServer, database_name: str) -> AsyncIterator[asyncpg.Connection]:
     """The superuser, who sees past every wall: for setting up a world and for looking behind the API's back."""

@@ -1,7 +1,6 @@
 """What a worker knows of keys is asked for together, and anew before it is too old, as long as it is in use."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
 import pytest
@@ -10,15 +9,7 @@ from officepro.access import key_states, queries
 from officepro.access.key_states import KEY_STATE_SECONDS, SOON_SECONDS, KeyStates, Pair
 from officepro.access.queries import KeyState
 from officepro.foundation.database import Connection, Database
-from officepro.settings import Settings
 from tests.world import Office
-
-
-@pytest.fixture
-async def database(straight: Settings) -> AsyncIterator[Database]:
-    database = await Database.connect(straight.database_url, pool_size=2)
-    yield database
-    await database.close()
 
 
 @pytest.fixture
@@ -52,10 +43,10 @@ async def pairs_of(*offices: Office) -> list[Pair]:
 
 
 async def test_those_who_come_at_the_same_moment_are_asked_for_together_and_each_is_told_of_its_own(
-    demo_office: Office, berlin_office: Office, database: Database, asked: list[set[Pair]]
+    demo_office: Office, berlin_office: Office, straight_database: Database, asked: list[set[Pair]]
 ) -> None:
     pairs = await pairs_of(demo_office, berlin_office)
-    states = KeyStates(database)
+    states = KeyStates(straight_database)
 
     told = await asyncio.gather(*(states.of(*pair) for pair in [*pairs, (2**62, demo_office.practice_id)]))
 
@@ -68,10 +59,14 @@ async def test_those_who_come_at_the_same_moment_are_asked_for_together_and_each
 
 
 async def test_what_is_in_use_is_asked_for_anew_with_another_before_it_is_too_old(
-    demo_office: Office, berlin_office: Office, database: Database, asked: list[set[Pair]], clock: SimpleNamespace
+    demo_office: Office,
+    berlin_office: Office,
+    straight_database: Database,
+    asked: list[set[Pair]],
+    clock: SimpleNamespace,
 ) -> None:
     used, later, *_ = await pairs_of(demo_office, berlin_office)
-    states = KeyStates(database)
+    states = KeyStates(straight_database)
     await states.of(*used)
     clock.at += KEY_STATE_SECONDS - SOON_SECONDS / 2
     await states.of(*used)
@@ -85,10 +80,14 @@ async def test_what_is_in_use_is_asked_for_anew_with_another_before_it_is_too_ol
 
 
 async def test_what_nobody_asks_for_any_more_is_let_go(
-    demo_office: Office, berlin_office: Office, database: Database, asked: list[set[Pair]], clock: SimpleNamespace
+    demo_office: Office,
+    berlin_office: Office,
+    straight_database: Database,
+    asked: list[set[Pair]],
+    clock: SimpleNamespace,
 ) -> None:
     used, idle, later, _ = await pairs_of(demo_office, berlin_office)
-    states = KeyStates(database)
+    states = KeyStates(straight_database)
     await states.of(*idle)
     clock.at += KEY_STATE_SECONDS - SOON_SECONDS / 2
     await states.of(*used)
@@ -99,10 +98,10 @@ async def test_what_nobody_asks_for_any_more_is_let_go(
 
 
 async def test_nothing_is_told_that_is_too_old(
-    demo_office: Office, database: Database, asked: list[set[Pair]], clock: SimpleNamespace
+    demo_office: Office, straight_database: Database, asked: list[set[Pair]], clock: SimpleNamespace
 ) -> None:
     (pair,) = await pairs_of(demo_office)
-    states = KeyStates(database)
+    states = KeyStates(straight_database)
     for _ in range(5):
         state = await states.of(*pair)
         assert state is not None

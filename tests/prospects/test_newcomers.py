@@ -1,7 +1,6 @@
 """People who are created at the same moment share a statement, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
@@ -13,7 +12,6 @@ from officepro.foundation.database import Database
 from officepro.prospects import queries
 from officepro.prospects.newcomers import Newcomers
 from officepro.prospects.queries import COLUMNS, UnknownProvider
-from officepro.settings import Settings
 from tests.activity.conftest import ledger_of
 from tests.world import Office
 
@@ -30,13 +28,6 @@ EVERYTHING: dict[str, Any] = {name: f"{name} \u00fc {{}}'\\" for name in COLUMNS
     "prospect": 0,
     "provider_id": 1,
 }
-
-
-@pytest.fixture
-async def database(straight: Settings) -> AsyncIterator[Database]:
-    database = await Database.connect(straight.database_url, pool_size=4)
-    yield database
-    await database.close()
 
 
 def told(office: Office) -> Disclosure:
@@ -63,12 +54,12 @@ async def tokens_of(office: Office, patient_id: int) -> list[str]:
 
 @pytest.mark.parametrize("columns", [EVERYTHING, {"first_name": "Ada", "last_name": "Byron", "prospect": 1}])
 async def test_it_writes_what_the_statement_for_one_writes(
-    demo_office: Office, berlin_office: Office, database: Database, columns: dict[str, Any]
+    demo_office: Office, berlin_office: Office, straight_database: Database, columns: dict[str, Any]
 ) -> None:
     tokens = ["ada", 'qu"ote,{}']
 
-    made = await Newcomers(database).create(columns, tokens, told(demo_office))
-    async with database.practice(berlin_office.practice_id, is_writing=True) as db:
+    made = await Newcomers(straight_database).create(columns, tokens, told(demo_office))
+    async with straight_database.practice(berlin_office.practice_id, is_writing=True) as db:
         row = await queries.create(db, berlin_office.practice_id, columns, tokens, None)
 
     assert made["full_name"] == row["full_name"]
@@ -82,9 +73,9 @@ async def test_it_writes_what_the_statement_for_one_writes(
 
 
 async def test_many_at_once_are_each_in_their_practice_and_on_record_and_one_that_is_refused_harms_no_other(
-    demo_office: Office, berlin_office: Office, database: Database
+    demo_office: Office, berlin_office: Office, straight_database: Database
 ) -> None:
-    newcomers, before = Newcomers(database), [office.ada for office in (demo_office, berlin_office)]
+    newcomers, before = Newcomers(straight_database), [office.ada for office in (demo_office, berlin_office)]
     assert before[0] == before[1]
     offices = (berlin_office, demo_office, demo_office, berlin_office, demo_office)
     people: list[dict[str, Any]] = [{"first_name": f"Ada{number}", "prospect": 1} for number in range(5)]
@@ -106,7 +97,7 @@ async def test_many_at_once_are_each_in_their_practice_and_on_record_and_one_tha
         assert [(row["log_id"], row["entity_id"]) for row in await office.log()] == list(enumerate(ids, 1))
         ledger = await ledger_of(office.house.owner, office)
         assert [(row["number"], row["patient_ids"]) for row in ledger] == [(n, [one]) for n, one in enumerate(ids, 1)]
-        [verified] = [one async for one in verify(database, office.practicepass)]
+        [verified] = [one async for one in verify(straight_database, office.practicepass)]
         assert verified.faults == []
 
 

@@ -1,7 +1,6 @@
 """Visits that are booked at the same moment share a statement, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +16,6 @@ from officepro.foundation.errors import OfficeProError
 from officepro.scheduling import visit_writes
 from officepro.scheduling.bookings import Booking, Bookings
 from officepro.scheduling.visit_writes import ProviderTaken, RoomTaken, Times, UnknownPatient
-from officepro.settings import Settings
 from tests.activity.conftest import ledger_of
 from tests.scheduling.test_slots import next_monday
 from tests.world import Office
@@ -27,13 +25,6 @@ OWN = {"practice_id", "visit_id", "visit_history_id", "log_id", "entity_id", "da
     "happened_at",
     "occurred_at",
 }
-
-
-@pytest.fixture
-async def database(straight: Settings) -> AsyncIterator[Database]:
-    database = await Database.connect(straight.database_url, pool_size=4)
-    yield database
-    await database.close()
 
 
 @pytest.fixture
@@ -88,9 +79,9 @@ async def at_work(office: Office) -> Transaction:
 
 
 async def test_many_book_at_once_and_each_has_its_visit_event_and_disclosure(
-    demo_office: Office, berlin_office: Office, database: Database, statements: list[list[int]]
+    demo_office: Office, berlin_office: Office, straight_database: Database, statements: list[list[int]]
 ) -> None:
-    desk, offices = Bookings(database), (berlin_office, demo_office, berlin_office, demo_office)
+    desk, offices = Bookings(straight_database), (berlin_office, demo_office, berlin_office, demo_office)
     wanted = [booking(office, 9 + number) for number, office in enumerate(offices)]
 
     booked = await asyncio.gather(*(desk.book(one) for one in wanted))
@@ -105,17 +96,17 @@ async def test_many_book_at_once_and_each_has_its_visit_event_and_disclosure(
         ]
         told = await ledger_of(office.house.owner, office)
         assert [(row["number"], row["patient_ids"]) for row in told] == [(1, [office.ada]), (2, [office.ada])]
-        [verified] = [one async for one in verify(database, office.practicepass)]
+        [verified] = [one async for one in verify(straight_database, office.practicepass)]
         assert verified.faults == []
 
 
 async def test_it_writes_what_the_statement_for_one_writes(
-    demo_office: Office, berlin_office: Office, database: Database
+    demo_office: Office, berlin_office: Office, straight_database: Database
 ) -> None:
     together, alone = booking(demo_office, 9), booking(berlin_office, 9)
 
-    await Bookings(database).book(together)
-    async with database.practice(berlin_office.practice_id, is_writing=True) as db:
+    await Bookings(straight_database).book(together)
+    async with straight_database.practice(berlin_office.practice_id, is_writing=True) as db:
         await visit_writes.book(
             db,
             berlin_office.practice_id,
@@ -144,8 +135,10 @@ async def test_it_writes_what_the_statement_for_one_writes(
     assert [sorted(map(str, eval(data))) for data in events] == [["PatientID", "ProviderID", "VisitID"]] * 2  # noqa: S307
 
 
-async def test_who_finds_the_room_taken_gets_the_next_that_is_free(demo_office: Office, database: Database) -> None:
-    desk = Bookings(database)
+async def test_who_finds_the_room_taken_gets_the_next_that_is_free(
+    demo_office: Office, straight_database: Database
+) -> None:
+    desk = Bookings(straight_database)
 
     first, second = await asyncio.gather(
         desk.book(booking(demo_office, 9)), desk.book(booking(demo_office, 9, provider_id=2))
@@ -162,9 +155,9 @@ async def test_who_finds_the_room_taken_gets_the_next_that_is_free(demo_office: 
 
 
 async def test_what_cannot_be_booked_leaves_nothing_and_harms_no_other(
-    demo_office: Office, berlin_office: Office, database: Database, statements: list[list[int]]
+    demo_office: Office, berlin_office: Office, straight_database: Database, statements: list[list[int]]
 ) -> None:
-    desk = Bookings(database)
+    desk = Bookings(straight_database)
 
     outcomes = await asyncio.gather(
         desk.book(booking(demo_office, 9)),
@@ -183,9 +176,9 @@ async def test_what_cannot_be_booked_leaves_nothing_and_harms_no_other(
 
 
 async def test_a_practice_at_work_holds_up_its_own_bookings_alone(
-    demo_office: Office, berlin_office: Office, database: Database, statements: list[list[int]]
+    demo_office: Office, berlin_office: Office, straight_database: Database, statements: list[list[int]]
 ) -> None:
-    desk = Bookings(database)
+    desk = Bookings(straight_database)
     transaction = await at_work(demo_office)
     waiting = asyncio.create_task(desk.book(booking(demo_office, 9)))
     others = asyncio.gather(desk.book(booking(berlin_office, 9)), desk.book(booking(berlin_office, 10)))
@@ -201,10 +194,10 @@ async def test_a_practice_at_work_holds_up_its_own_bookings_alone(
 
 
 async def test_those_who_come_while_a_statement_is_under_way_share_the_next(
-    demo_office: Office, database: Database, statements: list[list[int]], monkeypatch: pytest.MonkeyPatch
+    demo_office: Office, straight_database: Database, statements: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(joining, "PATIENCE_SECONDS", 60)
-    desk = Bookings(database)
+    desk = Bookings(straight_database)
     first = asyncio.create_task(desk.book(booking(demo_office, 9)))
     while not statements:  # noqa: ASYNC110 -- it is a turn or two of the loop
         await asyncio.sleep(0)
@@ -214,13 +207,13 @@ async def test_those_who_come_while_a_statement_is_under_way_share_the_next(
 
 
 async def test_the_wall_holds_each_to_its_practice(
-    demo_office: Office, berlin_office: Office, database: Database
+    demo_office: Office, berlin_office: Office, straight_database: Database
 ) -> None:
     """The control: a provider that only the other practice has is nobody's here."""
     await demo_office.house.owner.execute(
         "INSERT INTO provider (practice_id, provider_id, name) VALUES ($1, 9, 'Theirs')", berlin_office.practice_id
     )
-    desk = Bookings(database)
+    desk = Bookings(straight_database)
 
     ours, theirs = await asyncio.gather(
         desk.book(booking(demo_office, 9, provider_id=9)),
@@ -234,13 +227,13 @@ async def test_the_wall_holds_each_to_its_practice(
 
 
 async def test_a_row_that_cannot_be_put_on_record_is_not_booked(
-    demo_office: Office, database: Database, owner: asyncpg.Connection
+    demo_office: Office, straight_database: Database, owner: asyncpg.Connection
 ) -> None:
     wanted = booking(demo_office, 9)
     unheard_of = Disclosure(demo_office.practice_id, 7, 8, "POST", "two\nlines", "request", [demo_office.ada])
 
     with pytest.raises((OfficeProError, KeyError)):
-        await Bookings(database).book(
+        await Bookings(straight_database).book(
             Booking(**{name: getattr(wanted, name) for name in wanted.__struct_fields__} | {"disclosure": unheard_of})
         )
 
@@ -249,9 +242,9 @@ async def test_a_row_that_cannot_be_put_on_record_is_not_booked(
 
 
 async def test_who_loses_the_database_meanwhile_is_told_that_nobody_knows(
-    demo_office: Office, database: Database
+    demo_office: Office, straight_database: Database
 ) -> None:
-    desk, owner = Bookings(database), demo_office.house.owner
+    desk, owner = Bookings(straight_database), demo_office.house.owner
     transaction = await at_work(demo_office)
     waiting = asyncio.create_task(desk.book(booking(demo_office, 9)))
     async with asyncio.timeout(5):

@@ -1,7 +1,6 @@
 """Who asks for one time looks only at what is around it, and finds what who looks at the whole day finds."""
 
 import random
-from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
@@ -13,7 +12,6 @@ from officepro.scheduling.diary import Diary, Wanted, open_diary
 from officepro.scheduling.openings import choose_room
 from officepro.scheduling.questions import Together
 from officepro.scheduling.wall_clock import resolve
-from officepro.settings import Settings
 from tests.scheduling.test_slots import next_monday
 from tests.world import Office
 
@@ -31,10 +29,8 @@ VISITS = """
 
 
 @pytest.fixture
-async def visits(straight: Settings) -> AsyncIterator[Together]:
-    database = await Database.connect(straight.database_url, pool_size=2)
-    yield Together(database)
-    await database.close()
+def visits(straight_database: Database) -> Together:
+    return Together(straight_database)
 
 
 @pytest.mark.parametrize("seed", range(DAYS))

@@ -1,7 +1,6 @@
 """Questions that are asked at the same moment share a statement, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,19 +12,11 @@ from officepro.foundation.database import Connection, Database, DatabaseUnavaila
 from officepro.scheduling import queries, questions
 from officepro.scheduling.queries import Look
 from officepro.scheduling.questions import Asked, Together
-from officepro.settings import Settings
 from tests.scheduling.test_remembered import by_hand
 from tests.scheduling.test_slots import next_monday
 from tests.world import Office
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-async def database(straight: Settings) -> AsyncIterator[Database]:
-    database = await Database.connect(straight.database_url, pool_size=3)
-    yield database
-    await database.close()
 
 
 @pytest.fixture
@@ -53,10 +44,10 @@ def a_day_before_it() -> datetime:
 
 
 async def test_many_ask_at_once_and_each_is_told_of_its_own(
-    demo_office: Office, berlin_office: Office, database: Database, statements: list[list[int]]
+    demo_office: Office, berlin_office: Office, straight_database: Database, statements: list[list[int]]
 ) -> None:
     await by_hand(demo_office)
-    together = Together(database)
+    together = Together(straight_database)
     ours, theirs = demo_office.practice_id, berlin_office.practice_id
     asked = [(ours, look(2)), (theirs, look(2)), (ours, look(1)), (ours, look(2, 8)), (theirs, look(1))] * 8
 
@@ -75,10 +66,10 @@ async def test_many_ask_at_once_and_each_is_told_of_its_own(
 
 
 async def test_a_question_alone_is_told_the_same_as_together(
-    demo_office: Office, berlin_office: Office, database: Database
+    demo_office: Office, berlin_office: Office, straight_database: Database
 ) -> None:
     await by_hand(demo_office)
-    together, rooms = Together(database), [101, 102]
+    together, rooms = Together(straight_database), [101, 102]
     for one in (
         look(),
         look(rooms=rooms),
@@ -89,17 +80,17 @@ async def test_a_question_alone_is_told_the_same_as_together(
             ours, theirs = await asyncio.gather(
                 ask(together, demo_office.practice_id, one), ask(together, berlin_office.practice_id, one)
             )
-            async with database.practice(demo_office.practice_id) as db:
+            async with straight_database.practice(demo_office.practice_id) as db:
                 assert await ask(questions.OnConnection(db), demo_office.practice_id, one) == ours
             assert ours != theirs
 
 
 async def test_those_who_come_while_a_statement_is_under_way_share_the_next(
-    demo_office: Office, database: Database, statements: list[list[int]], monkeypatch: pytest.MonkeyPatch
+    demo_office: Office, straight_database: Database, statements: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     under_way, may_go_on = _slowly(monkeypatch)
     monkeypatch.setattr(joining, "PATIENCE_SECONDS", 60)
-    together, practice_id = Together(database), demo_office.practice_id
+    together, practice_id = Together(straight_database), demo_office.practice_id
     first = asyncio.create_task(queries.glance(together, practice_id, look()))
     await under_way.wait()
     others = [asyncio.create_task(queries.glance(together, practice_id, look())) for _ in range(5)]
@@ -115,10 +106,10 @@ async def test_those_who_come_while_a_statement_is_under_way_share_the_next(
 
 
 async def test_nobody_waits_long_for_a_statement_of_others(
-    demo_office: Office, database: Database, monkeypatch: pytest.MonkeyPatch
+    demo_office: Office, straight_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     under_way, may_go_on = _slowly(monkeypatch)
-    together, practice_id = Together(database), demo_office.practice_id
+    together, practice_id = Together(straight_database), demo_office.practice_id
     first = asyncio.create_task(queries.glance(together, practice_id, look()))
     await under_way.wait()
 
@@ -129,8 +120,8 @@ async def test_nobody_waits_long_for_a_statement_of_others(
     await first
 
 
-async def test_what_is_wrong_with_one_question_harms_no_other(demo_office: Office, database: Database) -> None:
-    together, practice_id = Together(database), demo_office.practice_id
+async def test_what_is_wrong_with_one_question_harms_no_other(demo_office: Office, straight_database: Database) -> None:
+    together, practice_id = Together(straight_database), demo_office.practice_id
 
     good, bad, also_good = await asyncio.gather(
         queries.glance(together, practice_id, look()),
@@ -145,9 +136,9 @@ async def test_what_is_wrong_with_one_question_harms_no_other(demo_office: Offic
 
 
 async def test_a_database_that_is_away_is_told_to_all_and_asked_again_by_the_next(
-    demo_office: Office, database: Database, monkeypatch: pytest.MonkeyPatch
+    demo_office: Office, straight_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    together, practice_id = Together(database), demo_office.practice_id
+    together, practice_id = Together(straight_database), demo_office.practice_id
     with monkeypatch.context() as away:
 
         async def refuse(*_: object) -> list[Row]:

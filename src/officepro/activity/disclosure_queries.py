@@ -1,14 +1,14 @@
 """The disclosure ledger in the database: appended to, listed, and read again link by link."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
 import msgspec
 
-from officepro.foundation.database import Connection, Row, as_text
+from officepro.foundation.database import Connection, Row
 
 CHAIN_ROWS = 5_000  # read at a time when the ledger is verified
 
@@ -17,7 +17,7 @@ async def append(db: Connection, practice_id: int, answers: Sequence[tuple[int, 
     """One row for each answer (key, partner, method, endpoint, request id, patients), in one statement and so in one
     transaction; the number of the last one."""
     keys, partners, methods, endpoints, requests, patients = zip(*answers, strict=True)
-    lists = list(map(as_text, patients))
+    lists = list(map(_as_text, patients))
     number: int = await db.fetchval(
         "SELECT append_disclosures($1, $2, $3, $4, $5, $6, $7)",
         practice_id,
@@ -50,8 +50,13 @@ async def append_to_several(
         methods,
         endpoints,
         requests,
-        list(map(as_text, patients)),
+        list(map(_as_text, patients)),
     )
+
+
+def _as_text(numbers: Iterable[int]) -> str:
+    """A list as PostgreSQL writes it, since several of different lengths are handed over: no array holds those."""
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from enum import StrEnum
 from typing import Any, cast
@@ -635,21 +635,17 @@ async def _share_sessions(first: "asyncpg.Connection[Row]", second: "asyncpg.Con
 _SESSION = "SELECT pg_postmaster_start_time() || ' ' || pg_backend_pid()"
 
 
+def binding(practice: str) -> str:
+    """For the FROM of a statement that binds itself, so that its connection need not be bound: a row that does it for
+    SQL's `practice`. What reads the practice's rows must go by `this.practice_id`, and so comes after it; the binding
+    ends with the statement. Were the order ever another, row-level security would leave nothing to be read."""
+    return f"LATERAL (SELECT set_config('app.practice', ({practice})::text, true)::bigint AS practice_id) AS this"
+
+
 def binding_itself(query: str, order: str) -> str:
-    """The same for a connection that need not be bound: a round trip less. `$1` is the practice, and what reads its
-    rows depends on the row that binds, so it comes after it; the binding ends with the statement."""
+    """The same for a connection that need not be bound: a round trip less. `$1` is the practice."""
     found = re.sub(r"\$1\b", "this.practice_id", query)
-    return f"""
-        SELECT found.*
-        FROM (SELECT set_config('app.practice', $1::bigint::text, true)::bigint AS practice_id) AS this,
-             LATERAL ({found}) AS found
-        ORDER BY found.{order}
-    """
-
-
-def as_text(numbers: Iterable[int]) -> str:
-    """A list as PostgreSQL writes it, where several of different lengths are handed over: no array holds those."""
-    return "{" + ",".join(map(str, numbers)) + "}"
+    return f"SELECT found.* FROM {binding('$1::bigint')}, LATERAL ({found}) AS found ORDER BY found.{order}"
 
 
 def constraint_of(violation: asyncpg.PostgresError) -> str:

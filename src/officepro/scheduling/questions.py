@@ -13,7 +13,7 @@ import msgspec
 from litestar.di import NamedDependency
 from litestar.types import Scope
 
-from officepro.foundation.database import Connection, Database, Row
+from officepro.foundation.database import Connection, Database, Row, binding
 from officepro.foundation.joining import Joined
 from officepro.foundation.wire import encode
 
@@ -22,10 +22,8 @@ MOST_TOGETHER = 64  # questions in a statement
 
 class Question(msgspec.Struct, frozen=True, eq=False):
     """What is asked about one practice's visits: one statement for a connection that is bound to the practice, and one
-    for several such questions, which binds itself to the practice of one after the other.
-
-    What is read depends on the row that binds, so it comes after it, and the binding ends with the statement. Were the
-    order ever another, row-level security would leave the version empty, and nothing would be told.
+    for several such questions, which binds itself to the practice of one after the other. Where it failed to, the
+    version would be empty, and nothing would be told.
     """
 
     bound: str
@@ -50,10 +48,7 @@ class Question(msgspec.Struct, frozen=True, eq=False):
             f"""
             SELECT (SELECT version FROM practice_setup WHERE practice_id = this.practice_id) AS version, found.*, place
             FROM ROWS FROM (json_to_recordset($1) AS ({kinds})) WITH ORDINALITY AS asked ({", ".join(names)}, place),
-                 LATERAL (
-                     SELECT set_config('app.practice', asked.practice_id::text, true)::bigint AS practice_id
-                 ) AS this,
-                 LATERAL ({together}) AS found
+                 {binding("asked.practice_id")}, LATERAL ({together}) AS found
             """,
             names,
         )
