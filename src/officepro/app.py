@@ -34,6 +34,7 @@ from officepro.metrics import Account
 from officepro.portal import routes as portal_routes
 from officepro.practices.setup import Setups
 from officepro.prospects.newcomers import Newcomers, provide_newcomers
+from officepro.prospects.searches import Searches, provide_searches
 from officepro.scheduling.bookings import Bookings, provide_bookings
 from officepro.scheduling.diary import provide_setups
 from officepro.scheduling.questions import Together, provide_visits
@@ -90,6 +91,7 @@ def create_inner_app(settings: Settings) -> Litestar:
             "visits": Provide(provide_visits, sync_to_thread=False),
             "bookings": Provide(provide_bookings, sync_to_thread=False),
             "newcomers": Provide(provide_newcomers, sync_to_thread=False),
+            "searches": Provide(provide_searches, sync_to_thread=False),
             "remembered": Provide(provide_remembered, sync_to_thread=False),
         },
         dto=StrictJson,
@@ -130,6 +132,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     app.state.visits = Together(database)
     app.state.bookings = Bookings(database)
     app.state.newcomers = Newcomers(database)
+    app.state.searches = Searches(database)
     limiter = Limiter(settings.data_dir / "limits.bin")
     app.state.gate = gate = Gate(
         database,

@@ -180,7 +180,7 @@ OURS = {
 
 
 @pytest.mark.parametrize("fault", OURS)
-@pytest.mark.parametrize("path", ["/prospects?search=CANARY", "/prospects/1001", "/tags"])
+@pytest.mark.parametrize("path", ["/prospects?search=CANARY+two", "/prospects/1001", "/tags"])
 async def test_a_fault_of_ours_shows_nothing_of_itself(
     demo_office: Office, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str], fault: str, path: str
 ) -> None:

@@ -42,6 +42,11 @@ class Disclosures:
         self._kept = disclosure.patient_ids
         self._ledger.note_kept()
 
+    def not_kept(self, failure: Exception) -> NotOnRecord:
+        """What to raise for a read that failed where it would have been kept."""
+        self._ledger.note_not_kept(failure, 1)
+        return NotOnRecord()
+
     async def record(self, *patient_ids: int | None) -> None:
         """Does nothing for who is `kept` already. Raises NotOnRecord, or ChangeNotTold where the answer is to a change,
         which has been committed by then."""

@@ -65,6 +65,11 @@ class Ledger:
         """A row was kept by the work itself that it tells of."""
         self.rows += 1
 
+    def note_not_kept(self, failure: Exception, answers: int) -> None:
+        cause = failure.code if isinstance(failure, OfficeProError) else type(failure).__name__
+        logger.warning("disclosures not kept", extra={"cause": cause, "answers": answers})
+        self.failures += answers
+
     async def record(self, disclosure: Disclosure) -> None:
         """Returns when the row is kept. Raises NotOnRecord."""
         waiting = _Waiting(disclosure, asyncio.get_running_loop().create_future())
@@ -122,9 +127,7 @@ class Ledger:
         return None
 
     def _refuse(self, failure: Exception, some: "Sequence[_Waiting]") -> None:
-        cause = failure.code if isinstance(failure, OfficeProError) else type(failure).__name__
-        logger.warning("disclosures not kept", extra={"cause": cause, "answers": len(some)})
-        self.failures += len(some)
+        self.note_not_kept(failure, len(some))
         for one in some:
             one.fail()
 

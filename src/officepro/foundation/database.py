@@ -642,12 +642,6 @@ def binding(practice: str) -> str:
     return f"LATERAL (SELECT set_config('app.practice', ({practice})::text, true)::bigint AS practice_id) AS this"
 
 
-def binding_itself(query: str, order: str) -> str:
-    """The same for a connection that need not be bound: a round trip less. `$1` is the practice."""
-    found = re.sub(r"\$1\b", "this.practice_id", query)
-    return f"SELECT found.* FROM {binding('$1::bigint')}, LATERAL ({found}) AS found ORDER BY found.{order}"
-
-
 def constraint_of(violation: asyncpg.PostgresError) -> str:
     """The violated constraint's name; a distributed database hands it back with the shard's number behind it."""
     name = violation.constraint_name or ""

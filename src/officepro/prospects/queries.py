@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 
 from officepro import events
-from officepro.foundation.database import MEANING, Connection, Row, binding_itself
+from officepro.foundation.database import MEANING, Connection, Row
 from officepro.foundation.errors import Impossible, NotFound
 from officepro.foundation.paging import MAXIMUM_TOTAL, Page
+from officepro.prospects.telling import Told, full_name, telling, told_in
 
 MAXIMUM_MATCHES = 20_000  # of a search: the first so many in the order of what matched
+LEAST_OF_A_WORD = 3  # characters; what is shorter is the beginning of so many that it takes milliseconds to find them
 MAXIMUM_PROBED = 2_000  # people who are looked at one by one, where every word of a search is found very often
 
 # In the order of the shape `Prospect`.
@@ -51,15 +53,17 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     after: tuple[datetime | None, int] | None = None  # the last one of the page before, in the list's order
 
     @property
-    def is_of_one_word(self) -> bool:
-        """A search whose plan is the same whether or not it is known beforehand which practice is searched."""
-        return self.beginnings is not None and len(self.beginnings) == 1
+    def is_one_word(self) -> bool:
+        """A search for one word of some length, and for nothing else that would narrow it."""
+        is_narrowed = self.tag_id is not None or self.updated_since is not None
+        if is_narrowed or self.beginnings is None or len(self.beginnings) != 1:
+            return False
+        return len(self.beginnings[0]) >= LEAST_OF_A_WORD
 
 
 def _selected(alias: str) -> str:
-    """The columns of the shape `Prospect` but the tags; a full name that nobody wrote is made of its parts."""
-    made = f"coalesce({alias}.full_name, nullif(concat_ws(' ', {alias}.first_name, {alias}.mi, {alias}.last_name), ''))"
-    columns = [f"{made} AS full_name" if name == "full_name" else f"{alias}.{name}" for name in COLUMNS]
+    """The columns of the shape `Prospect` but the tags."""
+    columns = [f"{full_name(alias)} AS full_name" if name == "full_name" else f"{alias}.{name}" for name in COLUMNS]
     return ", ".join([f"{alias}.patient_id", *columns, f"{alias}.created_at", f"{alias}.updated_at"])
 
 
@@ -89,11 +93,8 @@ async def one(db: Connection, practice_id: int, patient_id: int) -> Row:
     return row
 
 
-async def some(
-    db: Connection, practice_id: int, wanted: Filter, page: Page, *, is_bound: bool = True
-) -> tuple[list[Row], int]:
-    """A page of prospects and how many there are in all (counted up to MAXIMUM_TOTAL), in one round trip; a connection
-    that is not bound to the practice is bound on the way.
+async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> tuple[Told, int]:
+    """A page of prospects and how many there are in all (counted up to MAXIMUM_TOTAL), in one round trip.
 
     A search is ordered by what matched, a list by number, and one with `updated_since` by the time of the change.
     """
@@ -101,36 +102,22 @@ async def some(
     matching, order = _matching(wanted, arguments)
     arguments += [page.limit, page.offset]
     limit, offset = f"${len(arguments) - 1}", f"${len(arguments)}"
-    found = (
+    if order is None:
+        counted = f"matching AS MATERIALIZED ({matching} LIMIT {MAXIMUM_TOTAL + 1})"
+        shown = f"SELECT patient_id FROM matching ORDER BY place LIMIT {limit} OFFSET {offset}"
+    else:
+        counted = f"matching AS ({matching} LIMIT {MAXIMUM_TOTAL + 1})"
+        shown = f"SELECT patient_id FROM ({matching}) AS wanted ORDER BY {order} LIMIT {limit} OFFSET {offset}"
+    row = await db.fetchrow(
         f"""
-        WITH matching AS MATERIALIZED ({matching} LIMIT {MAXIMUM_TOTAL + 1}),
-             page AS (SELECT * FROM matching ORDER BY place LIMIT {limit} OFFSET {offset})
-        SELECT {_selected("p")}, {_TAGS}, (SELECT count(*) FROM matching) AS total, page.place
-        FROM page JOIN patient p ON p.practice_id = $1 AND p.patient_id = page.patient_id {_WORN}
-        ORDER BY page.place
-        """
-        if order is None
-        else f"""
-        WITH page AS (SELECT patient_id, row_number() OVER (ORDER BY {order}) AS place
-                      FROM ({matching} ORDER BY {order} LIMIT {limit} OFFSET {offset}) AS wanted)
-        SELECT {_selected("p")}, {_TAGS},
-               (SELECT count(*) FROM ({matching} LIMIT {MAXIMUM_TOTAL + 1}) AS counted) AS total, page.place
-        FROM page JOIN patient p ON p.practice_id = $1 AND p.patient_id = page.patient_id {_WORN}
-        ORDER BY page.place
-        """
+        WITH {counted}, page AS MATERIALIZED (SELECT ARRAY({shown}) AS patient_ids)
+        SELECT (SELECT count(*) FROM matching) AS total, told.*
+        FROM page, LATERAL ({telling("$1", "page.patient_ids")}) AS told
+        """,
+        *arguments,
     )
-    rows = await db.fetch(found if is_bound else binding_itself(found, order="place"), *arguments)
-    if rows:
-        return rows, min(rows[0]["total"], MAXIMUM_TOTAL)
-    if not is_bound:
-        await db.bind(practice_id)
-    return [], await _total(db, matching, arguments[:-2])
-
-
-async def _total(db: Connection, matching: str, arguments: list[Any]) -> int:
-    """For a page past the end, which has no row to carry the total."""
-    total: int = await db.fetchval(f"SELECT count(*) FROM ({matching} LIMIT {MAXIMUM_TOTAL}) AS counted", *arguments)
-    return total
+    assert row is not None
+    return told_in(row), min(row["total"], MAXIMUM_TOTAL)
 
 
 def _matching(wanted: Filter, arguments: list[Any]) -> tuple[str, str | None]:
@@ -148,7 +135,7 @@ def _matching(wanted: Filter, arguments: list[Any]) -> tuple[str, str | None]:
 def _found(beginnings: Sequence[str], conditions: Sequence[str], arguments: list[Any]) -> str:
     """The longest word is looked up, since it is found least often, and what the others find is held against it as a
     whole. Only where another is found so often that it was cut off, people are asked for it one by one."""
-    first, *others = (_range_of(beginning, arguments) for beginning in sorted(beginnings, key=len, reverse=True))
+    first, *others = (_asked_range(beginning, arguments) for beginning in sorted(beginnings, key=len, reverse=True))
     cut_off = [f"(SELECT count(*) FROM found_{number}) = {MAXIMUM_MATCHES}" for number in range(len(others))]
     most = f"CASE WHEN {' OR '.join(cut_off)} THEN {MAXIMUM_PROBED} ELSE {MAXIMUM_MATCHES} END" if others else None
     parts = [
@@ -209,10 +196,15 @@ def _conditions(wanted: Filter, arguments: list[Any]) -> list[str]:
     return conditions
 
 
-def _range_of(beginning: str, arguments: list[Any]) -> tuple[str, str]:
+def _asked_range(beginning: str, arguments: list[Any]) -> tuple[str, str]:
     """The range of tokens that begin so, in the byte order of the index."""
-    arguments += [beginning, beginning + "\U0010ffff"]
+    arguments += range_of(beginning)
     return f"${len(arguments) - 1}", f"${len(arguments)}"
+
+
+def range_of(beginning: str) -> tuple[str, str]:
+    """From where, and up to where."""
+    return beginning, beginning + "\U0010ffff"
 
 
 _CREATE = f"""

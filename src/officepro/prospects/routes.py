@@ -20,13 +20,15 @@ from officepro.foundation.database import Connection, Row
 from officepro.foundation.documented import ETAG, documented
 from officepro.foundation.errors import Invalid
 from officepro.foundation.etags import StaleVersion, etag, version_of
-from officepro.foundation.paging import DEFAULT_LIMIT, MAXIMUM_TOTAL, Page, paged
+from officepro.foundation.paging import DEFAULT_LIMIT, MAXIMUM_TOTAL, Page
 from officepro.foundation.parameters import IfMatch, PageLimit, PageNumber, PathId, Search
 from officepro.foundation.wire import MAXIMUM_ID, Moment
 from officepro.prospects import queries
 from officepro.prospects.newcomers import TheNewcomers
 from officepro.prospects.queries import FOUND_BY, Filter
+from officepro.prospects.searches import TheSearches
 from officepro.prospects.shapes import Prospect, ProspectFields, ProspectTag
+from officepro.prospects.telling import Told, page_of
 from officepro.prospects.tokens import searched, tokens_of
 
 MAXIMUM_BODY_BYTES = 2 * 1024 * 1024  # a picture of 1 MiB in base64, and the other fields
@@ -65,6 +67,7 @@ Cursor = Annotated[
 async def list_prospects(
     caller: TheCaller,
     database: TheDatabase,
+    searches: TheSearches,
     disclosures: TheDisclosures,
     search: Search = None,
     page: PageNumber = 1,
@@ -84,13 +87,15 @@ async def list_prospects(
         updated_since=updated_since,
         after=_after(cursor, search, page, limit, updated_since),
     )
-    is_bound = not (database.keeps_sessions and wanted.is_of_one_word)
-    async with database.practice(caller.practice_id) if is_bound else database.unbound() as db:
-        rows, total = await queries.some(db, caller.practice_id, wanted, Page(page, limit), is_bound=is_bound)
-    await disclosures.record(*(row["patient_id"] for row in rows))
-    answer = paged([_prospect(row) for row in rows], Page(page, limit), total)
+    if searches.may_be_joined(wanted):
+        told, total = await searches.find(wanted, Page(page, limit), disclosures)
+    else:
+        async with database.practice(caller.practice_id) as db:
+            told, total = await queries.some(db, caller.practice_id, wanted, Page(page, limit))
+        await disclosures.record(*told.patient_ids)
+    answer = page_of(told, Page(page, limit), total)
     if not search:
-        answer.next_cursor = _cursor(rows[-1], updated_since) if len(rows) == limit else None
+        answer.next_cursor = _cursor(told, updated_since) if len(told.patient_ids) == limit else None
     return answer
 
 
@@ -235,9 +240,10 @@ def _after(
     return last_change, patient_id
 
 
-def _cursor(last: Row, updated_since: datetime | None) -> str:
-    changed = "" if updated_since is None else last["updated_at"].isoformat()
-    return base64.urlsafe_b64encode(f"{changed} {last['patient_id']}".encode()).decode().rstrip("=")
+def _cursor(told: Told, updated_since: datetime | None) -> str:
+    """Where it goes on: behind the last one, who was changed last where that is the order."""
+    changed = "" if updated_since is None or told.last_updated_at is None else told.last_updated_at.isoformat()
+    return base64.urlsafe_b64encode(f"{changed} {told.patient_ids[-1]}".encode()).decode().rstrip("=")
 
 
 def _prospect(row: Row) -> Prospect:

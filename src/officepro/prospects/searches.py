@@ -1,0 +1,117 @@
+"""Searches of the same moment, in whatever practices, go to the database together, and each is put on record by the
+statement that finds, so that its answer waits for one round trip and shares the commit. (docs/decisions/0016)
+
+Where a statement may concern one practice only, and for searches with several words, with a tag, or for changes,
+`queries.some` finds, and the ledger keeps the record.
+"""
+
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any
+
+from litestar.di import NamedDependency
+from litestar.types import Scope
+from msgspec.structs import asdict
+
+from officepro.activity.asked import Disclosures
+from officepro.foundation.database import Connection, Database, Row, binding
+from officepro.foundation.errors import Unavailable
+from officepro.foundation.joining import Joined
+from officepro.foundation.paging import MAXIMUM_TOTAL, Page
+from officepro.foundation.wire import encode
+from officepro.prospects.queries import MAXIMUM_MATCHES, Filter, range_of
+from officepro.prospects.telling import Told, telling, told_in
+
+MOST_TOGETHER = 16  # in a statement: the slowest of them is waited for by all
+
+_ASKED = {
+    "practice_id": "bigint", "api_key_id": "bigint", "partner_id": "bigint", "method": "text", "endpoint": "text",
+    "request_id": "text", "beginning": "text", "ending": "text", "only_prospects": "boolean", "most": "int",
+    "before": "int",
+}  # fmt: skip
+
+# The matches of a search by their place: a person whom several tokens of the range lead to stands there several times.
+# They come in ascending order of practices, so that nobody waits for somebody who waits for him.
+SEARCH = f"""
+    SELECT place, matching.total, told.*, CASE WHEN told.patient_ids IS NOT NULL THEN append_disclosures(
+               this.practice_id, ARRAY[asked.api_key_id], ARRAY[asked.partner_id], ARRAY[asked.method],
+               ARRAY[asked.endpoint], ARRAY[asked.request_id], ARRAY[told.patient_ids::text]) END AS on_record
+    FROM ROWS FROM (json_to_recordset($1) AS ({", ".join(f"{name} {kind}" for name, kind in _ASKED.items())}))
+             WITH ORDINALITY AS asked ({", ".join(_ASKED)}, place),
+         {binding("asked.practice_id")},
+         LATERAL (
+             SELECT ARRAY(
+                 SELECT token.patient_id FROM patient_token token
+                 WHERE token.practice_id = this.practice_id
+                 AND token.token >= asked.beginning AND token.token < asked.ending
+                 ORDER BY token.token, token.patient_id LIMIT {MAXIMUM_MATCHES}
+             ) AS patient_ids OFFSET 0
+         ) AS found,
+         LATERAL (
+             SELECT CASE WHEN asked.only_prospects THEN ARRAY(
+                 SELECT one.patient_id FROM unnest(found.patient_ids) WITH ORDINALITY AS one (patient_id, place)
+                 JOIN patient p ON p.practice_id = this.practice_id AND p.patient_id = one.patient_id
+                 WHERE p.prospect = 1 ORDER BY one.place
+             ) ELSE found.patient_ids END AS patient_ids OFFSET 0
+         ) AS wanted,
+         LATERAL (
+             SELECT (SELECT count(DISTINCT patient_id) FROM unnest(wanted.patient_ids) AS one (patient_id)) AS total
+             OFFSET 0
+         ) AS matching,
+         LATERAL (
+             SELECT CASE WHEN matching.total = cardinality(wanted.patient_ids)
+             THEN wanted.patient_ids[asked.before + 1 : asked.before + asked.most]
+             ELSE ARRAY(
+                 SELECT patient_id FROM unnest(wanted.patient_ids) WITH ORDINALITY AS one (patient_id, place)
+                 GROUP BY patient_id ORDER BY min(place) LIMIT asked.most OFFSET asked.before
+             ) END AS patient_ids OFFSET 0
+         ) AS page,
+         LATERAL ({telling("this.practice_id", "page.patient_ids")}) AS told
+"""
+
+
+class Searches:
+    """One in each worker."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._joined: Joined[dict[str, Any], Row] = Joined(self._find_all, MOST_TOGETHER)
+
+    def may_be_joined(self, wanted: Filter) -> bool:
+        return self._database.keeps_sessions and wanted.is_one_word
+
+    async def find(self, wanted: Filter, page: Page, disclosures: Disclosures) -> tuple[Told, int]:
+        """A page and how many there are in all, as `queries.some` answers, put on record. Raises NotOnRecord."""
+        assert wanted.beginnings is not None
+        disclosure = disclosures.of()
+        beginning, ending = range_of(wanted.beginnings[0])
+        asked = {"beginning": beginning, "ending": ending, "only_prospects": wanted.only_prospects}
+        asked |= {"most": page.limit, "before": page.offset}
+        try:
+            found = await self._joined.do(asdict(disclosure) | asked)
+        except Unavailable:
+            raise
+        except Exception as failure:
+            raise disclosures.not_kept(failure) from failure
+        if found["on_record"] is not None:
+            disclosures.kept(disclosure)
+        return told_in(found), min(found["total"], MAXIMUM_TOTAL)
+
+    async def _find_all(self, several: Sequence[dict[str, Any]]) -> list[Row]:
+        async with self._database.unbound() as db:
+            return await find_together(db, several)
+
+
+async def find_together(db: Connection, several: Sequence[dict[str, Any]]) -> list[Row]:
+    """The rows in the order of the searches; `db` need not be bound."""
+    order = sorted(range(len(several)), key=lambda place: several[place]["practice_id"])
+    rows = await db.fetch(SEARCH, encode([several[place] for place in order]).decode())
+    by_place = dict(zip(order, sorted(rows, key=itemgetter("place")), strict=True))
+    return [by_place[place] for place in range(len(several))]
+
+
+TheSearches = NamedDependency[Searches]  # in a handler: where people are searched together with others
+
+
+def provide_searches(scope: Scope) -> Any:
+    return scope["litestar_app"].state.searches
