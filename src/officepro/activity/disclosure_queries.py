@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -35,16 +34,11 @@ async def append_to_several(
     db: Connection, answers: Mapping[int, Sequence[tuple[int, int, str, str, str, list[int]]]]
 ) -> None:
     """The same for several practices, in one statement that binds itself to one after the other."""
-    practices = sorted(answers)
-    lasts = list(accumulate(len(answers[practice_id]) for practice_id in practices))
-    firsts = [1, *(last + 1 for last in lasts[:-1])]
-    rows = (answer for practice_id in practices for answer in answers[practice_id])
-    keys, partners, methods, endpoints, requests, patients = zip(*rows, strict=True)
+    rows = [(practice_id, *answer) for practice_id in sorted(answers) for answer in answers[practice_id]]
+    practices, keys, partners, methods, endpoints, requests, patients = zip(*rows, strict=True)
     await db.execute(
-        "SELECT append_disclosures_of_practices($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "SELECT append_disclosures_together($1, $2, $3, $4, $5, $6, $7)",
         practices,
-        firsts,
-        lasts,
         keys,
         partners,
         methods,

@@ -13,7 +13,6 @@ from officepro.foundation.paging import MAXIMUM_TOTAL, Page
 from officepro.prospects.telling import Told, full_name, telling, told_in
 
 MAXIMUM_MATCHES = 20_000  # of a search: the first so many in the order of what matched
-LEAST_OF_A_WORD = 3  # characters; what is shorter is the beginning of so many that it takes milliseconds to find them
 MAXIMUM_PROBED = 2_000  # people who are looked at one by one, where every word of a search is found very often
 
 # In the order of the shape `Prospect`.
@@ -54,11 +53,9 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_one_word(self) -> bool:
-        """A search for one word of some length, and for nothing else that would narrow it."""
+        """A search for one word, and for nothing else that would narrow it but whether they are prospects."""
         is_narrowed = self.tag_id is not None or self.updated_since is not None
-        if is_narrowed or self.beginnings is None or len(self.beginnings) != 1:
-            return False
-        return len(self.beginnings[0]) >= LEAST_OF_A_WORD
+        return self.beginnings is not None and len(self.beginnings) == 1 and not is_narrowed
 
 
 def _selected(alias: str) -> str:

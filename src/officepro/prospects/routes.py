@@ -87,7 +87,7 @@ async def list_prospects(
         updated_since=updated_since,
         after=_after(cursor, search, page, limit, updated_since),
     )
-    if searches.may_be_joined(wanted):
+    if searches.may_find(wanted):
         told, total = await searches.find(wanted, Page(page, limit), disclosures)
     else:
         async with database.practice(caller.practice_id) as db:

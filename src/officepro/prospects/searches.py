@@ -1,8 +1,9 @@
-"""Searches of the same moment, in whatever practices, go to the database together, and each is put on record by the
-statement that finds, so that its answer waits for one round trip and shares the commit. (docs/decisions/0016)
+"""Searches for a word that come at the same moment, in whatever practices, go to the database together, and each is put
+on record by the statement that finds, so that its answer waits for one round trip and shares the commit.
+(docs/decisions/0016)
 
-Where a statement may concern one practice only, and for searches with several words, with a tag, or for changes,
-`queries.some` finds, and the ledger keeps the record.
+What begins a name with one or two letters is found by the same statement, alone. Where a statement may concern one
+practice only, and for several words, a tag, or changes, `queries.some` finds, and the ledger keeps the record.
 """
 
 from collections.abc import Sequence
@@ -21,8 +22,10 @@ from officepro.foundation.paging import MAXIMUM_TOTAL, Page
 from officepro.foundation.wire import encode
 from officepro.prospects.queries import MAXIMUM_MATCHES, Filter, range_of
 from officepro.prospects.telling import Told, telling, told_in
+from officepro.prospects.tokens import MAXIMUM_TOKENS
 
 MOST_TOGETHER = 16  # in a statement: the slowest of them is waited for by all
+LEAST_JOINED = 3  # characters: what is shorter begins the names of so many that nobody should wait for it
 
 _ASKED = {
     "practice_id": "bigint", "api_key_id": "bigint", "partner_id": "bigint", "method": "text", "endpoint": "text",
@@ -30,43 +33,52 @@ _ASKED = {
     "before": "int",
 }  # fmt: skip
 
+_DISCLOSED = list(_ASKED)[:6]
+
 # The matches of a search by their place: a person whom several tokens of the range lead to stands there several times.
-# They come in ascending order of practices, so that nobody waits for somebody who waits for him.
 SEARCH = f"""
-    SELECT place, matching.total, told.*, CASE WHEN told.patient_ids IS NOT NULL THEN append_disclosures(
-               this.practice_id, ARRAY[asked.api_key_id], ARRAY[asked.partner_id], ARRAY[asked.method],
-               ARRAY[asked.endpoint], ARRAY[asked.request_id], ARRAY[told.patient_ids::text]) END AS on_record
-    FROM ROWS FROM (json_to_recordset($1) AS ({", ".join(f"{name} {kind}" for name, kind in _ASKED.items())}))
-             WITH ORDINALITY AS asked ({", ".join(_ASKED)}, place),
-         {binding("asked.practice_id")},
-         LATERAL (
-             SELECT ARRAY(
-                 SELECT token.patient_id FROM patient_token token
-                 WHERE token.practice_id = this.practice_id
-                 AND token.token >= asked.beginning AND token.token < asked.ending
-                 ORDER BY token.token, token.patient_id LIMIT {MAXIMUM_MATCHES}
-             ) AS patient_ids OFFSET 0
-         ) AS found,
-         LATERAL (
-             SELECT CASE WHEN asked.only_prospects THEN ARRAY(
-                 SELECT one.patient_id FROM unnest(found.patient_ids) WITH ORDINALITY AS one (patient_id, place)
-                 JOIN patient p ON p.practice_id = this.practice_id AND p.patient_id = one.patient_id
-                 WHERE p.prospect = 1 ORDER BY one.place
-             ) ELSE found.patient_ids END AS patient_ids OFFSET 0
-         ) AS wanted,
-         LATERAL (
-             SELECT (SELECT count(DISTINCT patient_id) FROM unnest(wanted.patient_ids) AS one (patient_id)) AS total
-             OFFSET 0
-         ) AS matching,
-         LATERAL (
-             SELECT CASE WHEN matching.total = cardinality(wanted.patient_ids)
-             THEN wanted.patient_ids[asked.before + 1 : asked.before + asked.most]
-             ELSE ARRAY(
-                 SELECT patient_id FROM unnest(wanted.patient_ids) WITH ORDINALITY AS one (patient_id, place)
-                 GROUP BY patient_id ORDER BY min(place) LIMIT asked.most OFFSET asked.before
-             ) END AS patient_ids OFFSET 0
-         ) AS page,
-         LATERAL ({telling("this.practice_id", "page.patient_ids")}) AS told
+    WITH found AS MATERIALIZED (
+        SELECT place, matching.total, told.*, {", ".join(f"asked.{name}" for name in _DISCLOSED)}
+        FROM ROWS FROM (json_to_recordset($1) AS ({", ".join(f"{name} {kind}" for name, kind in _ASKED.items())}))
+                 WITH ORDINALITY AS asked ({", ".join(_ASKED)}, place),
+             {binding("asked.practice_id")},
+             LATERAL (
+                 SELECT ARRAY(
+                     SELECT token.patient_id FROM patient_token token
+                     WHERE token.practice_id = this.practice_id
+                     AND token.token >= asked.beginning AND token.token < asked.ending
+                     ORDER BY token.token, token.patient_id LIMIT {MAXIMUM_MATCHES}
+                 ) AS patient_ids OFFSET 0
+             ) AS found,
+             LATERAL (
+                 SELECT CASE WHEN asked.only_prospects THEN ARRAY(
+                     SELECT one.patient_id FROM unnest(found.patient_ids) WITH ORDINALITY AS one (patient_id, place)
+                     JOIN patient p ON p.practice_id = this.practice_id AND p.patient_id = one.patient_id
+                     WHERE p.prospect = 1 ORDER BY one.place
+                 ) ELSE found.patient_ids END AS patient_ids OFFSET 0
+             ) AS wanted,
+             LATERAL (
+                 SELECT (SELECT count(DISTINCT patient_id) FROM unnest(wanted.patient_ids) AS patient_id) AS total
+                 OFFSET 0
+             ) AS matching,
+             LATERAL (
+                 SELECT CASE WHEN matching.total = cardinality(wanted.patient_ids)
+                 THEN wanted.patient_ids[asked.before + 1 : asked.before + asked.most]
+                 ELSE ARRAY(
+                     SELECT patient_id
+                     FROM unnest(wanted.patient_ids[: (asked.before + asked.most) * {MAXIMUM_TOKENS}])
+                              WITH ORDINALITY AS one (patient_id, place)
+                     GROUP BY patient_id ORDER BY min(place) LIMIT asked.most OFFSET asked.before
+                 ) END AS patient_ids OFFSET 0
+             ) AS page,
+             LATERAL ({telling("this.practice_id", "page.patient_ids")}) AS told
+    ), recorded AS MATERIALIZED (
+        SELECT append_disclosures_together(
+                   {", ".join(f"array_agg({name} ORDER BY place)" for name in _DISCLOSED)},
+                   array_agg(patient_ids::text ORDER BY place)) AS rows
+        FROM found WHERE patient_ids IS NOT NULL HAVING count(*) > 0
+    )
+    SELECT place, total, patient_ids, people, last_updated_at, recorded.rows FROM found LEFT JOIN recorded ON true
 """
 
 
@@ -77,7 +89,7 @@ class Searches:
         self._database = database
         self._joined: Joined[dict[str, Any], Row] = Joined(self._find_all, MOST_TOGETHER)
 
-    def may_be_joined(self, wanted: Filter) -> bool:
+    def may_find(self, wanted: Filter) -> bool:
         return self._database.keeps_sessions and wanted.is_one_word
 
     async def find(self, wanted: Filter, page: Page, disclosures: Disclosures) -> tuple[Told, int]:
@@ -87,15 +99,20 @@ class Searches:
         beginning, ending = range_of(wanted.beginnings[0])
         asked = {"beginning": beginning, "ending": ending, "only_prospects": wanted.only_prospects}
         asked |= {"most": page.limit, "before": page.offset}
+        finding = self._joined.do if len(wanted.beginnings[0]) >= LEAST_JOINED else self._find_alone
         try:
-            found = await self._joined.do(asdict(disclosure) | asked)
+            found = await finding(asdict(disclosure) | asked)
         except Unavailable:
             raise
         except Exception as failure:
             raise disclosures.not_kept(failure) from failure
-        if found["on_record"] is not None:
+        if found["patient_ids"]:
             disclosures.kept(disclosure)
         return told_in(found), min(found["total"], MAXIMUM_TOTAL)
+
+    async def _find_alone(self, asked: dict[str, Any]) -> Row:
+        (found,) = await self._find_all([asked])
+        return found
 
     async def _find_all(self, several: Sequence[dict[str, Any]]) -> list[Row]:
         async with self._database.unbound() as db:
