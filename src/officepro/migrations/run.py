@@ -1,5 +1,6 @@
 """Brings a database to the newest revision, and tells whether it is there."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,6 +19,7 @@ OLDEST_SERVER_VERSION = 160000
 MIGRATION_LOCK = 0x6F666669  # 'offi': one migration at a time on one database
 CONNECT_TIMEOUT_SECONDS = 10  # to each of the servers that the URL names
 LOOKS = 3  # at whether two connections have a session each
+TURN_SECONDS = 0.1
 LOCK_TIMEOUT_SECONDS = 10  # how long a revision waits for a table that is in use, before it gives up unharmed
 
 
@@ -43,7 +45,7 @@ def migrate(owner_url: str, application_login: str | None = None) -> str:
         version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
         if version < OLDEST_SERVER_VERSION:
             raise MigrationRefused(f"PostgreSQL {version // 10000} is too old: officepro needs PostgreSQL 16 or newer.")
-        connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
+        _wait_for_turn(connection)
         connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
         # Citus wants it for a new table's foreign keys; to others the name says nothing.
         connection.exec_driver_sql("SET citus.multi_shard_modify_mode = 'sequential'")
@@ -54,6 +56,14 @@ def migrate(owner_url: str, application_login: str | None = None) -> str:
         current = revision_of(connection)
         assert current is not None
         return current
+
+
+def _wait_for_turn(connection: sqlalchemy.Connection) -> None:
+    """Asking again and again, since a statement that waited for the lock would be waited for in turn by an index that
+    is made CONCURRENTLY."""
+    while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({MIGRATION_LOCK})").scalar_one():
+        connection.commit()
+        time.sleep(TURN_SECONDS)
 
 
 def refuse_pooler(connection: sqlalchemy.Connection, owner_url: str) -> None:
