@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import base64
 import http.client
+import itertools
 import json
 import math
 import os
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -40,7 +41,7 @@ from officepro.settings import Settings
 CALLS_OF_READS = 4_000
 DAYS_ASKED = 80  # of six providers: more than there are calls to a practice, and before the times that are booked
 MOST_BOOKED = 2_500  # a second: no more times are prepared
-TURNS = 2
+TURNS = 3  # that are counted
 WARM_UP_SECONDS = 1.0
 SETTLING_SECONDS = 4.0  # until every process has met the set-up of every practice, and for fewer as long
 SHARED_BUFFERS = "2GB"  # as docs/operating.md has it for a server of this size, and the same for all sizes
@@ -74,6 +75,13 @@ class Found:
 
     def rate(self, name: str) -> float:
         return statistics.median(self.rates[name])
+
+    def shares(self, name: str, first: "Found") -> list[float]:
+        """Of the first size's rate, turn by turn."""
+        return [mine / its for mine, its in zip(self.rates[name], first.rates[name], strict=True)]
+
+    def share(self, name: str, first: "Found") -> float:
+        return statistics.median(self.shares(name, first))
 
 
 class Calls:
@@ -197,28 +205,33 @@ def environment_of(url: str, folder: Path) -> dict[str, str]:
 
 
 def _measured(everything: list[Grown], seconds: float, folder: Path) -> list[Found]:
-    """Turn by turn, so that what else the machine does meets every size."""
+    """Each call on every size in turn, with a server for each, so that what else the machine does meets all alike."""
     found = [Found(one.size, {name: [] for name in NAMES}) for one in everything]
     free = [0] * len(everything)
-    for one in everything:
-        _tidy(one)
-    for turn in range(TURNS):
-        for number, one in enumerate(everything):
-            with granian("officepro.app:create_app", folder, environment_of(one.settings.database_url, folder)) as url:
-                calls = Calls(tokens_of(url, one))
-                measure(url, list(calls.of("slots", CALLS_OF_READS)), SETTLING_SECONDS)
-                for name in NAMES:
-                    count = math.ceil(seconds * MOST_BOOKED) if name == "book" else CALLS_OF_READS
-                    prepared = list(calls.of(name, count, free[number]))
-                    if name == "book":
-                        free[number] += count
-                    else:
-                        measure(url, prepared, WARM_UP_SECONDS)
-                    measured = measure(url, prepared, seconds)
-                    assert measured.errors == 0, f"{name}: {measured.errors} errors"
+    with ExitStack() as running:
+        urls, calls = [], []
+        for one in everything:
+            _tidy(one)
+            own = folder / one.size.database
+            own.mkdir(exist_ok=True)
+            environment = environment_of(one.settings.database_url, own)
+            urls.append(running.enter_context(granian("officepro.app:create_app", own, environment)))
+            calls.append(Calls(tokens_of(urls[-1], one)))
+            measure(urls[-1], list(calls[-1].of("slots", CALLS_OF_READS)), SETTLING_SECONDS)
+        for turn, name in itertools.product(range(1 + TURNS), NAMES):
+            for number, url in enumerate(urls):
+                count = math.ceil(seconds * MOST_BOOKED) if name == "book" else CALLS_OF_READS
+                prepared = list(calls[number].of(name, count, free[number]))
+                if name == "book":
+                    free[number] += count
+                else:
+                    measure(url, prepared, WARM_UP_SECONDS)
+                measured = measure(url, prepared, seconds)
+                assert measured.errors == 0, f"{name}: {measured.errors} errors"
+                if turn:  # the first is for the pages of the database that were not in its memory yet
                     found[number].rates[name].append(measured.rate)
-                if turn == TURNS - 1:
-                    found[number].lag_ms = asyncio.run(_lag(url, one, calls, folder, free[number]))
+        for number, one in enumerate(everything):
+            found[number].lag_ms = asyncio.run(_lag(urls[number], one, calls[number], folder, free[number]))
     return found
 
 
@@ -319,10 +332,11 @@ def _searched(one: Grown, folder: Path) -> dict[str, list[float]]:
 
 
 def _tell(found: list[Found], searched: dict[str, list[float]], people: int, plot: bool) -> None:
-    print(f"{'':12}" + "".join(f"{one.size.practices:>8,} practices" for one in found) + "    of the first")
+    print(f"{'':12}" + "".join(f"{one.size.practices:>8,} practices" for one in found) + "    of the first, by turn")
     for name in NAMES:
         rates = "".join(f"{one.rate(name):>16,.0f}/s" for one in found)
-        print(f"{name:12}{rates}{found[-1].rate(name) / found[0].rate(name):>14.2f}")
+        turns = " ".join(f"{share:.2f}" for share in found[-1].shares(name, found[0]))
+        print(f"{name:12}{rates}{found[-1].share(name, found[0]):>14.2f}    {turns}")
     for share, title in ((0.5, "lag p50"), (0.95, "lag p95")):
         print(f"{title:12}" + "".join(f"{_at(one.lag_ms, share):>15,.0f} ms" for one in found))
     print(f"\nsearch among {people:,} people of one practice, ms with door and JSON")
@@ -330,7 +344,7 @@ def _tell(found: list[Found], searched: dict[str, list[float]], people: int, plo
         print(f"{what:24} p50 {_at(took, 0.5):>7.1f}   p95 {_at(took, 0.95):>7.1f}")
     if plot:
         sizes_told = [f"{one.size.practices:,}" for one in found]
-        lines = [Line(name, [one.rate(name) / found[0].rate(name) for one in found]) for name in NAMES]
+        lines = [Line(name, [one.share(name, found[0]) for one in found]) for name in NAMES]
         most = found[-1].size
         subtitle = f"up to {most.patients:,} people, {most.visits:,} visits, {most.calls:,} logged calls"
         PLOT.write_text(
