@@ -133,40 +133,36 @@ def _found(beginnings: Sequence[str], conditions: Sequence[str], arguments: list
     """The longest word is looked up, since it is found least often, and what the others find is held against it as a
     whole. Only where another is found so often that it was cut off, people are asked for it one by one."""
     first, *others = (_asked_range(beginning, arguments) for beginning in sorted(beginnings, key=len, reverse=True))
-    cut_off = [f"(SELECT count(*) FROM found_{number}) = {MAXIMUM_MATCHES}" for number in range(len(others))]
-    most = f"CASE WHEN {' OR '.join(cut_off)} THEN {MAXIMUM_PROBED} ELSE {MAXIMUM_MATCHES} END" if others else None
-    parts = [
-        f"found_{number} AS MATERIALIZED ({_first_of(one, MAXIMUM_MATCHES, 'token.patient_id')})"
-        for number, one in enumerate(others)
+    cut_off = [
+        f"(SELECT cardinality(patient_ids) FROM found_{number}) = {MAXIMUM_MATCHES}" for number in range(len(others))
     ]
-    also = [
-        f"""(found.patient_id IN (SELECT patient_id FROM found_{number}) OR {cut_off[number]} AND EXISTS (
-                SELECT FROM patient_token other WHERE other.practice_id = $1 AND other.patient_id = found.patient_id
+    most = f"CASE WHEN {' OR '.join(cut_off)} THEN {MAXIMUM_PROBED} ELSE {MAXIMUM_MATCHES} END" if others else None
+    parts = [f"found_{number} AS MATERIALIZED ({_first_of(one)})" for number, one in enumerate(others)]
+    parts.append(f"found AS MATERIALIZED ({_first_of(first, most or MAXIMUM_MATCHES)})")
+    wanted = [
+        f"""(one.patient_id IN (SELECT unnest(patient_ids) FROM found_{number}) OR {cut_off[number]} AND EXISTS (
+                SELECT FROM patient_token other WHERE other.practice_id = $1 AND other.patient_id = one.patient_id
                 AND other.token >= {low} AND other.token < {high}))"""
         for number, (low, high) in enumerate(others)
     ]
-    parts.append(
-        f"""found AS (
-            SELECT patient_id, min(number) AS place
-            FROM ({_first_of(first, most or MAXIMUM_MATCHES, f"token.patient_id, {_NUMBER} AS number")}) AS matched
-            GROUP BY patient_id)"""
-    )
     if conditions:
-        also += ["p.practice_id = $1", *conditions]
-    joined = "JOIN patient p ON p.patient_id = found.patient_id" if conditions else ""
-    where = f"WHERE {' AND '.join(also)}" if also else ""
-    return f"WITH {', '.join(parts)} SELECT found.patient_id, found.place FROM found {joined} {where} ORDER BY place"
-
-
-_NUMBER = "row_number() OVER (ORDER BY token.token, token.patient_id)"
-
-
-def _first_of(tokens: tuple[str, str], limit: int | str, columns: str) -> str:
-    """The first rows of a range of tokens, in the order of the index."""
+        wanted += ["p.practice_id = $1", *conditions]
+    joined = "JOIN patient p ON p.patient_id = one.patient_id" if conditions else ""
+    where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
     return f"""
-        SELECT {columns} FROM patient_token token
-        WHERE token.practice_id = $1 AND token.token >= {tokens[0]} AND token.token < {tokens[1]}
-        ORDER BY token.token, token.patient_id LIMIT {limit}"""
+        WITH {", ".join(parts)} SELECT one.patient_id, min(one.place) AS place
+        FROM found CROSS JOIN unnest(found.patient_ids) WITH ORDINALITY AS one (patient_id, place) {joined} {where}
+        GROUP BY one.patient_id ORDER BY place"""
+
+
+def _first_of(tokens: tuple[str, str], most: int | str = MAXIMUM_MATCHES) -> str:
+    """To whom the first tokens of a range lead, in the order of the index; to somebody perhaps several of them."""
+    return f"""
+        SELECT ARRAY(
+            SELECT token.patient_id FROM patient_token token
+            WHERE token.practice_id = $1 AND token.token >= {tokens[0]} AND token.token < {tokens[1]}
+            ORDER BY token.token, token.patient_id LIMIT {most}
+        ) AS patient_ids"""
 
 
 def _conditions(wanted: Filter, arguments: list[Any]) -> list[str]:
