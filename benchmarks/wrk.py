@@ -26,6 +26,11 @@ function done(summary, latency, requests)
     + summary.errors.write + summary.errors.timeout, latency:percentile(50), latency:percentile(99)))
 end
 """
+PAUSES = """
+function delay()
+  return math.random(0, PAUSES)
+end
+"""
 
 
 class ClientMissing(Exception):
@@ -56,13 +61,15 @@ class Measured:
     errors: int
 
 
-def measure(url: str, calls: Iterable[Call], seconds: float) -> Measured:
+def measure(url: str, calls: Iterable[Call], seconds: float, rate: float | None = None) -> Measured:
+    """As fast as it goes, or at about this rate: then each connection makes pauses of random length."""
     program = shutil.which("wrk")
     if program is None:
         raise ClientMissing(ClientMissing.__doc__)
     with tempfile.TemporaryDirectory() as folder:
         script, prepared = Path(folder, "script.lua"), Path(folder, "calls")
-        script.write_text(SCRIPT)
+        pauses = "" if rate is None else PAUSES.replace("PAUSES", str(round(2000 * CONNECTIONS / rate)))
+        script.write_text(SCRIPT + pauses)
         prepared.write_text("\n".join(call.as_text() for call in calls))
         told = subprocess.run(
             [
