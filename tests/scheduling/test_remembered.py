@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -80,21 +81,62 @@ EACH_WAY = pytest.mark.parametrize("asked", [slots, openings, openings_of_one])
 Asking = Callable[[Office], Awaitable[list[str]]]
 
 
-async def test_the_same_question_is_computed_once_a_minute(
+async def test_the_same_question_about_today_is_computed_once_a_minute(
     demo_office: Office, computed: list[int], still: Callable[[timedelta], None]
 ) -> None:
-    first = await slots(demo_office)
+    today = clock.now().astimezone(ZoneInfo(demo_office.time_zone)).date().isoformat()
+    first = await slots(demo_office, date=today)
 
-    assert await slots(demo_office) == first
+    assert await slots(demo_office, date=today) == first
     assert len(computed) == 1
-    await slots(demo_office, duration=45)
+    await slots(demo_office, date=today, duration=45)
     assert len(computed) == 2
     still(timedelta(seconds=40))
-    await slots(demo_office)
+    await slots(demo_office, date=today)
     assert len(computed) == 2
     still(timedelta(seconds=20))
-    await slots(demo_office)
+    await slots(demo_office, date=today)
     assert len(computed) == 3
+
+
+@pytest.mark.parametrize(("notice", "horizon"), [(0, None), (90, None), (0, 2), (2000, 3)])
+async def test_about_a_day_to_come_it_is_computed_again_when_the_time_makes_a_difference(
+    demo_office: Office,
+    computed: list[int],
+    still: Callable[[timedelta], None],
+    monkeypatch: pytest.MonkeyPatch,
+    notice: int,
+    horizon: int | None,
+) -> None:
+    """Held against what is found each time anew, at moments around all at which something may change: the notice for
+    the first minute, the day's midnight, its morning, its end, and the midnights at which the horizon moves on."""
+    await demo_office.house.owner.execute(
+        "UPDATE practice SET minimum_notice_minutes = $2, booking_horizon_days = $3 WHERE practice_id = $1",
+        demo_office.practice_id,
+        notice,
+        horizon,
+    )
+    midnight = datetime.fromisoformat(next_monday()).replace(tzinfo=ZoneInfo(demo_office.time_zone))
+    began = clock.now()
+    hours = [-notice / 60, 0, 9 - notice / 60, 9, 17, 24, *range(-96, 0, 24)]
+    around = [timedelta(hours=hour, minutes=minute) for hour in hours for minute in (-61, -1, 0, 1, 2)]
+    moments = sorted(midnight + time for time in around)
+
+    async def found() -> list[list[str]]:
+        answers = []
+        for moment in moments:
+            still(moment - clock.now())
+            answers.append(await slots(demo_office))
+        still(began - clock.now())
+        return answers
+
+    with monkeypatch.context() as without:
+        without.setattr(Remembered, "_remember", lambda *_: None)
+        anew = await found()
+    assert len(computed) == len(moments)
+    assert len({tuple(answer) for answer in anew}) > 2
+    assert await found() == anew
+    assert len(computed) < 2 * len(moments)
 
 
 async def by_booking(office: Office) -> None:
@@ -330,7 +372,7 @@ def test_what_is_remembered_takes_no_more_room_than_it_may() -> None:
     remembered = Remembered(capacity_bytes=1000)
     look = queries.Look([1], [], clock.now(), clock.now())
     for question in range(100):
-        remembered._remember(question, Known(1, look, queries.Seen(1, 0, 0), b"x" * 100))
+        remembered._remember(question, Known(1, 2, look, queries.Seen(1, 0, 0), b"x" * 100))
 
     assert list(remembered._known) == list(range(90, 100))
     assert remembered._bytes == 1000

@@ -33,7 +33,7 @@ from officepro.scheduling.openings import (
 )
 from officepro.scheduling.queries import Busy, Look
 from officepro.scheduling.questions import OnConnection, Visits
-from officepro.scheduling.wall_clock import local_time
+from officepro.scheduling.wall_clock import DAY_MINUTES, local_time
 from officepro.scheduling.window import LONGEST_VISIT_MINUTES, Window, make_window
 
 TheSetups = NamedDependency[Setups]  # in a handler: what this worker remembers of the practices' set-up
@@ -136,6 +136,17 @@ class Diary(msgspec.Struct, frozen=True):
             rule.minimum_notice_minutes,
             _horizon(self.setup.zone, self.now, rule.booking_horizon_days),
         )
+
+    def changes_at(self) -> int:
+        """The first minute, counted as `minute_of_booking` does, at which something else may be free because of the
+        time alone: of days to come, when the notice for their first minute runs out."""
+        period, window = self.period(), self.window
+        ends, present = window.begins + window.length, minute_of_booking(self.now)
+        if period.latest is not None and period.latest // 60 < ends - 1:  # it moves on at midnight
+            return present + 1
+        if present >= ends:
+            return present + DAY_MINUTES
+        return max(window.begins - period.notice_minutes, present) + 1
 
     def visit(self, duration: int, provider_after: int = 0, provider_duration: int | None = None) -> Visit:
         """The visit that is looked for, with its type's buffers."""

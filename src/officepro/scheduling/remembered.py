@@ -1,9 +1,10 @@
 """Answers about free times that are still true need not be found again.
 
 Many ask for the same days between two bookings. So a worker remembers what it has answered together with what it had
-seen in the database (queries.Seen) and the minute it was. Whoever asks the same again, in the same minute, gets the
-same answer if one statement, which reads rows but computes nothing, sees the same as then. Nothing is ever told that is
-out of date: not by a moment, whoever wrote to the database, and by whatever way.
+seen in the database (queries.Seen) and until when the clock leaves it true: of today for a minute, of days to come
+until they are near. Whoever asks the same again by then gets the same answer if one statement, which reads rows but
+computes nothing, sees the same as before. Nothing is ever told that is out of date: not by a moment, whoever wrote to
+the database, and by whatever way.
 """
 
 from collections import OrderedDict
@@ -32,7 +33,8 @@ Answer = TypeVar("Answer")
 class Known(msgspec.Struct, frozen=True):
     """An answer, and what makes it true."""
 
-    minute: int
+    minute: int  # of booking, at which it was found
+    changes_at: int
     look: Look
     seen: Seen
     body: bytes
@@ -63,14 +65,15 @@ class Remembered:
         known = self._known.get(key)
         if (
             known is not None
-            and known.minute == minute_of_booking(clock.now())
+            and known.minute <= minute_of_booking(clock.now()) < known.changes_at
             and known.seen == await queries.glance(visits, practice_id, known.look)
         ):
             return cast(Answer, Encoded(known.body))
         diary = await open_diary(visits, setups, practice_id, wanted)
         body = encode(make(diary))
         if not visits.is_distributed:  # where rows do not tell who wrote them
-            self._remember(key, Known(minute_of_booking(diary.now), diary.look, diary.busy.seen, body))
+            minute = minute_of_booking(diary.now)
+            self._remember(key, Known(minute, diary.changes_at(), diary.look, diary.busy.seen, body))
         return cast(Answer, Encoded(body))
 
     def _remember(self, key: Hashable, known: Known) -> None:
