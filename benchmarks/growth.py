@@ -104,11 +104,12 @@ class Calls:
             yield Call("GET", next(paths[practice]), self._headers(name, practice))
 
     def _paths(self, name: str, practice: str, count: int) -> Iterator[str]:
-        """For any number of practices there are as many questions about free time, and none comes twice among them, so
-        that no size has more of them answered from memory than another."""
+        """For any number of practices from ten on there are as many questions about free time, and none comes twice
+        among them, so that no size has more of them answered from memory than another."""
         chance = random.Random(f"{name} {practice}")
-        asked = chance.sample([(provider, day) for provider in range(1, 7) for day in range(2, DAYS_ASKED)], count)
-        for provider, number in asked:
+        places = [(provider, day) for provider in range(1, 7) for day in range(2, DAYS_ASKED)]
+        chance.shuffle(places)
+        for provider, number in islice(itertools.cycle(places), count):
             day = self._workday(number)
             of_provider = f"/v1/{practice}/availability/providers/{provider}"
             match name:
