@@ -38,7 +38,8 @@ TIMING = {
     "maximum_lag_on_failover": 1048576,
 }
 STRICTLY_SYNCHRONOUS = {"synchronous_mode": "quorum", "synchronous_mode_strict": True, "synchronous_node_count": 1}
-ASYNCHRONOUS = {"synchronous_mode": False}
+# Half a second of bookings is more than Patroni lets a standby lack by itself.
+ASYNCHRONOUS = {"synchronous_mode": False, "maximum_lag_on_failover": 64 * 1024 * 1024}
 
 PARAMETERS = {
     "max_connections": 100,
