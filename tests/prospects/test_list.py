@@ -46,9 +46,10 @@ def ids(page: dict[str, Any]) -> list[int]:
 async def walk(office: Office, **params: Any) -> list[int]:
     """Everything that the cursor leads to, page by page."""
     page = await listed(office, **params)
-    found = ids(page)
+    found, total = ids(page), page["total"]
     while page["nextCursor"] is not None:
         page = await listed(office, **params, cursor=page["nextCursor"])
+        assert page["total"] == total, "of all pages, not of those to come"
         found += ids(page)
         assert len(found) <= 1000, "the walk does not end"
     return found

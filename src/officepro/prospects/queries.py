@@ -103,7 +103,8 @@ async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> 
         counted = f"matching AS MATERIALIZED ({matching} LIMIT {MAXIMUM_TOTAL + 1})"
         shown = f"SELECT patient_id FROM matching ORDER BY place LIMIT {limit} OFFSET {offset}"
     else:
-        counted = f"matching AS ({matching} LIMIT {MAXIMUM_TOTAL + 1})"
+        of_all_pages, _ = _matching(msgspec.structs.replace(wanted, after=None), arguments)
+        counted = f"matching AS ({of_all_pages} LIMIT {MAXIMUM_TOTAL + 1})"
         shown = f"SELECT patient_id FROM ({matching}) AS wanted ORDER BY {order} LIMIT {limit} OFFSET {offset}"
     row = await db.fetchrow(
         f"""
