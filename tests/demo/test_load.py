@@ -117,7 +117,7 @@ async def test_a_search_finds_who_is_looked_for(demo: Fresh, field: str) -> None
     async with demo.database.practice(practice_id) as db:
         text = await db.fetchval(f"SELECT {field} FROM patient WHERE {field} IS NOT NULL ORDER BY patient_id LIMIT 1")
         wanted = prospects.Filter(beginnings=searched(text))
-        found, _ = await prospects.some(db, practice_id, wanted, Page(number=1, limit=100))
+        found = await prospects.some(db, practice_id, wanted, Page(number=1, limit=100))
         rows = await db.fetch(f"SELECT {field} FROM patient WHERE patient_id = ANY ($1)", found.patient_ids)
     assert text in [row[field] for row in rows]
 

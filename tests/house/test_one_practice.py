@@ -17,7 +17,6 @@ ACROSS_PRACTICES = {
     "practices.queries.practices": "the admin's list of practices with the versions of their set-ups",
     "practices.queries._SELECT": "the beginning of the two above",
     "prospects.searches.SEARCH": "binds itself to one practice after the other; never sent where distributed",
-    "prospects.searches.find_together": "the same, where it is sent",
     "scheduling.questions.ask_together": "binds itself to one practice after the other; never sent where distributed",
     "webhooks.fan_out.practices_with_work": "a worker asks which practices have work, and takes it one by one",
     "webhooks.fan_out._waiting": "the same, of the practices in which it has just come to an end",

@@ -87,7 +87,7 @@ async def found_alone(db: Connection, practice_id: int) -> object:
 
 def found_among(**wanted: Any) -> Callable[[Connection, int], Awaitable[object]]:
     async def found(db: Connection, practice_id: int) -> object:
-        told, _ = await prospects.some(db, practice_id, Filter(**wanted), Page(1, 100_000))
+        told = await prospects.some(db, practice_id, Filter(**wanted), Page(1, 100_000))
         return [patient_id for patient_id in told.patient_ids if patient_id == FOREIGN] or "Berta" in told.people
 
     return found
@@ -147,7 +147,7 @@ async def test_a_query_that_names_the_wrong_practice_neither_reads_nor_writes_th
     here, there = demo_office.practice_id, berlin_office.practice_id
     async with database.practice(here) as db:
         assert await tags.all_tags(db, there) == []
-        assert (await prospects.some(db, there, Filter(), Page()))[0].people == ""
+        assert (await prospects.some(db, there, Filter(), Page())).people == ""
         assert await prospects.update(db, there, FOREIGN, {"city": "Utica"}, None) is None
         for asked in (prospects.one(db, there, FOREIGN), tags.remove(db, there, FOREIGN)):
             with pytest.raises(NotFound):

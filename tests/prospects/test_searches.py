@@ -8,8 +8,9 @@ import pytest
 
 from officepro.activity.verification import verify
 from officepro.foundation.database import Database
+from officepro.foundation.joining import write_together
 from officepro.foundation.paging import Page
-from officepro.prospects import queries, searches
+from officepro.prospects import queries
 from officepro.prospects.queries import Filter
 from officepro.prospects.searches import SEARCH
 from officepro.prospects.shapes import Prospect, ProspectFields
@@ -95,11 +96,11 @@ async def test_it_finds_whom_the_statement_for_one_finds(
                 wanted, page = Filter(beginnings=[beginning], only_prospects=only), Page(number, 3)
                 asked = found_by(beginning, demo_office, only_prospects=only, most=3, before=page.offset)
                 async with straight_database.practice(demo_office.practice_id) as db:
-                    theirs, total = await queries.some(db, demo_office.practice_id, wanted, page)
+                    theirs = await queries.some(db, demo_office.practice_id, wanted, page)
                 async with straight_database.unbound() as db:
-                    [ours] = await searches.find_together(db, [asked])
+                    [ours] = await write_together(db, SEARCH, [asked])
                 assert (ours["patient_ids"] or [], ours["people"] or "") == (theirs.patient_ids, theirs.people)
-                assert ours["total"] == total
+                assert ours["total"] == theirs.total
 
 
 async def test_whom_several_words_lead_to_comes_once_whatever_the_page(demo_office: Office) -> None:
@@ -121,8 +122,8 @@ async def test_at_once_each_is_in_its_practice_and_on_record(
     before = {office.practice_id: len(await ledger_of(office.house.owner, office)) for office in offices}
 
     async with straight_database.unbound() as db:
-        found = await searches.find_together(
-            db, [found_by("ada", office, request_id=f"r{place}") for place, office in enumerate(offices)]
+        found = await write_together(
+            db, SEARCH, [found_by("ada", office, request_id=f"r{place}") for place, office in enumerate(offices)]
         )
 
     for place, (office, row) in enumerate(zip(offices, found, strict=True)):

@@ -12,7 +12,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from enum import StrEnum
 from typing import Any, cast
@@ -635,11 +635,16 @@ async def _share_sessions(first: "asyncpg.Connection[Row]", second: "asyncpg.Con
 _SESSION = "SELECT pg_postmaster_start_time() || ' ' || pg_backend_pid()"
 
 
-def binding(practice: str) -> str:
-    """For the FROM of a statement that binds itself, so that its connection need not be bound: a row that does it for
-    SQL's `practice`. What reads the practice's rows must go by `this.practice_id`, and so comes after it; the binding
-    ends with the statement. Were the order ever another, row-level security would leave nothing to be read."""
-    return f"LATERAL (SELECT set_config('app.practice', ({practice})::text, true)::bigint AS practice_id) AS this"
+def each_asked(kinds: Mapping[str, str]) -> str:
+    """For the FROM of a statement by which several ask together, handing over a JSON list as `$1`: `asked`, a row with
+    these columns for each, its `place` in the list, and `this`, which binds the statement to the row's practice.
+    What reads the practice's rows must go by `this.practice_id`, and so comes after it; the binding ends with the
+    statement. Were the order ever another, row-level security would leave nothing to be read."""
+    return f"""
+        ROWS FROM (json_to_recordset($1) AS ({", ".join(f"{name} {kind}" for name, kind in kinds.items())}))
+            WITH ORDINALITY AS asked ({", ".join(kinds)}, place),
+        LATERAL (SELECT set_config('app.practice', asked.practice_id::text, true)::bigint AS practice_id) AS this
+    """
 
 
 def constraint_of(violation: asyncpg.PostgresError) -> str:

@@ -90,8 +90,8 @@ async def one(db: Connection, practice_id: int, patient_id: int) -> Row:
     return row
 
 
-async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> tuple[Told, int]:
-    """A page of prospects and how many there are in all (counted up to MAXIMUM_TOTAL), in one round trip.
+async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> Told:
+    """A page of prospects, in one round trip.
 
     A search is ordered by what matched, a list by number, and one with `updated_since` by the time of the change.
     """
@@ -115,7 +115,7 @@ async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> 
         *arguments,
     )
     assert row is not None
-    return told_in(row), min(row["total"], MAXIMUM_TOTAL)
+    return told_in(row)
 
 
 def _matching(wanted: Filter, arguments: list[Any]) -> tuple[str, str | None]:

@@ -33,7 +33,7 @@ from officepro.prospects.tokens import searched, tokens_of
 
 MAXIMUM_BODY_BYTES = 2 * 1024 * 1024  # a picture of 1 MiB in base64, and the other fields
 FIRST_VERSION = 1
-FIELDS_OF_A_LIST = len(queries.COLUMNS) + 3  # the number of the patient before them, two times behind
+FIELDS_BEFORE_TAGS = len(queries.COLUMNS) + 3  # the number of the patient before them, two times behind
 _IDENTIFYING = {
     "first_name": "FirstName",
     "last_name": "LastName",
@@ -88,12 +88,12 @@ async def list_prospects(
         after=_after(cursor, search, page, limit, updated_since),
     )
     if searches.may_find(wanted):
-        told, total = await searches.find(wanted, Page(page, limit), disclosures)
+        told = await searches.find(wanted, Page(page, limit), disclosures)
     else:
         async with database.practice(caller.practice_id) as db:
-            told, total = await queries.some(db, caller.practice_id, wanted, Page(page, limit))
+            told = await queries.some(db, caller.practice_id, wanted, Page(page, limit))
         await disclosures.record(*told.patient_ids)
-    answer = page_of(told, Page(page, limit), total)
+    answer = page_of(told, Page(page, limit))
     if not search:
         answer.next_cursor = _cursor(told, updated_since) if len(told.patient_ids) == limit else None
     return answer
@@ -246,12 +246,6 @@ def _cursor(told: Told, updated_since: datetime | None) -> str:
     return base64.urlsafe_b64encode(f"{changed} {told.patient_ids[-1]}".encode()).decode().rstrip("=")
 
 
-def _prospect(row: Row) -> Prospect:
-    worn = [ProspectTag(*tag) for tag in zip(row["tag_ids"], row["tags"], strict=True)]
-    fields: list[Any] = [*list(row.values())[:FIELDS_OF_A_LIST], worn]
-    return Prospect(*fields)
-
-
 def _newcomer(columns: dict[str, Any], made: Row) -> Prospect:
     """As it stands in the database, of what was written and what was made of it there."""
     stands = columns | {"full_name": made["full_name"]}
@@ -261,9 +255,10 @@ def _newcomer(columns: dict[str, Any], made: Row) -> Prospect:
 
 
 def _with_picture(row: Row) -> Prospect:
-    prospect = _prospect(row)
-    prospect.picture = base64.b64encode(row["picture"]).decode() if row["picture"] else None
-    return prospect
+    worn = [ProspectTag(*tag) for tag in zip(row["tag_ids"], row["tags"], strict=True)]
+    picture = base64.b64encode(row["picture"]).decode() if row["picture"] else None
+    fields: list[Any] = [*list(row.values())[:FIELDS_BEFORE_TAGS], worn, picture]
+    return Prospect(*fields)
 
 
 router = Router(

@@ -7,7 +7,6 @@ practice only, and for several words, a tag, or changes, `queries.some` finds, a
 """
 
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any
 
 from litestar.di import NamedDependency
@@ -15,11 +14,10 @@ from litestar.types import Scope
 from msgspec.structs import asdict
 
 from officepro.activity.asked import Disclosures
-from officepro.foundation.database import Connection, Database, Row, binding
+from officepro.foundation.database import Database, Row, each_asked
 from officepro.foundation.errors import Unavailable
-from officepro.foundation.joining import Joined
-from officepro.foundation.paging import MAXIMUM_TOTAL, Page
-from officepro.foundation.wire import encode
+from officepro.foundation.joining import Joined, write_together
+from officepro.foundation.paging import Page
 from officepro.prospects.queries import MAXIMUM_MATCHES, Filter, range_of
 from officepro.prospects.telling import Told, telling, told_in
 from officepro.prospects.tokens import MAXIMUM_TOKENS
@@ -39,9 +37,7 @@ _DISCLOSED = list(_ASKED)[:6]
 SEARCH = f"""
     WITH found AS MATERIALIZED (
         SELECT place, matching.total, told.*, {", ".join(f"asked.{name}" for name in _DISCLOSED)}
-        FROM ROWS FROM (json_to_recordset($1) AS ({", ".join(f"{name} {kind}" for name, kind in _ASKED.items())}))
-                 WITH ORDINALITY AS asked ({", ".join(_ASKED)}, place),
-             {binding("asked.practice_id")},
+        FROM {each_asked(_ASKED)},
              LATERAL (
                  SELECT ARRAY(
                      SELECT token.patient_id FROM patient_token token
@@ -78,7 +74,8 @@ SEARCH = f"""
                    array_agg(patient_ids::text ORDER BY place)) AS rows
         FROM found WHERE patient_ids IS NOT NULL HAVING count(*) > 0
     )
-    SELECT place, total, patient_ids, people, last_updated_at, recorded.rows FROM found LEFT JOIN recorded ON true
+    SELECT total, patient_ids, people, last_updated_at, recorded.rows
+    FROM found LEFT JOIN recorded ON true ORDER BY place
 """
 
 
@@ -92,8 +89,8 @@ class Searches:
     def may_find(self, wanted: Filter) -> bool:
         return self._database.keeps_sessions and wanted.is_one_word
 
-    async def find(self, wanted: Filter, page: Page, disclosures: Disclosures) -> tuple[Told, int]:
-        """A page and how many there are in all, as `queries.some` answers, put on record. Raises NotOnRecord."""
+    async def find(self, wanted: Filter, page: Page, disclosures: Disclosures) -> Told:
+        """A page, as `queries.some` answers it, put on record. Raises NotOnRecord."""
         assert wanted.beginnings is not None
         disclosure = disclosures.of()
         beginning, ending = range_of(wanted.beginnings[0])
@@ -108,7 +105,7 @@ class Searches:
             raise disclosures.not_kept(failure) from failure
         if found["patient_ids"]:
             disclosures.kept(disclosure)
-        return told_in(found), min(found["total"], MAXIMUM_TOTAL)
+        return told_in(found)
 
     async def _find_alone(self, asked: dict[str, Any]) -> Row:
         (found,) = await self._find_all([asked])
@@ -116,15 +113,7 @@ class Searches:
 
     async def _find_all(self, several: Sequence[dict[str, Any]]) -> list[Row]:
         async with self._database.unbound() as db:
-            return await find_together(db, several)
-
-
-async def find_together(db: Connection, several: Sequence[dict[str, Any]]) -> list[Row]:
-    """The rows in the order of the searches; `db` need not be bound."""
-    order = sorted(range(len(several)), key=lambda place: several[place]["practice_id"])
-    rows = await db.fetch(SEARCH, encode([several[place] for place in order]).decode())
-    by_place = dict(zip(order, sorted(rows, key=itemgetter("place")), strict=True))
-    return [by_place[place] for place in range(len(several))]
+            return await write_together(db, SEARCH, several)
 
 
 TheSearches = NamedDependency[Searches]  # in a handler: where people are searched together with others

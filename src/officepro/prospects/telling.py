@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from officepro.foundation.answers import Paged
 from officepro.foundation.database import Row
-from officepro.foundation.paging import Page, paged
+from officepro.foundation.paging import MAXIMUM_TOTAL, Page, paged
 from officepro.prospects.shapes import Prospect
 
 _NUMBERS = frozenset({"patient_id", "provider_id", "prospect"})
@@ -27,6 +27,7 @@ class Told(msgspec.Struct, frozen=True):
     patient_ids: Sequence[int]
     people: str  # objects of the shape `Prospect`, a comma between two
     last_updated_at: datetime | None  # of the latest change to one of them
+    total: int  # of all pages, counted up to MAXIMUM_TOTAL
 
 
 def full_name(alias: str) -> str:
@@ -35,7 +36,7 @@ def full_name(alias: str) -> str:
 
 
 def telling(practice: str, patient_ids: str) -> str:
-    """SQL for the row of `told_in`: the people of an array, in its order. `practice` and `patient_ids` are SQL."""
+    """SQL for the row of `told_in` but the total: the people of an array, in its order. Both arguments are SQL."""
     return f"""
         SELECT array_agg(p.patient_id ORDER BY place) AS patient_ids,
                string_agg({_PERSON}, ',' ORDER BY place) AS people,
@@ -53,12 +54,13 @@ def telling(practice: str, patient_ids: str) -> str:
 
 
 def told_in(row: Row) -> Told:
-    return Told(row["patient_ids"] or [], row["people"] or "", row["last_updated_at"])
+    """The row also has the `total` of what was found."""
+    return Told(row["patient_ids"] or [], row["people"] or "", row["last_updated_at"], min(row["total"], MAXIMUM_TOTAL))
 
 
-def page_of(told: Told, page: Page, total: int) -> Paged[Any]:
+def page_of(told: Told, page: Page) -> Paged[Any]:
     """The answer; what was told goes into it as it is."""
-    answer: Paged[Any] = paged([], page, total)
+    answer: Paged[Any] = paged([], page, told.total)
     answer.data, answer.count = Raw(f"[{told.people}]".encode()), len(told.patient_ids)
     return answer
 

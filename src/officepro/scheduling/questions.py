@@ -13,7 +13,7 @@ import msgspec
 from litestar.di import NamedDependency
 from litestar.types import Scope
 
-from officepro.foundation.database import Connection, Database, Row, binding
+from officepro.foundation.database import Connection, Database, Row, each_asked
 from officepro.foundation.joining import Joined
 from officepro.foundation.wire import encode
 
@@ -38,8 +38,6 @@ class Question(msgspec.Struct, frozen=True, eq=False):
         for place, (name, kind) in enumerate(asks.items(), 2):
             bound = bound.replace(f":{name}", f"${place}::{kind}")
             together = together.replace(f":{name}", f"asked.{name}")
-        names = ("practice_id", *asks)
-        kinds = ", ".join(f"{name} {kind}" for name, kind in zip(names, ("bigint", *asks.values()), strict=True))
         return cls(
             f"""
             SELECT (SELECT version FROM practice_setup WHERE practice_id = $1) AS version, found.*
@@ -47,10 +45,9 @@ class Question(msgspec.Struct, frozen=True, eq=False):
             """,
             f"""
             SELECT (SELECT version FROM practice_setup WHERE practice_id = this.practice_id) AS version, found.*, place
-            FROM ROWS FROM (json_to_recordset($1) AS ({kinds})) WITH ORDINALITY AS asked ({", ".join(names)}, place),
-                 {binding("asked.practice_id")}, LATERAL ({together}) AS found
+            FROM {each_asked({"practice_id": "bigint", **asks})}, LATERAL ({together}) AS found
             """,
-            names,
+            ("practice_id", *asks),
         )
 
 
