@@ -28,6 +28,7 @@ async def test_everybody_s_figures_are_the_sum_of_each_one_s(house: House, datab
     for part in (calls[:10], calls[10:]):
         async with database.system() as db:
             await queries.write(db, part)
+            await queries.sum_up(db)
 
     each = [tuple(row) for row in await house.owner.fetch(SUMS.format(">="))]
     together = [tuple(row) for row in await house.owner.fetch(SUMS.format("<"))]

@@ -64,6 +64,7 @@ async def test_the_last_days_each_have_their_place(
         call = Call(now() - timedelta(days=days), "GET", "/v1/me", status, 2000, 1, 1, demo_office.practice_id, "", "")
         async with database.system() as db:
             await queries.write(db, [call])
+            await queries.sum_up(db)
 
     week = await overview(house, practicepass=demo_office.practicepass)
     usage = week["usage"]

@@ -108,6 +108,23 @@ async def test_what_is_waiting_is_written_without_being_asked(demo_office: Offic
     assert len(await calls_of(demo_office.house.owner, demo_office)) == 1
 
 
+async def test_a_piece_that_is_worth_it_does_not_wait_for_its_time(
+    demo_office: Office, database: Database, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "FLUSH_SECONDS", 3600.0)
+    monkeypatch.setattr(recorder, "WORTH_WRITING", 3)
+    own = Recorder()
+    async with client(door.Door(demo_office.house.app, when_done=own.note)) as visitor, own.writing(database):
+        for _ in range(3):
+            await visitor.get(f"{demo_office.path}/tags", headers={"X-Request-Id": f"worth-{id(own)}"})
+        async with asyncio.timeout(5):
+            while own.waiting:  # noqa: ASYNC110 -- it tells nobody
+                await asyncio.sleep(0.01)
+            logged = "SELECT count(*) FROM request_log WHERE request_id = $1"
+            while await owner.fetchval(logged, f"worth-{id(own)}") < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
 async def test_while_the_database_is_away_calls_wait_and_are_written_later(
     demo_office: Office, inner_app: Litestar, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

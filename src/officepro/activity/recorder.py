@@ -1,7 +1,9 @@
 """The request log is written here: in batches, off the request's path.
 
-A request costs its own thread of work one append to a list. Six times a second what has come together is written
-by one statement, rows and daily figures alike; a killed worker loses no more than that.
+A request costs its own thread of work one append to a list. As soon as so many have come together that a statement is
+worth it, and six times a second in any case, they are written by one; a killed worker loses no more than that. Small
+pieces, so that nobody's request stands behind a big one. Once a second the daily figures are summed from what was
+written, by whoever has written.
 """
 
 import asyncio
@@ -22,7 +24,10 @@ from officepro.foundation.database import Database
 from officepro.foundation.errors import OfficeProError
 from officepro.foundation.input import template
 
-FLUSH_SECONDS = 0.15
+WORTH_WRITING = 40  # calls; a statement costs as much as writing twenty of them
+FLUSH_SECONDS = 0.15  # the longest that fewer than those wait
+REST_SECONDS = 0.03  # between two statements at least, so that under much load the pieces grow
+SUM_SECONDS = 1.0
 MAXIMUM_WAITING = 50_000  # while the database is away; older ones are given up, and counted
 MAXIMUM_BATCH = 5_000
 LONGEST_MICROSECONDS = 2**31 - 1
@@ -76,6 +81,8 @@ class Recorder:
 
     def __init__(self) -> None:
         self._waiting: deque[Call] = deque()
+        self._is_worth_writing = asyncio.Event()
+        self._has_unsummed = True  # somebody else's, who was killed
         self.given_up = 0
 
     @property
@@ -105,31 +112,50 @@ class Recorder:
                 scope["request_id"],
             )
         )
+        if len(self._waiting) == WORTH_WRITING:
+            self._is_worth_writing.set()
 
     @asynccontextmanager
     async def writing(self, database: Database) -> AsyncIterator[None]:
         """While it lasts, everything noted is written down; what is left at its end as well."""
-        task = asyncio.create_task(self._write_again_and_again(database))
+        tasks = [
+            asyncio.create_task(again_and_again(database))
+            for again_and_again in (self._write_again_and_again, self._sum_again_and_again)
+        ]
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.flush(database)
+
+    async def flush(self, database: Database) -> None:
+        """Writes and sums what waits. What cannot be, because the database is away, stays and is tried again."""
+        await self._write(database)
+        await self._sum(database)
 
     async def _write_again_and_again(self, database: Database) -> None:
         while True:
-            await asyncio.sleep(FLUSH_SECONDS)
-            await asyncio.shield(self.flush(database))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_SECONDS):
+                    await self._is_worth_writing.wait()
+            await asyncio.shield(self._write(database))
+            await asyncio.sleep(REST_SECONDS)
 
-    async def flush(self, database: Database) -> None:
-        """What cannot be written because the database is away stays and is tried again."""
+    async def _sum_again_and_again(self, database: Database) -> None:
+        while True:
+            await asyncio.sleep(SUM_SECONDS)
+            await asyncio.shield(self._sum(database))
+
+    async def _write(self, database: Database) -> None:
+        self._is_worth_writing.clear()
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAXIMUM_BATCH))]
             try:
                 async with database.system() as db:
                     await queries.write(db, batch)
+                self._has_unsummed = True
             except OfficeProError as error:
                 logger.warning("request log not written", extra={"cause": error.code, "calls": len(batch)})
                 self._waiting.extendleft(reversed(batch))
@@ -137,3 +163,17 @@ class Recorder:
             except Exception as error:  # not to be tried again for ever
                 logger.error("request log given up", extra={"kind": type(error).__name__, "calls": len(batch)})
                 self.given_up += len(batch)
+
+    async def _sum(self, database: Database) -> None:
+        if not self._has_unsummed:
+            return
+        self._has_unsummed = False
+        try:
+            async with database.system() as db:
+                await queries.sum_up(db)
+        except OfficeProError as error:
+            logger.warning("request log not summed", extra={"cause": error.code})
+            self._has_unsummed = True
+        except Exception as error:
+            logger.error("request log not summed", extra={"kind": type(error).__name__})
+            self._has_unsummed = True

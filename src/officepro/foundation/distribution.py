@@ -6,7 +6,9 @@ local       global, and written with every request: on the coordinator alone
 """
 
 DISTRIBUTION_COLUMN = "practice_id"
-LOCAL_TABLES = frozenset({"alembic_version", "request_log", "request_day", "request_day_duration"})
+LOCAL_TABLES = frozenset(
+    {"alembic_version", "request_log", "request_log_unsummed", "request_day", "request_day_duration"}
+)
 
 # Holds the foreign keys that `officepro distribute` has taken off and not put back yet; while it is there, the work is
 # half done.
