@@ -111,7 +111,10 @@ def _asks() -> Iterator[tuple[str, Ask]]:
         yield "webhooks.delivery_queries.some", lambda db, one=delivery: delivery_queries.some(db, one, page)  # type: ignore[misc]
         yield "webhooks.delivery_queries.recent", lambda db, one=delivery: delivery_queries.recent(db, one, 10, 0)  # type: ignore[misc]
         yield "webhooks.delivery_queries.counts", lambda db, one=delivery: delivery_queries.counts(db, one)  # type: ignore[misc]
-    yield "webhooks.fan_out._log_after", lambda db: fan_out._Taking(db, PRACTICE, "Demo", 1, lambda key: 1).fresh(0)
+    yield (
+        "webhooks.fan_out._log_after",
+        lambda db: fan_out._Taking(db, PRACTICE, "Demo", NOW, 1, lambda key: 1).fresh(0),
+    )
     for lock in (False, True):
         yield (
             "webhooks.queries.find_subscription",

@@ -36,7 +36,11 @@ BUSY_ROUND_SECONDS = 0.025  # from the beginning of a round to that of the next,
 LEAST_PAUSE_SECONDS = 0.005  # … with at least so long between them
 IDLE_ROUND_SECONDS = 0.3
 ROUND_GROWTH = 1.5
-GATHER_SECONDS = 0.02  # how long results wait for company
+GATHER_SECONDS = 0.02  # how long results wait for company …
+FEW_RESULTS = 20  # … and when more than these have come by then …
+LONGER_GATHER_SECONDS = (
+    0.08  # … how much longer: a practice's are written by one statement, of which most are its start
+)
 TROUBLE_PAUSE_SECONDS = 0.5  # while the database does not answer
 CONNECTIONS = 1024
 MOST_IN_HAND = 8000  # deliveries; beyond it nothing more is claimed
@@ -250,6 +254,8 @@ class Dispatcher:
         while True:
             await self._has_results.wait()
             await asyncio.sleep(GATHER_SECONDS)
+            if len(self._results) > FEW_RESULTS:
+                await asyncio.sleep(LONGER_GATHER_SECONDS)
             try:
                 await self.record_results()
             except OfficeProError as error:

@@ -7,6 +7,7 @@ Every statement that writes or locks names one practice, as a distributed databa
 
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
+from datetime import datetime
 from typing import NamedTuple
 
 from officepro.events import event_id
@@ -109,7 +110,7 @@ async def take_work(db: Connection, practice_id: int, worker: int, room: Room, *
     """
     state = await db.fetchrow(
         """
-        SELECT d.last_log_id, d.next_due_at <= now() AS due, practice.practicepass
+        SELECT d.last_log_id, d.next_due_at <= now() AS due, practice.practicepass, now() AS at
         FROM dispatch_state d JOIN practice USING (practice_id)
         WHERE d.practice_id = $1 FOR UPDATE OF d SKIP LOCKED
         """,
@@ -117,7 +118,7 @@ async def take_work(db: Connection, practice_id: int, worker: int, room: Room, *
     )
     if state is None:
         return None
-    taking = _Taking(db, practice_id, state["practicepass"], worker, room)
+    taking = _Taking(db, practice_id, state["practicepass"], state["at"], worker, room)
     await taking.look()
     fresh = await taking.fresh(state["last_log_id"])
     if state["due"] or is_due:
@@ -132,10 +133,13 @@ async def take_work(db: Connection, practice_id: int, worker: int, room: Room, *
 class _Taking:
     """The steps of one transaction, in the order in which `take_work` calls them."""
 
-    def __init__(self, db: Connection, practice_id: int, practicepass: str, worker: int, room: Room) -> None:
+    def __init__(
+        self, db: Connection, practice_id: int, practicepass: str, at: datetime, worker: int, room: Room
+    ) -> None:
         self.db = db
         self.practice_id = practice_id
         self.practicepass = practicepass
+        self.at = at  # the transaction's time, and that of the deliveries it makes
         self.worker = worker
         self.room = room
         self.items: dict[LaneKey, list[Item]] = {}
@@ -239,35 +243,38 @@ class _Taking:
         wanted = list(self._wanted(fresh))
         if not wanted:
             return
+        events = {row["log_id"]: self._event(row, event_id(self.practice_id, row["log_id"])) for row in fresh}
+        heard = [(events[row["log_id"]], endpoint, leased) for row, endpoint, leased in wanted]
         inserted = await self.db.fetch(
             f"""
-            INSERT INTO webhook_delivery (practice_id, subscription_id, kind, event, event_id, log_id, occurred_at,
-                                          hook_url, state, due_at, leased_by)
-            SELECT $1, subscription_id, 'live', event, event_id, log_id, occurred_at, hook_url,
+            INSERT INTO webhook_delivery (practice_id, created_at, subscription_id, kind, event, event_id, log_id,
+                                          occurred_at, hook_url, state, due_at, leased_by)
+            SELECT $1, $10, subscription_id, 'live', event, event_id, log_id, occurred_at, hook_url,
                    CASE WHEN leased THEN 'sending' ELSE 'queued' END,
                    CASE WHEN leased THEN now() + interval '{LEASE_SECONDS} seconds' END,
                    CASE WHEN leased THEN $2::bigint END
             FROM unnest($3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::timestamptz[], $8::text[], $9::bool[])
                  WITH ORDINALITY AS
                  wanted (subscription_id, event, event_id, log_id, occurred_at, hook_url, leased, number)
-            ORDER BY number RETURNING subscription_id, log_id, delivery_id, created_at
+            ORDER BY number RETURNING delivery_id
             """,
             self.practice_id,
             self.worker,
-            [endpoint.subscription_id for _, endpoint, _ in wanted],
-            [row["event"] for row, _, _ in wanted],
-            [event_id(self.practice_id, row["log_id"]) for row, _, _ in wanted],
-            [row["log_id"] for row, _, _ in wanted],
-            [row["occurred_at"] for row, _, _ in wanted],
-            [endpoint.hook_url for _, endpoint, _ in wanted],
-            [leased for _, _, leased in wanted],
+            [endpoint.subscription_id for _, endpoint, _ in heard],
+            [event.event for event, _, _ in heard],
+            [event.event_id for event, _, _ in heard],
+            [event.log_id for event, _, _ in heard],
+            [event.occurred_at for event, _, _ in heard],
+            [endpoint.hook_url for _, endpoint, _ in heard],
+            [leased for _, _, leased in heard],
+            self.at,
         )
-        made = {(row["subscription_id"], row["log_id"]): (row["delivery_id"], row["created_at"]) for row in inserted}
-        for row, endpoint, leased in wanted:
+        # Their numbers come from a sequence in the order of the rows.
+        numbers = sorted(row["delivery_id"] for row in inserted)
+        for (event, endpoint, leased), delivery_id in zip(heard, numbers, strict=True):
             if leased:
-                delivery_id, created_at = made[endpoint.subscription_id, row["log_id"]]
                 key = LaneKey(self.practice_id, endpoint.subscription_id, "live")
-                self._keep(key, delivery_id, created_at, 0, self._event(row, event_id(self.practice_id, row["log_id"])))
+                self._keep(key, delivery_id, self.at, 0, event)
 
     def _wanted(self, fresh: Sequence[Row]) -> Iterator[tuple[Row, Endpoint, bool]]:
         """Who hears of what, and whether the delivery is leased at once."""
@@ -349,9 +356,9 @@ class _Taking:
     def _take(self, key: LaneKey, row: Row) -> None:
         self._keep(key, row["delivery_id"], row["created_at"], row["attempts"], self._event(row, row["event_id"]))
 
-    def _keep(self, key: LaneKey, delivery_id: int, created_at: object, attempts: int, event: Event) -> None:
+    def _keep(self, key: LaneKey, delivery_id: int, created_at: datetime, attempts: int, event: Event) -> None:
         endpoint = self.endpoints[key.subscription_id]
-        item = Item(delivery_id, created_at, attempts, self.worker, self.lease_ends, event, endpoint)  # type: ignore[arg-type]  # a datetime out of a Row
+        item = Item(delivery_id, created_at, attempts, self.worker, self.lease_ends, event, endpoint)
         self.items.setdefault(key, []).append(item)
 
     def _event(self, row: Row, event_id: str) -> Event:
