@@ -9,17 +9,21 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import mean, median
 
-from benchmarks import webhooks, yardsticks
+from benchmarks import webhooks
 from benchmarks.servers import WORKERS, api, token
-from benchmarks.world import World, seed
+from benchmarks.world import World, seed, settle
 from benchmarks.wrk import CONNECTIONS, Call, Measured, measure
+from benchmarks.yardsticks import Limits, Yardsticks
 from officepro.foundation import embedded
 from officepro.foundation.embedded import EmbeddedServer
 from officepro.migrations.run import migrate
 
 DATABASE = "officepro"
 WARM_UP_SECONDS = 1.0
+TURNS = 3
+YARDSTICK_SECONDS = 2.0
 CALLS_OF_READS = 2_000
 SURELY_SENT = 1.1  # of what is told to have been answered
 CALLS_MADE_ONCE = 100_000  # more than are made in the time
@@ -44,7 +48,7 @@ NAMES = [*READS, *WRITES, *webhooks.MEASUREMENTS]
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}; all unless given")
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=4.0)
     asked = parser.parse_args()
     names = asked.names or NAMES
     with tempfile.TemporaryDirectory(prefix="officepro-bench-", dir=_roomy_folder()) as name:
@@ -64,38 +68,57 @@ def _measure_calls(server: EmbeddedServer, folder: Path, names: list[str], secon
     server.create_database(DATABASE)
     migrate(server.url(DATABASE), "officepro")
     keys = seed(server.url(DATABASE))
+    settle(server.url(DATABASE))
     print(f"{WORKERS} workers, {CONNECTIONS} connections by wrk, {seconds:g} s each; client, API and database together")
-    hello, half = yardsticks.hello_rate(folder, seconds)
-    read = yardsticks.database_rate(server, DATABASE, yardsticks.READ, folder, seconds)
-    write = yardsticks.database_rate(server, DATABASE, yardsticks.WRITE, folder, seconds)
-    limit_of_read, limit_of_write = 1 / (1 / hello.rate + 1 / read), 1 / (1 / hello.rate + 1 / write)
-    print(f"H hello {hello.rate:,.0f}/s   R read {read:,.0f}/s   W constrained write {write:,.0f}/s")
-    print(f"limit of a read {limit_of_read:,.0f}/s   limit of a booking {limit_of_write:,.0f}/s\n")
-    heading = f"{'':12} {'rate':>8}  {'of limit':>8}  {'aim':>5}  {'p50 ms':>7}  {'p99 ms':>7}  {'errors':>6}"
-    print(f"{heading}    at half of it: rate, p50, p99")
-    _print("hello", hello, hello.rate, 1.0)
-    _print_half(half)
-    with api(server, folder, DATABASE) as (url, _):
+    print(f"shares: {TURNS} turns, each of the yardsticks just before and just after it; rates and times: medians\n")
+    with (
+        Yardsticks.standing(server, DATABASE, folder, YARDSTICK_SECONDS) as yardsticks,
+        api(server, folder, DATABASE) as (url, _),
+    ):
         world = World({practice: token(url, practice, key) for practice, key in keys.items()})
+        limits = [yardsticks.limits()]
+        print(f"{'':15} rate  of limit (turns)         aim   p50 ms   p99 ms  errors    at half of it: rate, p50, p99")
+        _print_half(f"{'hello':54}", yardsticks.hello_at(limits[0].hello / 2))
+        _print_half(f"{'W':54}", yardsticks.write_at(limits[0].write / 2))
         for name in names:
-            (calls, aim), limit = (READS[name], limit_of_read) if name in READS else (WRITES[name], limit_of_write)
             is_made_once = name in (*WRITES, "slots, once")
+            calls, aim = (READS | WRITES)[name]
             prepared = list(calls(world, CALLS_MADE_ONCE if is_made_once else CALLS_OF_READS))
             measure(url, list(world.slots(CALLS_OF_READS)) if is_made_once else prepared, WARM_UP_SECONDS)
-            found = measure(url, prepared, seconds)
-            _print(name, found, limit, aim)
-            rest = prepared[math.ceil(found.rate * seconds * SURELY_SENT) :] if is_made_once else prepared
-            _print_half(measure(url, rest, seconds, found.rate / 2))
+            turns, shares = [], []
+            for _ in range(TURNS):
+                found = measure(url, prepared, seconds)
+                if is_made_once:
+                    del prepared[: math.ceil(found.rate * seconds * SURELY_SENT)]
+                limits.append(yardsticks.limits())
+                turns.append(found)
+                shares.append(found.rate / mean(_limit(each, name) for each in limits[-2:]))
+            _print(name, turns, shares, aim)
+            _print_half("", measure(url, prepared, seconds, median(turn.rate for turn in turns) / 2))
+    for name, rates in (
+        ("H hello", [each.hello for each in limits]),
+        ("R read", [each.read for each in limits]),
+        ("W constrained write", [each.write for each in limits]),
+        ("limit of a read", [each.of_a_read for each in limits]),
+        ("limit of a booking", [each.of_a_booking for each in limits]),
+    ):
+        print(f"{name:20} {min(rates):>7,.0f} to {max(rates):>7,.0f}/s, in the median {median(rates):,.0f}/s")
 
 
-def _print(name: str, found: Measured, limit: float, aim: float) -> None:
-    told = f"{name:12} {found.rate:>8,.0f}  {found.rate / limit:>8.2f}  {aim:>5.2f}"
-    print(f"{told}  {found.p50:>7.1f}  {found.p99:>7.1f}  {found.errors:>6}", end="", flush=True)
+def _limit(limits: Limits, name: str) -> float:
+    return limits.of_a_read if name in READS else limits.of_a_booking
 
 
-def _print_half(found: Measured) -> None:
+def _print(name: str, turns: list[Measured], shares: list[float], aim: float) -> None:
+    rate, p50, p99 = (median(getattr(turn, what) for turn in turns) for what in ("rate", "p50", "p99"))
+    told = " ".join(f"{share:.2f}" for share in sorted(shares))
+    line = f"{name:12} {rate:>7,.0f}  {median(shares):>8.2f} ({told}) {aim:>5.2f}  {p50:>7.1f}  {p99:>7.1f}"
+    print(f"{line}  {sum(turn.errors for turn in turns):>6}", end="", flush=True)
+
+
+def _print_half(before: str, found: Measured) -> None:
     times = f"{found.p50:>5.1f}  {found.p99:>5.1f}  × {found.p99 / found.p50:.1f}"
-    print(f"    {found.rate:>6,.0f}/s  {times}{f'  {found.errors} errors' if found.errors else ''}", flush=True)
+    print(f"{before}    {found.rate:>6,.0f}/s  {times}{f'  {found.errors} errors' if found.errors else ''}", flush=True)
 
 
 def _roomy_folder() -> str | None:

@@ -16,6 +16,7 @@ from officepro.foundation.secrets import fingerprint, make_api_key
 PRACTICES, PROVIDERS, PATIENTS = 20, 5, 1000
 FULL_DAYS, FREE_DAYS = 30, 365  # of each provider: half taken, and empty
 FIRST = datetime.now(UTC).date() + timedelta(days=7)
+WAL_FILES = 64  # of 16 MB
 FIRST_FREE = FIRST + timedelta(days=FULL_DAYS)
 OPENS, CLOSES = 8, 18  # UTC, so that an hour is an hour
 NAMES = ["Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Tony", "Leslie", "Radia", "Ken", "Margaret", "John"]
@@ -147,6 +148,15 @@ def seed(url: str) -> dict[int, str]:
             keys[practice] = make_key(connection, practice)
         connection.execute("VACUUM ANALYZE")
     return keys
+
+
+def settle(url: str) -> None:
+    """What a server has that has been at work for a while: files of the WAL to be used again. One that has to make them
+    anew, 16 MB of zeros at a time, holds up every commit meanwhile."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(WAL_FILES):
+            connection.execute("SELECT pg_logical_emit_message(false, '', repeat('x', 15 * 1024 * 1024))")
+        connection.execute("CHECKPOINT")
 
 
 def make_key(connection: "psycopg.Connection[Any]", practice: int | None) -> str:

@@ -1,7 +1,12 @@
 """What the machine can do at all, in this minute: H, R and W of PERFORMANCE.md."""
 
+import math
 import re
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from litestar import Litestar, get
@@ -12,6 +17,7 @@ from benchmarks.wrk import Call, Measured, measure
 from officepro.foundation.embedded import EmbeddedServer
 
 CLIENTS = 8
+HELLO = [Call("GET", "/hello")]
 
 READ = f"""
 \\set practice random(1, {world.PRACTICES})
@@ -49,32 +55,64 @@ def application() -> Litestar:
     return Litestar([hello], openapi_config=None)
 
 
-def hello_rate(folder: Path, seconds: float) -> tuple[Measured, Measured]:
-    """H: nothing but framework and server; and the same at half of its rate."""
-    hello = [Call("GET", "/hello")]
-    with granian("benchmarks.yardsticks:application", folder, {}) as url:
-        measure(url, hello, 1)
-        found = measure(url, hello, seconds)
-        return found, measure(url, hello, seconds, found.rate / 2)
+@dataclass(frozen=True)
+class Limits:
+    """What could be answered at most just now, calls a second."""
+
+    hello: float
+    read: float
+    write: float
+
+    @property
+    def of_a_read(self) -> float:
+        return 1 / (1 / self.hello + 1 / self.read)
+
+    @property
+    def of_a_booking(self) -> float:
+        return 1 / (1 / self.hello + 1 / self.write)
 
 
-def database_rate(server: EmbeddedServer, database: str, script: str, folder: Path, seconds: float) -> float:
-    """R and W: transactions a second of prepared statements over the Unix socket."""
-    path = folder / "script.sql"
-    path.write_text(script)
-    command = [
-        str(server.bin / "pgbench"),
-        "-n",
-        "-M",
-        "prepared",
-        f"-c{CLIENTS}",
-        "-j1",
-        f"-T{seconds:g}",
-        "-f",
-        str(path),
-        server.url(database),
-    ]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found = re.search(r"tps = ([0-9.]+)", told)
-    assert found is not None, told
-    return float(found.group(1))
+class Yardsticks:
+    """H, R and W, to be had again before and after each measurement: what a machine can do changes by the minute."""
+
+    def __init__(self, hello_url: str, server: EmbeddedServer, database: str, folder: Path, seconds: float) -> None:
+        self._hello_url = hello_url
+        self._server = server
+        self._database = database
+        self._folder = folder
+        self._seconds = seconds
+        measure(hello_url, HELLO, 1.0)
+
+    @classmethod
+    @contextmanager
+    def standing(cls, server: EmbeddedServer, database: str, folder: Path, seconds: float) -> "Iterator[Yardsticks]":
+        own = folder / "hello"
+        own.mkdir()
+        with granian("benchmarks.yardsticks:application", own, {}) as url:
+            yield cls(url, server, database, folder, seconds)
+
+    def limits(self) -> Limits:
+        write = self._pgbench(WRITE)  # before the others, which what it leaves behind harms as it does what is measured
+        return Limits(measure(self._hello_url, HELLO, self._seconds).rate, self._pgbench(READ), write)
+
+    def hello_at(self, rate: float) -> Measured:
+        return measure(self._hello_url, HELLO, self._seconds, rate)
+
+    def write_at(self, rate: float) -> Measured:
+        """How long the disk alone lets a commit wait, from the begin of a transaction."""
+        with tempfile.TemporaryDirectory() as logs:
+            self._pgbench(WRITE, f"-R{rate:g}", "-l", f"--log-prefix={logs}/log")
+            lines = [line.split() for log in Path(logs).iterdir() for line in log.read_text().splitlines()]
+        took = sorted(int(line[2]) - int(line[6]) for line in lines)  # without the time by which it began late
+        return Measured(len(took) / self._seconds, took[len(took) // 2] / 1e3, took[len(took) * 99 // 100] / 1e3, 0)
+
+    def _pgbench(self, script: str, *options: str) -> float:
+        """Transactions a second of prepared statements over the Unix socket."""
+        path = self._folder / "script.sql"
+        path.write_text(script)
+        command = [str(self._server.bin / "pgbench"), "-n", "-M", "prepared", f"-c{CLIENTS}", "-j1"]
+        command += [f"-T{math.ceil(self._seconds)}", *options, "-f", str(path), self._server.url(self._database)]
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        found = re.search(r"tps = ([0-9.]+)", told)
+        assert found is not None, told
+        return float(found.group(1))

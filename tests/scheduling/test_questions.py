@@ -132,7 +132,7 @@ async def test_what_is_wrong_with_one_question_harms_no_other(demo_office: Offic
 
     assert isinstance(bad, Exception)
     assert good == also_good
-    assert isinstance(good, queries.Seen)
+    assert isinstance(good, queries.Glance)
 
 
 async def test_a_database_that_is_away_is_told_to_all_and_asked_again_by_the_next(
@@ -150,7 +150,7 @@ async def test_a_database_that_is_away_is_told_to_all_and_asked_again_by_the_nex
         )
 
     assert {type(one) for one in told} == {DatabaseUnavailable}
-    assert (await queries.glance(together, practice_id, look())).version is not None
+    assert (await queries.glance(together, practice_id, look())).changes.version is not None
 
 
 def _slowly(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:

@@ -1,6 +1,7 @@
 """An answer that is remembered is told again only as long as it is true."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import date, datetime, timedelta
@@ -13,8 +14,9 @@ import pytest
 from officepro.foundation import clock
 from officepro.foundation.database import Database
 from officepro.foundation.embedded import EmbeddedServer
+from officepro.foundation.wire import encode
 from officepro.scheduling import queries
-from officepro.scheduling.questions import Together
+from officepro.scheduling.questions import Question, Together
 from officepro.scheduling.remembered import Known, Remembered
 from officepro.settings import Settings
 from tests.scheduling.test_book import book, consult
@@ -59,6 +61,13 @@ async def slots(office: Office, **asked: Any) -> list[str]:
     return found
 
 
+async def slots_again(office: Office) -> list[str]:
+    """The same, where before its rows the practice's changes are looked at."""
+    found = await slots(office)
+    assert await slots(office) == found
+    return found
+
+
 async def openings(office: Office, provider_id: str = "") -> list[str]:
     """The same of three weeks, of all providers or some, where the practice's changes are looked at."""
     monday = date.fromisoformat(next_monday())
@@ -77,7 +86,7 @@ async def openings_of_one(office: Office) -> list[str]:
     return await openings(office, "2")
 
 
-EACH_WAY = pytest.mark.parametrize("asked", [slots, openings, openings_of_one])
+EACH_WAY = pytest.mark.parametrize("asked", [slots, slots_again, openings, openings_of_one])
 Asking = Callable[[Office], Awaitable[list[str]]]
 
 
@@ -283,6 +292,59 @@ async def traces(office: Office) -> list[int]:
     return [row["trace"] for row in rows]
 
 
+async def test_rows_are_read_only_where_something_has_changed_in_the_practice(
+    demo_office: Office, computed: list[int], still: Callable[[timedelta], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[queries.Seen | None] = []
+    really = queries.glance
+
+    async def noted(*arguments: Any) -> queries.Glance:
+        found = await really(*arguments)
+        seen.append(found.seen)
+        return found
+
+    monkeypatch.setattr(queries, "glance", noted)
+    await by_hand(demo_office)
+    for _ in range(4):
+        await slots(demo_office)
+    assert [one and one.number for one in seen] == [1, None, None]
+
+    await demo_office.partner.post("/prospects", json={"FirstName": "Grace", "LastName": "Hopper"})
+    await slots(demo_office)  # of somebody else: the rows are the same, and the answer stands
+    await slots(demo_office)
+    assert [one and one.number for one in seen[3:]] == [1, None]
+    assert len(computed) == 1
+
+
+@pytest.mark.parametrize("question", [queries._SEEN_PROVIDER, queries._SEEN_PROVIDER_AND_ROOMS])
+@pytest.mark.parametrize("has_changed", [False, True])
+async def test_postgresql_does_not_begin_to_read_rows_where_nothing_has_changed(
+    demo_office: Office, straight_database: Database, question: Question, has_changed: bool
+) -> None:
+    monday = datetime.fromisoformat(f"{next_monday()}T00:00+00:00")
+    now = await queries.glance(
+        Together(straight_database), demo_office.practice_id, queries.Look([2], [], monday, monday)
+    )
+    asked = {
+        "practice_id": demo_office.practice_id,
+        **dict.fromkeys(("after", "begins"), monday),
+        **dict.fromkeys(("before", "ends"), monday + timedelta(days=1)),
+        "provider": 2,
+        "rooms": [101],
+        "but_visit": None,
+        "since_number": now.changes.number + has_changed,
+        "since_hash": now.changes.rows_hash,
+    }
+    async with straight_database.unbound() as db:
+        rows = await db.fetch(
+            f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {question.together}",
+            encode([{name: asked[name] for name in question.names}]).decode(),
+        )
+
+    never_begun = [row[0] for row in rows if re.search(r"Scan .*on visit\b.*\(never executed\)", row[0])]
+    assert bool(never_begun) is not has_changed
+
+
 async def test_others_leave_a_trace_and_take_away_those_they_find_without_waiting_for_one_another(
     demo_office: Office, berlin_office: Office, server: EmbeddedServer, database_name: str
 ) -> None:
@@ -363,8 +425,10 @@ async def test_a_statement_that_binds_itself_sees_its_own_practice_whatever_the_
         bound = await db.fetchval("SELECT current_setting('app.practice')")
     await database.close()
 
-    assert (ours.number, theirs.number) == (1, 0)
-    assert None not in (ours.version, theirs.version)
+    assert ours.seen
+    assert theirs.seen
+    assert (ours.seen.number, theirs.seen.number) == (1, 0)
+    assert None not in (ours.changes.version, theirs.changes.version)
     assert bound == str(berlin_office.practice_id)
 
 
@@ -372,7 +436,7 @@ def test_what_is_remembered_takes_no_more_room_than_it_may() -> None:
     remembered = Remembered(capacity_bytes=1000)
     look = queries.Look([1], [], clock.now(), clock.now())
     for question in range(100):
-        remembered._remember(question, Known(1, 2, look, queries.Seen(1, 0, 0), b"x" * 100))
+        remembered._remember(question, Known(1, 2, look, queries.Seen(1, 0, 0), None, b"x" * 100))
 
     assert list(remembered._known) == list(range(90, 100))
     assert remembered._bytes == 1000

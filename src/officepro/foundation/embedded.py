@@ -51,6 +51,7 @@ shared_buffers = 256MB
 effective_cache_size = 768MB
 maintenance_work_mem = 128MB
 max_wal_size = 2GB
+min_wal_size = 512MB  # files to be used again: making one anew holds up every commit meanwhile
 # This build has no lz4, and pglz cost more than all else that a booking writes: 40 µs for a page, at a page's first
 # change after a checkpoint.
 wal_compression = off

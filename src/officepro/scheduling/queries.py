@@ -35,9 +35,10 @@ class Look(msgspec.Struct, frozen=True):
 class Seen(NamedTuple):
     """What was there, told by so little that nothing changes without changing it.
 
-    Of a few days of one provider: the rows themselves. Whoever writes a row leaves the number of the transaction on it.
-    The hash is over each row's number and its writer's, so rows that were written anew, in whatever order their writers
-    came to an end, are told from those that were seen. (A hold that ends is not counted any more.)
+    Of a few days of one provider: the rows themselves, as long as anything has changed in the practice. Whoever writes
+    a row leaves the number of the transaction on it. The hash is over each row's number and its writer's, so rows that
+    were written anew, in whatever order their writers came to an end, are told from those that were seen. (A hold that
+    ends is not counted any more.)
 
     Of more, where there may be thousands of rows: what has changed in the practice. Whatever we do with a visit moves
     the practice's counter, except that we hold a time, and holds end by themselves: so the hash is over the holds, and
@@ -47,6 +48,13 @@ class Seen(NamedTuple):
     version: int | None  # of the practice's set-up
     number: int  # of rows, or the number of the practice's last event
     rows_hash: int  # 64 bits
+
+
+class Glance(NamedTuple):
+    """What is there now."""
+
+    changes: Seen  # of the practice
+    seen: Seen | None  # None: nothing in the practice has changed since
 
 
 class Busy(msgspec.Struct, frozen=True):
@@ -120,8 +128,23 @@ _BUSY_PROVIDER_AND_ROOMS, _BUSY_PROVIDER_AND_ROOMS_LONG = (
     for seen in (_SEEN, _CHANGES)
 )
 _BUSY_MANY = Question.about(f"{_CHANGES}, {_TIMES_OF_MANY}", _OF_MANY, _OF_SEVERAL)
-_SEEN_PROVIDER = Question.about(_SEEN, _OF_PROVIDER, _OF_ONE)
-_SEEN_PROVIDER_AND_ROOMS = Question.about(_SEEN, _OF_PROVIDER_AND_ROOMS, _OF_ONE_AND_ROOMS)
+
+# Rows are looked at only where something has changed in the practice since: PostgreSQL does not begin a scan whose
+# condition on other tables does not hold.
+_SINCE = {"since_number": "bigint", "since_hash": "bigint"}
+_HAS_CHANGED = "(changes.number IS DISTINCT FROM :since_number OR changes.rows_hash IS DISTINCT FROM :since_hash)"
+
+
+def _seen_since(whose: str, asks: dict[str, str]) -> Question:
+    return Question.about(
+        "changes.number AS changes, changes.rows_hash AS changes_hash, seen.number, seen.rows_hash",
+        f"FROM (SELECT {_CHANGES} OFFSET 0) AS changes, LATERAL (SELECT {_SEEN} {whose} {_HAS_CHANGED}) AS seen",
+        {**asks, **_SINCE},
+    )
+
+
+_SEEN_PROVIDER = _seen_since(f"{_OF_PROVIDER} AND", _OF_ONE)
+_SEEN_PROVIDER_AND_ROOMS = _seen_since(f"{_OF_PROVIDER_AND_ROOMS} WHERE", _OF_ONE_AND_ROOMS)
 _CHANGED = Question.about(_CHANGES, "", {})
 
 
@@ -167,16 +190,20 @@ async def busy(visits: Visits, practice_id: int, look: Look, but_visit: int | No
     return found
 
 
-async def glance(visits: Visits, practice_id: int, look: Look) -> Seen:
-    """What `busy` would have seen: the same as then means the same rows."""
+async def glance(visits: Visits, practice_id: int, look: Look, changes: Seen | None = None) -> Glance:
+    """What `busy` would have seen; the same as then means the same rows. `changes` are those of an earlier glance."""
     if not _is_short(look):
-        asked = Asked(_CHANGED, practice_id, (), is_short=True)
-    elif look.room_ids:
-        asked = _asked(_SEEN_PROVIDER_AND_ROOMS, practice_id, look, look.provider_ids[0], look.room_ids, None)
+        row = await visits.ask(Asked(_CHANGED, practice_id, (), is_short=True))
+        seen = Seen(row["version"], row["number"], row["rows_hash"])
+        return Glance(seen, seen)
+    since = (changes.number, changes.rows_hash) if changes else (None, None)
+    if look.room_ids:
+        asked = _asked(_SEEN_PROVIDER_AND_ROOMS, practice_id, look, look.provider_ids[0], look.room_ids, None, *since)
     else:
-        asked = _asked(_SEEN_PROVIDER, practice_id, look, look.provider_ids[0])
+        asked = _asked(_SEEN_PROVIDER, practice_id, look, look.provider_ids[0], *since)
     row = await visits.ask(asked)
-    return Seen(row["version"], row["number"], row["rows_hash"])
+    now = Seen(row["version"], row["changes"], row["changes_hash"])
+    return Glance(now, None if now == changes else Seen(row["version"], row["number"], row["rows_hash"]))
 
 
 def _sort_out_providers(row: Row, found: Busy) -> None:

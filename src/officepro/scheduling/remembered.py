@@ -4,7 +4,7 @@ Many ask for the same days between two bookings. So a worker remembers what it h
 seen in the database (queries.Seen) and until when the clock leaves it true: of today for a minute, of days to come
 until they are near. Whoever asks the same again by then gets the same answer if one statement, which reads rows but
 computes nothing, sees the same as before. Nothing is ever told that is out of date: not by a moment, whoever wrote to
-the database, and by whatever way.
+the database, and by whatever way. Where nothing at all has changed in the practice, not even rows are read.
 """
 
 from collections import OrderedDict
@@ -30,13 +30,14 @@ LARGEST_BYTES = 512 * 1024
 Answer = TypeVar("Answer")
 
 
-class Known(msgspec.Struct, frozen=True):
+class Known(msgspec.Struct):
     """An answer, and what makes it true."""
 
     minute: int  # of booking, at which it was found
     changes_at: int
     look: Look
     seen: Seen
+    changes: Seen | None  # of the practice, when it was last found to be true; None: it never was looked for
     body: bytes
 
 
@@ -63,17 +64,18 @@ class Remembered:
         """
         key = (practice_id, *question)
         known = self._known.get(key)
-        if (
-            known is not None
-            and known.minute <= minute_of_booking(clock.now()) < known.changes_at
-            and known.seen == await queries.glance(visits, practice_id, known.look)
-        ):
-            return cast(Answer, Encoded(known.body))
+        if known is not None and known.minute <= minute_of_booking(clock.now()) < known.changes_at:
+            changes, seen = await queries.glance(visits, practice_id, known.look, known.changes)
+            if seen is None or seen == known.seen:
+                known.changes = changes
+                if key in self._known:
+                    self._known.move_to_end(key)
+                return cast(Answer, Encoded(known.body))
         diary = await open_diary(visits, setups, practice_id, wanted)
         body = encode(make(diary))
         if not visits.is_distributed:  # where rows do not tell who wrote them
             minute = minute_of_booking(diary.now)
-            self._remember(key, Known(minute, diary.changes_at(), diary.look, diary.busy.seen, body))
+            self._remember(key, Known(minute, diary.changes_at(), diary.look, diary.busy.seen, None, body))
         return cast(Answer, Encoded(body))
 
     def _remember(self, key: Hashable, known: Known) -> None:
