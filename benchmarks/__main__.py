@@ -78,15 +78,17 @@ def _measure_calls(server: EmbeddedServer, folder: Path, names: list[str], secon
         world = World({practice: token(url, practice, key) for practice, key in keys.items()})
         limits = [yardsticks.limits()]
         print(f"{'':15} rate  of limit (turns)         aim   p50 ms   p99 ms  errors    at half of it: rate, p50, p99")
-        _print_half(f"{'hello':54}", yardsticks.hello_at(limits[0].hello / 2))
-        _print_half(f"{'W':54}", yardsticks.write_at(limits[0].write / 2))
+        _print_half(f"{'hello':79}", yardsticks.hello_at(limits[0].hello / 2))
         for name in names:
             is_made_once = name in (*WRITES, "slots, once")
             calls, aim = (READS | WRITES)[name]
             prepared = list(calls(world, CALLS_MADE_ONCE if is_made_once else CALLS_OF_READS))
-            measure(url, list(world.slots(CALLS_OF_READS)) if is_made_once else prepared, WARM_UP_SECONDS)
+            if is_made_once:
+                measure(url, list(world.slots(CALLS_OF_READS)), WARM_UP_SECONDS)
             turns, shares = [], []
             for _ in range(TURNS):
+                if not is_made_once:  # W has written in these practices, so nothing that was remembered stands
+                    measure(url, prepared, WARM_UP_SECONDS)
                 found = measure(url, prepared, seconds)
                 if is_made_once:
                     del prepared[: math.ceil(found.rate * seconds * SURELY_SENT)]
@@ -94,7 +96,11 @@ def _measure_calls(server: EmbeddedServer, folder: Path, names: list[str], secon
                 turns.append(found)
                 shares.append(found.rate / mean(_limit(each, name) for each in limits[-2:]))
             _print(name, turns, shares, aim)
+            if not is_made_once:
+                measure(url, prepared, WARM_UP_SECONDS)
             _print_half("", measure(url, prepared, seconds, median(turn.rate for turn in turns) / 2))
+            if name in WRITES:
+                _print_half(f"{'W':79}", yardsticks.write_at(limits[-1].write / 2))
     for name, rates in (
         ("H hello", [each.hello for each in limits]),
         ("R read", [each.read for each in limits]),
