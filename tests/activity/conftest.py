@@ -1,5 +1,6 @@
 """What the request log and the ledger hold, once what waits has been written."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import asyncpg
 import pytest
 from litestar import Litestar
 
+from officepro.activity import queries
 from officepro.foundation.database import Database
 from tests.world import Office
 
@@ -21,6 +23,14 @@ def written(inner_app: Litestar, database: Database) -> Written:
         await inner_app.state.account.recorder.flush(database)
 
     return write
+
+
+async def sum_up(database: Database, owner: asyncpg.Connection) -> None:
+    """Afterwards the figures know of everything written: the application sums as well, and may have some under way."""
+    async with asyncio.timeout(5):
+        while await owner.fetchval("SELECT EXISTS (SELECT FROM request_log_unsummed)"):
+            async with database.system() as db:
+                await queries.sum_up(db)
 
 
 async def calls_of(owner: asyncpg.Connection, office: Office) -> list[dict[str, Any]]:

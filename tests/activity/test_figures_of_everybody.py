@@ -6,6 +6,7 @@ from officepro.activity import queries
 from officepro.activity.recorder import Call
 from officepro.foundation.clock import now
 from officepro.foundation.database import Database
+from tests.activity.conftest import sum_up
 from tests.world import House
 
 SUMS = """
@@ -28,7 +29,7 @@ async def test_everybody_s_figures_are_the_sum_of_each_one_s(house: House, datab
     for part in (calls[:10], calls[10:]):
         async with database.system() as db:
             await queries.write(db, part)
-            await queries.sum_up(db)
+        await sum_up(database, house.owner)
 
     each = [tuple(row) for row in await house.owner.fetch(SUMS.format(">="))]
     together = [tuple(row) for row in await house.owner.fetch(SUMS.format("<"))]

@@ -8,7 +8,7 @@ from officepro.activity import queries
 from officepro.activity.recorder import Call
 from officepro.foundation.clock import now
 from officepro.foundation.database import Database
-from tests.activity.conftest import Written, calls_of
+from tests.activity.conftest import Written, calls_of, sum_up
 from tests.world import House, Office
 
 
@@ -64,7 +64,7 @@ async def test_the_last_days_each_have_their_place(
         call = Call(now() - timedelta(days=days), "GET", "/v1/me", status, 2000, 1, 1, demo_office.practice_id, "", "")
         async with database.system() as db:
             await queries.write(db, [call])
-            await queries.sum_up(db)
+    await sum_up(database, house.owner)
 
     week = await overview(house, practicepass=demo_office.practicepass)
     usage = week["usage"]

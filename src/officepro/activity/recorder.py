@@ -83,6 +83,8 @@ class Recorder:
         self._waiting: deque[Call] = deque()
         self._is_worth_writing = asyncio.Event()
         self._has_unsummed = True  # somebody else's, who was killed
+        self._writing = asyncio.Lock()  # so that who flushes waits for what is under way
+        self._summing = asyncio.Lock()
         self.given_up = 0
 
     @property
@@ -149,31 +151,38 @@ class Recorder:
             await asyncio.shield(self._sum(database))
 
     async def _write(self, database: Database) -> None:
-        self._is_worth_writing.clear()
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAXIMUM_BATCH))]
-            try:
-                async with database.system() as db:
-                    await queries.write(db, batch)
-                self._has_unsummed = True
-            except OfficeProError as error:
-                logger.warning("request log not written", extra={"cause": error.code, "calls": len(batch)})
-                self._waiting.extendleft(reversed(batch))
-                return
-            except Exception as error:  # not to be tried again for ever
-                logger.error("request log given up", extra={"kind": type(error).__name__, "calls": len(batch)})
-                self.given_up += len(batch)
+        async with self._writing:
+            self._is_worth_writing.clear()
+            while self._waiting and await self._write_some(database):
+                pass
 
-    async def _sum(self, database: Database) -> None:
-        if not self._has_unsummed:
-            return
-        self._has_unsummed = False
+    async def _write_some(self, database: Database) -> bool:
+        """False where the database is away."""
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAXIMUM_BATCH))]
         try:
             async with database.system() as db:
-                await queries.sum_up(db)
+                await queries.write(db, batch)
+            self._has_unsummed = True
         except OfficeProError as error:
-            logger.warning("request log not summed", extra={"cause": error.code})
-            self._has_unsummed = True
-        except Exception as error:
-            logger.error("request log not summed", extra={"kind": type(error).__name__})
-            self._has_unsummed = True
+            logger.warning("request log not written", extra={"cause": error.code, "calls": len(batch)})
+            self._waiting.extendleft(reversed(batch))
+            return False
+        except Exception as error:  # not to be tried again for ever
+            logger.error("request log given up", extra={"kind": type(error).__name__, "calls": len(batch)})
+            self.given_up += len(batch)
+        return True
+
+    async def _sum(self, database: Database) -> None:
+        async with self._summing:
+            if not self._has_unsummed:
+                return
+            self._has_unsummed = False
+            try:
+                async with database.system() as db:
+                    await queries.sum_up(db)
+            except OfficeProError as error:
+                logger.warning("request log not summed", extra={"cause": error.code})
+                self._has_unsummed = True
+            except Exception as error:
+                logger.error("request log not summed", extra={"kind": type(error).__name__})
+                self._has_unsummed = True
