@@ -87,18 +87,13 @@ def _measure_calls(server: EmbeddedServer, folder: Path, names: list[str], secon
                 measure(url, list(world.slots(CALLS_OF_READS)), WARM_UP_SECONDS)
             turns, shares = [], []
             for _ in range(TURNS):
-                if not is_made_once:  # W has written in these practices, so nothing that was remembered stands
-                    measure(url, prepared, WARM_UP_SECONDS)
-                found = measure(url, prepared, seconds)
-                if is_made_once:
-                    del prepared[: math.ceil(found.rate * seconds * SURELY_SENT)]
+                found = _measured(url, prepared, seconds, is_made_once=is_made_once)
                 limits.append(yardsticks.limits())
                 turns.append(found)
                 shares.append(found.rate / mean(_limit(each, name) for each in limits[-2:]))
             _print(name, turns, shares, aim)
-            if not is_made_once:
-                measure(url, prepared, WARM_UP_SECONDS)
-            _print_half("", measure(url, prepared, seconds, median(turn.rate for turn in turns) / 2))
+            half = median(turn.rate for turn in turns) / 2
+            _print_half("", _measured(url, prepared, seconds, half, is_made_once=is_made_once))
             if name in WRITES:
                 _print_half(f"{'W':79}", yardsticks.write_at(limits[-1].write / 2))
     for name, rates in (
@@ -109,6 +104,19 @@ def _measure_calls(server: EmbeddedServer, folder: Path, names: list[str], secon
         ("limit of a booking", [each.of_a_booking for each in limits]),
     ):
         print(f"{name:20} {min(rates):>7,.0f} to {max(rates):>7,.0f}/s, in the median {median(rates):,.0f}/s")
+
+
+def _measured(
+    url: str, prepared: list[Call], seconds: float, rate: float | None = None, *, is_made_once: bool
+) -> Measured:
+    """Calls that are made once are taken out. All others are asked a while before: W has written in their practices, so
+    nothing that was remembered stands."""
+    if not is_made_once:
+        measure(url, prepared, WARM_UP_SECONDS)
+    found = measure(url, prepared, seconds, rate)
+    if is_made_once:
+        del prepared[: math.ceil(found.rate * seconds * SURELY_SENT)]
+    return found
 
 
 def _limit(limits: Limits, name: str) -> float:

@@ -16,9 +16,9 @@ from officepro.foundation.secrets import fingerprint, make_api_key
 PRACTICES, PROVIDERS, PATIENTS = 20, 5, 1000
 FULL_DAYS, FREE_DAYS = 30, 365  # of each provider: half taken, and empty
 FIRST = datetime.now(UTC).date() + timedelta(days=7)
-WAL_FILES = 64  # of 16 MB
 FIRST_FREE = FIRST + timedelta(days=FULL_DAYS)
 OPENS, CLOSES = 8, 18  # UTC, so that an hour is an hour
+WAL_FILES = 64  # of 16 MB
 NAMES = ["Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Tony", "Leslie", "Radia", "Ken", "Margaret", "John"]
 
 SEED = f"""

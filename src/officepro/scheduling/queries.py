@@ -130,7 +130,7 @@ _BUSY_PROVIDER_AND_ROOMS, _BUSY_PROVIDER_AND_ROOMS_LONG = (
 _BUSY_MANY = Question.about(f"{_CHANGES}, {_TIMES_OF_MANY}", _OF_MANY, _OF_SEVERAL)
 
 # Rows are looked at only where something has changed in the practice since: PostgreSQL does not begin a scan whose
-# condition on other tables does not hold.
+# condition on other tables does not hold. (OFFSET 0 has the changes found once, not at each place that names them.)
 _SINCE = {"since_number": "bigint", "since_hash": "bigint"}
 _HAS_CHANGED = "(changes.number IS DISTINCT FROM :since_number OR changes.rows_hash IS DISTINCT FROM :since_hash)"
 

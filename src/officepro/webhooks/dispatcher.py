@@ -38,9 +38,7 @@ IDLE_ROUND_SECONDS = 0.3
 ROUND_GROWTH = 1.5
 GATHER_SECONDS = 0.02  # how long results wait for company …
 FEW_RESULTS = 20  # … and when more than these have come by then …
-LONGER_GATHER_SECONDS = (
-    0.08  # … how much longer: a practice's are written by one statement, of which most are its start
-)
+LONGER_GATHER_SECONDS = 0.08  # … how much longer: each practice's take a statement, however many they are
 TROUBLE_PAUSE_SECONDS = 0.5  # while the database does not answer
 CONNECTIONS = 1024
 MOST_IN_HAND = 8000  # deliveries; beyond it nothing more is claimed
