@@ -1,6 +1,7 @@
 """The line to the database breaks while something is being saved: what the caller is told, and how it is settled."""
 
 import asyncio
+import contextlib
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -229,8 +230,26 @@ async def test_what_no_standby_has_is_unknown(lonely: EmbeddedServer, monkeypatc
 
 
 async def await_standby(owner: asyncpg.Connection, names: str) -> None:
+    """Until commits wait (or no longer do). It is the checkpointer that tells all backends so, in its own time."""
     await owner.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
     await owner.execute("SELECT pg_reload_conf()")
     async with asyncio.timeout(10):
-        while await owner.fetchval("SHOW synchronous_standby_names") != names:  # noqa: ASYNC110
+        while await waits_for_a_standby(owner) != bool(names):  # noqa: ASYNC110 -- another process's doing
             await asyncio.sleep(0.02)
+
+
+async def waits_for_a_standby(owner: asyncpg.Connection) -> bool:
+    """Whether a commit had to be called off, by the server's own warning."""
+    warnings: list[str] = []
+
+    def note(_: object, message: asyncpg.PostgresLogMessage) -> None:
+        warnings.append(message.message)
+
+    owner.add_log_listener(note)
+    try:
+        with contextlib.suppress(TimeoutError):
+            await owner.execute("SELECT pg_logical_emit_message(true, 'probe', '')", timeout=0.2)
+        await owner.execute("SELECT 1")  # which reads what the server still had to say
+    finally:
+        owner.remove_log_listener(note)
+    return any("canceling wait for synchronous replication" in warning for warning in warnings)
