@@ -16,6 +16,7 @@ from officepro.foundation.database import Database
 from officepro.foundation.embedded import EmbeddedServer
 from officepro.foundation.wire import encode
 from officepro.scheduling import queries
+from officepro.scheduling.diary import minute_of_booking
 from officepro.scheduling.questions import Question, Together
 from officepro.scheduling.remembered import Known, Remembered
 from officepro.settings import Settings
@@ -440,3 +441,21 @@ def test_what_is_remembered_takes_no_more_room_than_it_may() -> None:
 
     assert list(remembered._known) == list(range(90, 100))
     assert remembered._bytes == 1000
+
+
+async def test_what_was_not_asked_for_the_longest_time_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def as_it_was(*arguments: Any) -> queries.Glance:
+        return queries.Glance(queries.Seen(1, 0, 0), None)
+
+    monkeypatch.setattr(queries, "glance", as_it_was)
+    remembered = Remembered(capacity_bytes=300)
+    look = queries.Look([1], [], clock.now(), clock.now())
+    forever = minute_of_booking(clock.now()) + 1_000_000
+    for question in "abc":
+        remembered._remember((7, question), Known(0, forever, look, queries.Seen(1, 0, 0), None, b"x" * 100))
+
+    unused: Any = None  # a known answer needs neither rows nor set-up
+    await remembered.answer(unused, unused, 7, unused, unused, "a")
+    remembered._remember((7, "d"), Known(0, forever, look, queries.Seen(1, 0, 0), None, b"x" * 100))
+
+    assert list(remembered._known) == [(7, "c"), (7, "a"), (7, "d")]
