@@ -179,5 +179,5 @@ async def _look_over(request: Request[None, None, State]) -> Response[None] | No
     if request.scope["query_string"]:
         if request.route_handler.parsed_data_field is not None:
             await request.body()  # of which faults are told as well
-        query_values(request, query_parameters(request.route_handler))
+        query_values(request.scope["query_string"], query_parameters(request.route_handler))
     return None

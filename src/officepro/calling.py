@@ -11,7 +11,7 @@ practice, is called by Litestar as ever.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
 from inspect import signature
 from math import inf
@@ -20,11 +20,16 @@ from typing import Any, cast
 import msgspec
 from litestar import Litestar, Request, Response
 from litestar._asgi.routing_trie.types import ASGIHandlerTuple
+from litestar._asgi.utils import is_valid_host
 from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
+from litestar.middleware._internal.exceptions import ExceptionHandlerMiddleware
 from litestar.params import ParameterKwarg
 from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Receive, Send
+from litestar.utils import normalize_path
+from litestar.utils.scope.state import ScopeState
 
+from officepro.access.guards import Guard
 from officepro.foundation.answers import Encoded
 from officepro.foundation.errors import Invalid
 from officepro.foundation.input import AnyRequest, header_of, query_parameters, query_values, read_body, require_json
@@ -49,7 +54,37 @@ def call_directly(app: Litestar) -> None:
             if isinstance(handler, HTTPRouteHandler) and node.path_template.startswith("/v1/") and method != "OPTIONS":
                 with suppress(AsksForMore):
                     call = Call(handler, {parameter.name for parameter in node.path_parameters[method]})
-                    node.asgi_handlers[method] = ASGIHandlerTuple(cast(ASGIApp, call.handle), handler)
+                    node.asgi_handlers[method] = ASGIHandlerTuple(cast(ASGIApp, call), handler)
+    app.asgi_handler = cast(ASGIApp, Straight(app))
+
+
+class Straight:
+    """Where requests come in: they go straight to a handler that is called from here, without Litestar's layers, which
+    take as long as such a handler. All others go through them, and what is raised is answered by them."""
+
+    def __init__(self, app: Litestar) -> None:
+        self._app = app
+        self._layers = app.asgi_handler
+        self._find = app.asgi_router.handle_routing
+        self._faults = ExceptionHandlerMiddleware(app.asgi_router, debug=None)
+
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        try:
+            found = self._find(normalize_path(scope["path"]), scope["method"])
+        except Exception:  # it is raised there again
+            found = None
+        if found is None or type(found[0]) is not Call or scope["root_path"] or not is_valid_host(_host(scope)):
+            await self._layers(scope, receive, send)
+            return
+        call, handler, scope["path"], scope["path_params"], scope["path_template"] = found
+        scope["route_handler"] = handler
+        try:
+            await call(scope, receive, send)
+        except Exception as fault:
+            if "is_answered" in scope:  # it comes too late to be told
+                raise
+            ScopeState.from_scope(scope).exception_handlers = handler.resolve_exception_handlers()
+            await self._faults.handle_request_exception(self._app, scope, receive, send, fault)
 
 
 class Call:
@@ -58,13 +93,14 @@ class Call:
     def __init__(self, handler: HTTPRouteHandler, path_parameters: Set[str]) -> None:
         self._handler = handler
         self._function: Callable[..., Any] = handler.fn
-        self._guards = handler.resolve_guards()
+        self._admitting = [guard.admit for guard in handler.resolve_guards() if isinstance(guard, Guard)]
         self._status = handler.status_code
-        if handler.has_sync_callable:
+        if handler.has_sync_callable or len(self._admitting) < len(handler.resolve_guards()):
             raise AsksForMore
         self._provided = _provided(handler)
         self._body_shape = handler.parsed_data_field.annotation if handler.parsed_data_field else None
         self._query = query_parameters(handler)
+        self._needs_request = self._body_shape is not None or any(whole for _, whole in self._provided.values())
         self._most_bytes = handler.resolve_request_max_body_size() or inf
         self._headers: list[tuple[bytes, str]] = []  # the header, and its name among the parameters
         wire_names = {parameter.argument: parameter.name for parameter in self._query.values()}
@@ -82,26 +118,29 @@ class Call:
             fields.append((argument, annotation) if field.is_required else (argument, annotation, field.default))
         self._parameters = msgspec.defstruct("Parameters", fields, kw_only=True, rename=wire_names) if fields else None
 
-    async def handle(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        request: AnyRequest = Request(scope, receive, send)
-        for guard in self._guards:
-            await cast(Awaitable[None], guard(request, self._handler))
-        answer = await self._function(**await self._arguments(request))
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        for admit in self._admitting:
+            await admit(scope)
+        request: AnyRequest | None = Request(scope, receive, send) if self._needs_request else None
+        answer = await self._function(**await self._arguments(scope, request))
         if type(answer) is Encoded:
-            await _send(send, self._status, answer.body, {})
+            await _send(scope, send, self._status, answer.body, {})
         elif isinstance(answer, msgspec.Struct):
-            await _send(send, self._status, encode(answer), {})
+            await _send(scope, send, self._status, encode(answer), {})
         elif type(answer) is Response and isinstance(answer.content, msgspec.Struct):
-            await _send(send, answer.status_code or self._status, encode(answer.content), answer.headers)
+            await _send(scope, send, answer.status_code or self._status, encode(answer.content), answer.headers)
         else:  # a stream, or nothing
+            request = request or Request(scope, receive, send)
             response = await self._handler.to_response(app=scope["litestar_app"], data=answer, request=request)
+            scope["is_answered"] = True  # type: ignore[typeddict-unknown-key]
             await response(scope, receive, send)
 
-    async def _arguments(self, request: AnyRequest) -> dict[str, Any]:
+    async def _arguments(self, scope: HTTPScope, request: AnyRequest | None) -> dict[str, Any]:
         """Raises Invalid; which faults there are is found out by who tells of it."""
-        scope = request.scope
-        body = await self._body(request) if self._body_shape is not None else b""
-        given = query_values(request, self._query) if scope["query_string"] else {}
+        body = b""
+        if self._body_shape is not None and request is not None:
+            body = await self._body(request)
+        given = query_values(scope["query_string"], self._query) if scope["query_string"] else {}
         arguments: dict[str, Any] = {}
         if self._parameters is not None:
             given |= scope["path_params"]
@@ -113,7 +152,7 @@ class Call:
             except msgspec.ValidationError:
                 raise Invalid([]) from None
             arguments = msgspec.structs.asdict(parameters)
-        if self._body_shape is not None:
+        if self._body_shape is not None and request is not None:
             require_json(request)
             arguments["data"] = read_body(body, self._body_shape)
         for name, (provider, whole_request) in self._provided.items():
@@ -164,8 +203,16 @@ def _provided(handler: HTTPRouteHandler) -> dict[str, tuple[Callable[[Any], Any]
     return provided
 
 
-async def _send(send: Send, status: int, body: bytes, further: Mapping[str, str]) -> None:
+def _host(scope: HTTPScope) -> bytes:
+    for name, value in scope["headers"]:
+        if name == b"host":
+            return value
+    return b""
+
+
+async def _send(scope: HTTPScope, send: Send, status: int, body: bytes, further: Mapping[str, str]) -> None:
     headers = [(b"content-type", JSON_TYPE), (b"content-length", b"%d" % len(body))]
     headers += [(name.lower().encode(), value.encode()) for name, value in further.items()]
+    scope["is_answered"] = True  # type: ignore[typeddict-unknown-key]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

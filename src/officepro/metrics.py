@@ -73,6 +73,14 @@ class Snapshot(msgspec.Struct):
     connections: dict[str, tuple[int, int, int]]  # by role: how many, how many idle, how many at most
 
 
+class Answered(msgspec.Struct):
+    """What this worker has answered by one route."""
+
+    by_status: dict[int, int] = {}
+    by_bound: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS_SECONDS) + 1))
+    seconds: float = 0.0
+
+
 class Account:
     """What a worker keeps account of: the request log, and the numbers for Prometheus."""
 
@@ -82,9 +90,7 @@ class Account:
         self._door: Inside | None = None
         self._ledger: Ledger | None = None
         self._database: Database | None = None
-        self._calls: dict[tuple[str, str, int], int] = defaultdict(int)
-        self._seconds: dict[tuple[str, str], float] = defaultdict(float)
-        self._durations: dict[tuple[str, str], list[int]] = {}
+        self._answered: dict[tuple[str, str], Answered] = defaultdict(Answered)
         self._shed = 0
 
     def watch(self, door: Inside) -> None:
@@ -93,14 +99,11 @@ class Account:
     def note(self, done: Done) -> None:
         """Called by the door when an answer has left."""
         self.recorder.note(done)
-        route = (done.method, done.endpoint)
-        self._calls[*route, done.status] += 1
+        answered = self._answered[done.route]
+        answered.by_status[done.status] = answered.by_status.get(done.status, 0) + 1
+        answered.seconds += done.duration_seconds
+        answered.by_bound[bisect_left(BOUNDS_SECONDS, done.duration_seconds)] += 1
         self._shed += done.was_turned_away
-        self._seconds[route] += done.duration_seconds
-        durations = self._durations.get(route)
-        if durations is None:
-            durations = self._durations[route] = [0] * (len(BOUNDS_SECONDS) + 1)
-        durations[bisect_left(BOUNDS_SECONDS, done.duration_seconds)] += 1
 
     @asynccontextmanager
     async def keeping(self, database: Database, ledger: Ledger) -> AsyncIterator[None]:
@@ -122,7 +125,7 @@ class Account:
             await asyncio.sleep(SNAPSHOT_SECONDS)
 
     def snapshot(self) -> Snapshot:
-        rate_limited = sum(number for (_, _, status), number in self._calls.items() if status == 429)
+        rate_limited = sum(answered.by_status.get(429, 0) for answered in self._answered.values())
         counters: dict[str, float] = {
             "shed": self._shed,
             "rate_limited": rate_limited,
@@ -141,8 +144,12 @@ class Account:
             }
             gauges["ledger_waiting"] = ledger.waiting
         return Snapshot(
-            [(*route, number) for route, number in self._calls.items()],
-            [(*route, self._seconds[route], numbers) for route, numbers in self._durations.items()],
+            [
+                (*route, status, number)
+                for route, answered in self._answered.items()
+                for status, number in answered.by_status.items()
+            ],
+            [(*route, answered.seconds, answered.by_bound) for route, answered in self._answered.items()],
             counters,
             gauges,
             self._database.connections() if self._database else {},

@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 from litestar import Litestar, Router, get
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
+from litestar.types import Scope
 
 from officepro import routes
 from officepro.access.asked import TheCaller, TheDatabase
-from officepro.access.guards import AnyConnection, Requires, RequiresAdmin
+from officepro.access.guards import Requires, RequiresAdmin
 from officepro.app import create_inner_app
+from officepro.foundation.input import header_of
 from officepro.foundation.parameters import PathId
 from officepro.settings import Settings
 from officepro.tags.queries import UnknownProspect
@@ -38,32 +38,32 @@ async def test_nobody_comes_in_who_may_not_and_everybody_who_may(
 class AsleepAtTheDoor(Requires):
     """Says that it asks for a scope, and lets everybody in."""
 
-    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
+    async def admit(self, scope: Scope) -> None:
         return None
 
 
 class OnlyLooksForTheHeader(RequiresAdmin):
-    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
-        if "x-admin-secret" not in connection.headers:
-            await super().__call__(connection, handler)
+    async def admit(self, scope: Scope) -> None:
+        if header_of(scope, b"x-admin-secret") is None:
+            await super().admit(scope)
 
 
 class ForgetsThePractice(Requires):
     """A partner's token of whatever practice."""
 
-    async def __call__(self, connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
-        connection.scope["path_params"] = {}
-        await super().__call__(connection, handler)
+    async def admit(self, scope: Scope) -> None:
+        scope["path_params"] = {}
+        await super().admit(scope)
 
 
 class ForgetsTheScope(Requires):
-    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
-        await Requires(None)(connection, handler)
+    async def admit(self, scope: Scope) -> None:
+        await Requires(None).admit(scope)
 
 
 class LocksEverybodyOut(Requires):
-    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
-        await RequiresAdmin()(connection, handler)
+    async def admit(self, scope: Scope) -> None:
+        await RequiresAdmin().admit(scope)
 
 
 PLANTED: dict[str, Requires | RequiresAdmin] = {

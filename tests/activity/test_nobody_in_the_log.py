@@ -13,7 +13,7 @@ import httpx
 import msgspec
 import pytest
 
-from officepro.activity.recorder import Done
+from officepro.activity.recorder import Done, Recorder
 from officepro.app import create_inner_app, enclose
 from officepro.foundation.embedded import EmbeddedServer
 from officepro.prospects.shapes import ProspectFields
@@ -240,7 +240,13 @@ async def test_the_control_a_leak_into_a_table_or_a_log_is_found(
     """A request log that keeps raw addresses, and a PostgreSQL that logs statements with what they were given; without
     a pooler, whose sessions would not take up what is set here."""
     owner = demo_office.house.owner
-    monkeypatch.setattr(Done, "endpoint", property(lambda done: done.scope["path"] + str(done.scope["query_string"])))
+    really = Recorder.note
+
+    def note_all(self: Recorder, done: Done) -> None:
+        done.route = (done.route[0], done.scope["path"] + str(done.scope["query_string"]))
+        really(self, done)
+
+    monkeypatch.setattr(Recorder, "note", note_all)
     await owner.execute(f"ALTER ROLE officepro IN DATABASE {database_name} SET log_min_error_statement = 'error'")
     await owner.execute(f"ALTER ROLE officepro IN DATABASE {database_name} SET log_min_messages = 'error'")
     await owner.execute(f"ALTER ROLE officepro IN DATABASE {database_name} SET log_error_verbosity = 'default'")

@@ -6,10 +6,11 @@ requires_admin     the admin secret
 is_open("why")     nobody is asked, and why that is right
 """
 
-from typing import Any
+from typing import Any, final
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.types import Scope
 
 from officepro.access.gate import AnotherPractice, Gate, RateLimited, require
 from officepro.foundation.input import header_of
@@ -17,14 +18,24 @@ from officepro.foundation.input import header_of
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 
-class Requires:
+class _ByScope:
+    """Who comes in is settled by the request's scope alone, whoever calls the handler. Its own say is `admit`."""
+
+    @final
+    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
+        await self.admit(connection.scope)
+
+    async def admit(self, scope: Scope) -> None:
+        raise NotImplementedError
+
+
+class Requires(_ByScope):
     """A partner's token; in a practice's own addresses that practice's; and the scope, where one is named."""
 
     def __init__(self, scope: str | None) -> None:
         self.scope = scope
 
-    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
-        scope = connection.scope
+    async def admit(self, scope: Scope) -> None:
         gate: Gate = scope["litestar_app"].state.gate
         authorization = header_of(scope, b"authorization")
         caller, standing = await gate.admit(authorization, address_of(scope))
@@ -39,22 +50,21 @@ class Requires:
             require(caller.scopes, self.scope)
 
 
-class RequiresAdmin:
+class RequiresAdmin(_ByScope):
     """The admin secret in X-Admin-Secret."""
 
-    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
-        scope = connection.scope
+    async def admit(self, scope: Scope) -> None:
         gate: Gate = scope["litestar_app"].state.gate
         gate.admit_admin(header_of(scope, b"x-admin-secret"), address_of(scope))
 
 
-class IsOpen:
+class IsOpen(_ByScope):
     """Nobody is asked."""
 
     def __init__(self, why: str) -> None:
         self.why = why
 
-    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
+    async def admit(self, scope: Scope) -> None:
         return None
 
 

@@ -69,30 +69,30 @@ class Limiter:
         return self._visit(limit, subject, time.time() if now is None else now, take=False)
 
     def _visit(self, limit: Limit, subject: str, now: float, *, take: bool) -> Standing:
-        whose = _number_of(limit, subject)
+        whose, window, interval = _number_of(limit, subject), limit.window_seconds, limit.interval
         first = whose % (SLOTS - PROBES)
         self._lock(fcntl.LOCK_EX, first)
         try:
             slot, full_at = self._find(whose, first, now)
-            if full_at > now + limit.window_seconds:
+            if full_at > now + window:
                 # The clock jumped back: kept as it is, the bucket would stay empty until the old time comes again.
-                full_at = now + limit.window_seconds
+                full_at = now + window
                 _SLOT.pack_into(self._memory, slot * _SLOT.size, whose, full_at)
             full_at = max(full_at, now)
-            after = full_at + limit.interval
-            allowed = after - now <= limit.window_seconds + 1e-6
+            after = full_at + interval
+            allowed = after - now <= window + 1e-6
             if allowed and take:
                 _SLOT.pack_into(self._memory, slot * _SLOT.size, whose, after)
                 full_at = after
         finally:
             self._lock(fcntl.LOCK_UN, first)
-        left = limit.window_seconds - (full_at - now)
+        left = window - (full_at - now)
         return Standing(
             allowed=allowed,
             limit=limit.amount,
-            remaining=max(0, math.floor(left / limit.interval + 1e-6)),
+            remaining=max(0, math.floor(left / interval + 1e-6)),
             reset_seconds=max(0, math.ceil(full_at - now)),
-            retry_after_seconds=0 if allowed else max(1, math.ceil(after - now - limit.window_seconds)),
+            retry_after_seconds=0 if allowed else max(1, math.ceil(after - now - window)),
         )
 
     def _find(self, whose: int, first: int, now: float) -> tuple[int, float]:

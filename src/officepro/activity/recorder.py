@@ -38,27 +38,23 @@ TURNED_AWAY = "(turned away)"
 logger = logging.getLogger("officepro")
 
 
-class Done(msgspec.Struct, frozen=True):
+class Done(msgspec.Struct):
     """One request, when its answer has left."""
 
     scope: Scope
     status: int
     duration_seconds: float
     was_turned_away: bool = False  # at the door: there were too many inside
+    route: tuple[str, str] = ("", "")  # method and template, which its scope tells
 
-    @property
-    def method(self) -> str:
-        """Anybody may make up a method; made-up ones are all the same to us."""
+    def __post_init__(self) -> None:
+        """Anybody may make up a method: made-up ones are all the same to us. Of the address only the template is kept,
+        never what stood in it itself, which may be about a person."""
         method: str = self.scope["method"]  # type: ignore[typeddict-item]
-        return method if method in METHODS else "OTHER"
-
-    @property
-    def endpoint(self) -> str:
-        """The route's template: never what stood in the address itself, which may be about a person."""
-        if self.was_turned_away:
-            return TURNED_AWAY
+        if method not in METHODS:
+            method = "OTHER"
         found = self.scope.get("path_template")
-        return template(found) if found else UNKNOWN
+        self.route = (method, TURNED_AWAY if self.was_turned_away else template(found) if found else UNKNOWN)
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -103,8 +99,7 @@ class Recorder:
         self._waiting.append(
             Call(
                 now(),
-                done.method,
-                done.endpoint,
+                *done.route,
                 done.status,
                 min(int(done.duration_seconds * 1_000_000), LONGEST_MICROSECONDS),
                 caller.partner_id if caller else None,

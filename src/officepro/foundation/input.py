@@ -14,6 +14,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, g
 
 import msgspec
 from litestar import Request
+from litestar._parsers import parse_query_string
 from litestar.connection import ASGIConnection
 from litestar.dto import AbstractDTO, DTOFieldDefinition
 from litestar.enums import ParamType
@@ -355,10 +356,10 @@ def query_parameters(handler: HTTPRouteHandler) -> dict[str, QueryParameter]:
     return found
 
 
-def query_values(request: AnyRequest, known: Mapping[str, QueryParameter]) -> dict[str, Any]:
-    """The query string's values by name; a repeatable parameter's as a list. Raises Invalid without its faults."""
+def query_values(query_string: bytes, known: Mapping[str, QueryParameter]) -> dict[str, Any]:
+    """Its values by name; a repeatable parameter's as a list. Raises Invalid without its faults."""
     values: dict[str, Any] = {}
-    for name, value in request.query_params.multi_items():
+    for name, value in parse_query_string(query_string):
         parameter = known.get(name)
         if parameter is None or _is_null(value, parameter):
             raise Invalid([])
