@@ -144,7 +144,7 @@ async def test_a_machine_that_has_gone_silent_keeps_nobody_from_the_next(straigh
 async def test_a_server_that_falls_silent_is_waited_for_no_longer_than_the_limit(
     line: tuple[Line, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(databases, "COMMAND_TIMEOUT_SECONDS", 1.0)
+    monkeypatch.setattr(databases, "COMMAND_TIMEOUT_SECONDS", 3.0)
     database = await Database.connect(line[1])
     try:
         for begun in (database.system_transaction, database.system):
@@ -156,7 +156,7 @@ async def test_a_server_that_falls_silent_is_waited_for_no_longer_than_the_limit
             with pytest.raises(Overloaded):
                 async with begun() as db:
                     await db.fetchval("SELECT 1")
-            assert time.monotonic() - started < 1 + databases.CLOSE_TIMEOUT_SECONDS + 1
+            assert time.monotonic() - started < 3 + databases.CLOSE_TIMEOUT_SECONDS + 3  # not thrice the limit
     finally:
         line[0].is_silent = False
         await database.close()
