@@ -16,7 +16,7 @@ from officepro.access.guards import is_open
 from officepro.foundation.database import Database
 from officepro.foundation.documented import documented
 from officepro.foundation.errors import OfficeProError, Unavailable
-from officepro.migrations.run import revisions
+from officepro.migrations.known import revisions
 
 DATABASE_ANSWERS_WITHIN_SECONDS = 2.0
 ROOM_IS_REMEMBERED_SECONDS = 1.0

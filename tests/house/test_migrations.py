@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from alembic.config import Config
 
 from officepro.foundation.embedded import EmbeddedServer
-from officepro.migrations import run
+from officepro.migrations import known, run
 from officepro.migrations.run import MigrationRefused, migrate
 from tests.pooler import start
 
@@ -214,3 +216,13 @@ def test_the_revisions_are_one_line_without_branches() -> None:
     files = sorted(path.name for path in (REVISIONS / "versions").glob("[0-9]*.py"))
     assert [name[:4] for name in files] == [f"{number:04}" for number in range(1, len(files) + 1)]
     assert files[-1].startswith(run.revisions()[0])
+
+
+def test_whoever_only_asks_knows_the_same_revisions() -> None:
+    assert known.revisions() == run.revisions()
+
+
+def test_the_api_goes_without_what_runs_migrations() -> None:
+    heavy = {"alembic", "sqlalchemy", "psycopg"}
+    asked = f"import sys, officepro.app, officepro.cli.serve; print({heavy} & {{*sys.modules}} or 'none of them')"
+    assert subprocess.run([sys.executable, "-c", asked], capture_output=True, check=True).stdout == b"none of them\n"

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+import tracemalloc
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,11 +15,10 @@ import pytest
 from officepro.foundation import clock
 from officepro.foundation.database import Database
 from officepro.foundation.embedded import EmbeddedServer
-from officepro.foundation.wire import encode
+from officepro.foundation.wire import LocalDate, LocalTime, encode
 from officepro.scheduling import queries
-from officepro.scheduling.diary import minute_of_booking
 from officepro.scheduling.questions import Question, Together
-from officepro.scheduling.remembered import Known, Remembered
+from officepro.scheduling.remembered import BESIDE_BYTES, Known, Remembered
 from officepro.settings import Settings
 from tests.scheduling.test_book import book, consult
 from tests.scheduling.test_slots import data_of, next_monday
@@ -433,14 +433,40 @@ async def test_a_statement_that_binds_itself_sees_its_own_practice_whatever_the_
     assert bound == str(berlin_office.practice_id)
 
 
-def test_what_is_remembered_takes_no_more_room_than_it_may() -> None:
-    remembered = Remembered(capacity_bytes=1000)
-    look = queries.Look([1], [], clock.now(), clock.now())
-    for question in range(100):
-        remembered._remember(question, Known(1, 2, look, queries.Seen(1, 0, 0), None, b"x" * 100))
+FOREVER = 10**9  # a minute of booking in the year 3871
 
-    assert list(remembered._known) == list(range(90, 100))
-    assert remembered._bytes == 1000
+
+def answers(number: int) -> Iterator[tuple[tuple[Any, ...], Known]]:
+    """Small ones, each to a question of its own, as those to `check` are."""
+    for one in range(number):
+        now = clock.now()
+        day, hour = LocalDate.fromisoformat("2026-03-09"), LocalTime.fromisoformat("10:30:00")
+        seen, changes = (queries.Seen(10**9 + one, 10**12 + one, 10**15 + one) for _ in range(2))
+        known = Known(10**8 + one, FOREVER, queries.Look([10**6 + one], [], now, now), seen, changes, bytes(201))
+        yield (10**6 + one, "check", 10**6 + one, day, hour, 30, None), known
+
+
+def test_what_is_remembered_takes_no_more_room_than_it_may() -> None:
+    remembered = Remembered(capacity_bytes=10 * (BESIDE_BYTES + 201))
+    questions = []
+    for question, known in answers(100):
+        questions.append(question)
+        remembered._remember(question, known)
+
+    assert list(remembered._known) == questions[90:]
+    assert remembered._bytes == 10 * (BESIDE_BYTES + 201)
+
+
+def test_the_room_of_small_answers_is_told_with_all_that_is_kept_beside_them() -> None:
+    remembered = Remembered(capacity_bytes=4_000_000)
+    tracemalloc.start()
+    try:
+        for question, known in answers(10_000):
+            remembered._remember(question, known)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0.5 < taken / remembered._bytes < 1.1
 
 
 async def test_what_was_not_asked_for_the_longest_time_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -448,14 +474,15 @@ async def test_what_was_not_asked_for_the_longest_time_goes_first(monkeypatch: p
         return queries.Glance(queries.Seen(1, 0, 0), None)
 
     monkeypatch.setattr(queries, "glance", as_it_was)
-    remembered = Remembered(capacity_bytes=300)
-    look = queries.Look([1], [], clock.now(), clock.now())
-    forever = minute_of_booking(clock.now()) + 1_000_000
-    for question in "abc":
-        remembered._remember((7, question), Known(0, forever, look, queries.Seen(1, 0, 0), None, b"x" * 100))
+    remembered = Remembered(capacity_bytes=3 * (BESIDE_BYTES + 201))
+    (*first_three, last) = answers(4)
+    for question, known in first_three:
+        known.minute = 0
+        remembered._remember(question, known)
 
     unused: Any = None  # a known answer needs neither rows nor set-up
-    await remembered.answer(unused, unused, 7, unused, unused, "a")
-    remembered._remember((7, "d"), Known(0, forever, look, queries.Seen(1, 0, 0), None, b"x" * 100))
+    practice_id, *asked = first_three[0][0]
+    await remembered.answer(unused, unused, practice_id, unused, unused, *asked)
+    remembered._remember(*last)
 
-    assert list(remembered._known) == [(7, "c"), (7, "a"), (7, "d")]
+    assert list(remembered._known) == [first_three[2][0], first_three[0][0], last[0]]

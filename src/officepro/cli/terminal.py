@@ -20,7 +20,7 @@ from officepro.foundation.errors import Fault, OfficeProError
 from officepro.foundation.input import read_body
 from officepro.foundation.paging import MAXIMUM_LIMIT, Page
 from officepro.foundation.wire import encode
-from officepro.migrations.run import revisions
+from officepro.migrations.known import revisions
 from officepro.settings import Settings
 
 CONNECTIONS = 2

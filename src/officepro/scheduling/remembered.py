@@ -26,6 +26,7 @@ from officepro.scheduling.questions import Together
 
 CAPACITY_BYTES = 16 * 1024 * 1024  # per worker
 LARGEST_BYTES = 512 * 1024
+BESIDE_BYTES = 1_600  # what an answer takes besides its body: its question, where was looked, and what was seen there
 
 Answer = TypeVar("Answer")
 
@@ -39,6 +40,10 @@ class Known(msgspec.Struct):
     seen: Seen
     changes: Seen | None  # of the practice, when it was last found to be true; None: it never was looked for
     body: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.body) + BESIDE_BYTES
 
 
 class Remembered:
@@ -80,14 +85,14 @@ class Remembered:
 
     def _remember(self, key: Hashable, known: Known) -> None:
         if (before := self._known.pop(key, None)) is not None:
-            self._bytes -= len(before.body)
+            self._bytes -= before.size_bytes
         if len(known.body) > LARGEST_BYTES:
             return
         self._known[key] = known
-        self._bytes += len(known.body)
+        self._bytes += known.size_bytes
         while self._bytes > self._capacity:
             _, oldest = self._known.popitem(last=False)
-            self._bytes -= len(oldest.body)
+            self._bytes -= oldest.size_bytes
 
 
 TheRemembered = NamedDependency[Remembered]
