@@ -108,8 +108,8 @@ $(PATRONI_STAMP):
 $(VENV_STAMP):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'officepro needs Python 3.11 or newer; name it with: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
-	@test $(PYTHON) != /usr/bin/python3 || test "$$(command -v python3)" = /usr/bin/python3 || echo \
-		'.venv is made with /usr/bin/python3: the python3 in your path was built without optimisation (or name it: PYTHON=python3).'
+	@test '$(origin PYTHON)' != file || test $(PYTHON) = python3 || test "$$(command -v python3)" = $(PYTHON) || echo \
+		'.venv is made with $(PYTHON): the python3 in your path does not say that it was built with optimisation (PYTHON=python3 takes it).'
 	@$(PYTHON) -m venv --clear .venv \
 		|| { echo 'Python could not make .venv; on Debian and Ubuntu, install the package python3-venv.' >&2; exit 1; }
 	@touch $@

@@ -73,7 +73,8 @@ class Straight:
             found = self._find(normalize_path(scope["path"]), scope["method"])
         except Exception:  # it is raised there again
             found = None
-        if found is None or type(found[0]) is not Call or scope["root_path"] or not is_valid_host(_host(scope)):
+        host = (header_of(scope, b"host") or "").encode("latin-1")
+        if found is None or type(found[0]) is not Call or scope["root_path"] or not is_valid_host(host):
             await self._layers(scope, receive, send)
             return
         call, handler, scope["path"], scope["path_params"], scope["path_template"] = found
@@ -137,9 +138,7 @@ class Call:
 
     async def _arguments(self, scope: HTTPScope, request: AnyRequest | None) -> dict[str, Any]:
         """Raises Invalid; which faults there are is found out by who tells of it."""
-        body = b""
-        if self._body_shape is not None and request is not None:
-            body = await self._body(request)
+        body = await self._body(request) if self._body_shape is not None and request is not None else None
         given = query_values(scope["query_string"], self._query) if scope["query_string"] else {}
         arguments: dict[str, Any] = {}
         if self._parameters is not None:
@@ -152,8 +151,8 @@ class Call:
             except msgspec.ValidationError:
                 raise Invalid([]) from None
             arguments = msgspec.structs.asdict(parameters)
-        if self._body_shape is not None and request is not None:
-            require_json(request)
+        if body is not None:
+            require_json(scope)
             arguments["data"] = read_body(body, self._body_shape)
         for name, (provider, whole_request) in self._provided.items():
             arguments[name] = provider(request if whole_request else scope)
@@ -201,13 +200,6 @@ def _provided(handler: HTTPRouteHandler) -> dict[str, tuple[Callable[[Any], Any]
                 raise AsksForMore
             provided[argument] = (provider, asked == ["request"])
     return provided
-
-
-def _host(scope: HTTPScope) -> bytes:
-    for name, value in scope["headers"]:
-        if name == b"host":
-            return value
-    return b""
 
 
 async def _send(scope: HTTPScope, send: Send, status: int, body: bytes, further: Mapping[str, str]) -> None:

@@ -15,7 +15,6 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, g
 import msgspec
 from litestar import Request
 from litestar._parsers import parse_query_string
-from litestar.connection import ASGIConnection
 from litestar.dto import AbstractDTO, DTOFieldDefinition
 from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
@@ -64,7 +63,7 @@ class StrictJson(AbstractDTO[Shape], Generic[Shape]):
 
     def decode_bytes(self, value: bytes) -> Any:
         connection = self.asgi_connection
-        require_json(connection)
+        require_json(connection.scope)
         return read_body(value, self._shapes[connection.route_handler.handler_id])
 
 
@@ -76,8 +75,8 @@ def header_of(scope: Scope, name: bytes) -> str | None:
     return None
 
 
-def require_json(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
-    content_type = header_of(connection.scope, b"content-type")
+def require_json(scope: Scope) -> None:
+    content_type = header_of(scope, b"content-type")
     media_type = "application/json" if content_type is None else content_type.partition(";")[0].strip().lower()
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
