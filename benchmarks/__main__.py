@@ -77,8 +77,9 @@ def _measure_calls(server: EmbeddedServer, folder: Path, names: list[str], secon
     ):
         world = World({practice: token(url, practice, key) for practice, key in keys.items()})
         limits = [yardsticks.limits()]
-        print(f"{'':15} rate  of limit (turns)         aim   p50 ms   p99 ms  errors    at half of it: rate, p50, p99")
-        _print_half(f"{'hello':79}", yardsticks.hello_at(limits[0].hello / 2))
+        print(f"{'':15} rate  of limit (turns)         aim   p50 ms   p99 ms  errors  stolen    ", end="")
+        print("at half of it: rate, p50, p99, stolen")
+        _print_half(f"{'hello':87}", yardsticks.hello_at(limits[0].hello / 2))
         for name in names:
             is_made_once = name in (*WRITES, "slots, once")
             calls, aim = (READS | WRITES)[name]
@@ -95,7 +96,7 @@ def _measure_calls(server: EmbeddedServer, folder: Path, names: list[str], secon
             half = median(turn.rate for turn in turns) / 2
             _print_half("", _measured(url, prepared, seconds, half, is_made_once=is_made_once))
             if name in WRITES:
-                _print_half(f"{'W':79}", yardsticks.write_at(limits[-1].write / 2))
+                _print_half(f"{'W':87}", yardsticks.write_at(limits[-1].write / 2))
     for name, rates in (
         ("H hello", [each.hello for each in limits]),
         ("R read", [each.read for each in limits]),
@@ -127,11 +128,12 @@ def _print(name: str, turns: list[Measured], shares: list[float], aim: float) ->
     rate, p50, p99 = (median(getattr(turn, what) for turn in turns) for what in ("rate", "p50", "p99"))
     told = " ".join(f"{share:.2f}" for share in sorted(shares))
     line = f"{name:12} {rate:>7,.0f}  {median(shares):>8.2f} ({told}) {aim:>5.2f}  {p50:>7.1f}  {p99:>7.1f}"
-    print(f"{line}  {sum(turn.errors for turn in turns):>6}", end="", flush=True)
+    errors, stolen = sum(turn.errors for turn in turns), mean(turn.stolen for turn in turns)
+    print(f"{line}  {errors:>6}  {stolen:>6.1%}", end="", flush=True)
 
 
 def _print_half(before: str, found: Measured) -> None:
-    times = f"{found.p50:>5.1f}  {found.p99:>5.1f}  × {found.p99 / found.p50:.1f}"
+    times = f"{found.p50:>5.1f}  {found.p99:>5.1f}  × {found.p99 / found.p50:<4.1f} {found.stolen:>5.1%}"
     print(f"{before}    {found.rate:>6,.0f}/s  {times}{f'  {found.errors} errors' if found.errors else ''}", flush=True)
 
 

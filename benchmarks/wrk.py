@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.processors import Processors
+
 CONNECTIONS = 32
 
 SCRIPT = r"""
@@ -59,6 +61,7 @@ class Measured:
     p50: float  # milliseconds
     p99: float
     errors: int
+    stolen: float  # of the processors' time, by what else runs on the same hardware
 
 
 def measure(url: str, calls: Iterable[Call], seconds: float, rate: float | None = None) -> Measured:
@@ -71,6 +74,7 @@ def measure(url: str, calls: Iterable[Call], seconds: float, rate: float | None 
         pauses = "" if rate is None else PAUSES.replace("PAUSES", str(round(2000 * CONNECTIONS / rate)))
         script.write_text(SCRIPT + pauses)
         prepared.write_text("\n".join(call.as_text() for call in calls))
+        processors = Processors()
         told = subprocess.run(
             [
                 program,
@@ -89,6 +93,7 @@ def measure(url: str, calls: Iterable[Call], seconds: float, rate: float | None 
             capture_output=True,
             text=True,
         ).stdout
+        stolen = processors.stolen()
     found = json.loads(told.splitlines()[-1])
     rate = found["requests"] / (found["microseconds"] / 1e6)
-    return Measured(rate, found["p50"] / 1000, found["p99"] / 1000, found["errors"])
+    return Measured(rate, found["p50"] / 1000, found["p99"] / 1000, found["errors"], stolen)

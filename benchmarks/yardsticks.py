@@ -12,6 +12,7 @@ from pathlib import Path
 from litestar import Litestar, get
 
 from benchmarks import world
+from benchmarks.processors import Processors
 from benchmarks.servers import granian
 from benchmarks.wrk import Call, Measured, measure
 from officepro.foundation.embedded import EmbeddedServer
@@ -100,11 +101,14 @@ class Yardsticks:
 
     def write_at(self, rate: float) -> Measured:
         """How long the disk alone lets a commit wait, from the begin of a transaction."""
+        processors = Processors()
         with tempfile.TemporaryDirectory() as logs:
             self._pgbench(WRITE, f"-R{rate:g}", "-l", f"--log-prefix={logs}/log")
+            stolen = processors.stolen()
             lines = [line.split() for log in Path(logs).iterdir() for line in log.read_text().splitlines()]
         took = sorted(int(line[2]) - int(line[6]) for line in lines)  # without the time by which it began late
-        return Measured(len(took) / self._seconds, took[len(took) // 2] / 1e3, took[len(took) * 99 // 100] / 1e3, 0)
+        p50, p99 = (took[len(took) * percent // 100] / 1e3 for percent in (50, 99))
+        return Measured(len(took) / self._seconds, p50, p99, 0, stolen)
 
     def _pgbench(self, script: str, *options: str) -> float:
         """Transactions a second of prepared statements over the Unix socket."""

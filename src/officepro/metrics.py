@@ -13,6 +13,7 @@ import time
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -109,19 +110,23 @@ class Account:
     async def keeping(self, database: Database, ledger: Ledger) -> AsyncIterator[None]:
         self._database, self._ledger = database, ledger
         begin_anew(self._folder)
-        leaving = asyncio.create_task(self._leave_snapshots())
-        try:
-            async with self.recorder.writing(database):
-                yield
-        finally:
-            leaving.cancel()
-            with suppress(asyncio.CancelledError):
-                await leaving
-            leave(self._folder, self.snapshot())
+        with ThreadPoolExecutor(1) as disk:  # one, so that what is left last was written last
+            leaving = asyncio.create_task(self._leave_snapshots(disk))
+            try:
+                async with self.recorder.writing(database):
+                    yield
+            finally:
+                leaving.cancel()
+                with suppress(asyncio.CancelledError):
+                    await leaving
+                disk.submit(leave, self._folder, encode(self.snapshot()))
 
-    async def _leave_snapshots(self) -> None:
+    async def _leave_snapshots(self, disk: Executor) -> None:
+        """In a thread: while PostgreSQL writes to the same disk, to rename a file is to wait for the file system's
+        journal, 20 ms and more, and every request would wait with it."""
         while True:
-            leave(self._folder, self.snapshot())
+            told = encode(self.snapshot())
+            await asyncio.get_running_loop().run_in_executor(disk, leave, self._folder, told)
             await asyncio.sleep(SNAPSHOT_SECONDS)
 
     def snapshot(self) -> Snapshot:
@@ -173,11 +178,11 @@ def begin_anew(folder: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def leave(folder: Path, snapshot: Snapshot) -> None:
+def leave(folder: Path, snapshot: bytes) -> None:
     file = _own_file(folder)
     writing = file.with_suffix(".new")
     with suppress(OSError):  # a full disk must not stop anything else
-        writing.write_bytes(encode(snapshot))
+        writing.write_bytes(snapshot)
         writing.replace(file)
 
 

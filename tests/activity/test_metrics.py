@@ -1,18 +1,22 @@
 """What Prometheus is told: of all workers, by route template, and of nobody."""
 
+import asyncio
 import json
 import os
 import re
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
 from litestar import Litestar
+from litestar.types import Scope
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from officepro import metrics
+from officepro.activity.recorder import Done
 from officepro.foundation.wire import encode
 from officepro.metrics import Account, Snapshot, Told
 from officepro.webhooks.figures_queries import DispatchFigures
@@ -172,6 +176,33 @@ def test_a_new_server_begins_anew(tmp_path: Path) -> None:
     metrics.begin_anew(folder)
 
     assert (earlier.exists(), fellow.exists()) == (False, True)
+
+
+async def test_a_slow_disk_holds_up_no_request(
+    tmp_path: Path, inner_app: Litestar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rename waits for the file system's journal, and that for what PostgreSQL makes safe on the same disk."""
+    at_once, written = Path.replace, asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(file: Path, target: Path) -> Path:
+        time.sleep(0.4)
+        loop.call_soon_threadsafe(written.set)
+        return at_once(file, target)
+
+    account, longest = Account(tmp_path), 0.0
+    monkeypatch.setattr(Path, "replace", slow)
+    async with account.keeping(inner_app.state.database, inner_app.state.ledger):
+        while not written.is_set():
+            before = time.monotonic()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.monotonic() - before)
+        scope = cast(Scope, {"method": "GET", "path": "/healthz", "path_template": "/healthz"})
+        account.note(Done(scope, 200, 0.001))
+
+    assert longest < 0.3
+    (left,) = (tmp_path / "metrics").glob("*.json")
+    assert msgspec.json.decode(left.read_bytes(), type=Snapshot).calls == [("GET", "/healthz", 200, 1)]
 
 
 async def test_the_dashboard_shows_figures_that_there_are(
