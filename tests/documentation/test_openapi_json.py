@@ -22,6 +22,13 @@ async def test_the_seeds_examples_stand_in_it(house: House) -> None:
     assert (assign["x-required-scope"], assign["security"]) == ("Tags", [{"bearerAuth": ["Tags"]}])
 
 
+async def test_patterns_are_for_readers_of_any_language(house: House) -> None:
+    document = (await house.stranger.get("/openapi.json")).text
+
+    assert "\\\\Z" not in document  # Python's; $ is ECMA-262's, which OpenAPI goes by
+    assert '"pattern":"^[A-Za-z][A-Za-z0-9_-]{1,63}$"' in document
+
+
 async def test_who_has_this_version_is_not_sent_it_again(house: House) -> None:
     etag = (await house.stranger.get("/openapi.json")).headers["etag"]
 

@@ -116,6 +116,12 @@ async def test_a_time_zone_that_is_none_is_refused_with_the_one_that_may_be_mean
     assert f"did you mean {meant}" in faults(answer)["body.timezone"]
 
 
+async def test_a_newline_is_no_part_of_a_practicepass(house: House) -> None:
+    answer = await house.admin.post(ADDRESS, json=new(practicepass="Newline\n"))
+
+    assert (answer.status_code, list(faults(answer))) == (400, ["body.practicepass"])
+
+
 @pytest.mark.parametrize("wrong", ["", "localtime", "../../etc/passwd", "Mars/Olympus\u0000", "/etc/localtime"])
 async def test_what_is_no_zone_at_all_is_refused_too(house: House, wrong: str) -> None:
     answer = await house.admin.post(ADDRESS, json=new(timezone=wrong))

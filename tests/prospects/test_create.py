@@ -146,6 +146,8 @@ WRONG = [
     ("DOB", "١٩٨٤-٠٢-٢٩"),
     ("EMail", "john"),
     ("EMail", "john@example"),
+    ("EMail", "john@example.com\n"),
+    ("EMail", "\n"),
     ("EMail", "john @example.com"),
     ("EMail", "john@exam@ple.com"),
     ("EMail", "x" * 250 + "@example.com"),

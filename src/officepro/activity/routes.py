@@ -18,7 +18,7 @@ from officepro.foundation.clock import now
 from officepro.foundation.database import Connection, Row
 from officepro.foundation.documented import documented
 from officepro.foundation.errors import Invalid
-from officepro.foundation.wire import MAXIMUM_ID, NO_NUL, Moment
+from officepro.foundation.wire import END, MAXIMUM_ID, NO_NUL, Moment
 from officepro.practices.queries import UnknownPractice, practice_named
 
 DEFAULT_DAYS, MAXIMUM_DAYS = 7, 90
@@ -43,7 +43,9 @@ OfEndpoint = Annotated[
 OfStatus = Annotated[
     str | None,
     QueryParameter(
-        name="status", pattern=r"^[1-5]([0-9]{2}|xx)$", description="A status such as 404, or a class such as 4xx."
+        name="status",
+        pattern=rf"^[1-5]([0-9]{{2}}|xx){END}",
+        description="A status such as 404, or a class such as 4xx.",
     ),
 ]
 From = Annotated[Moment | None, QueryParameter(name="from", description="From this moment on.")]

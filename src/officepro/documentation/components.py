@@ -8,7 +8,7 @@ import msgspec
 import msgspec.inspect
 
 from officepro.foundation.errors import Fault
-from officepro.foundation.wire import schema_hook
+from officepro.foundation.wire import END, schema_hook
 
 Json = dict[str, Any]
 
@@ -91,8 +91,8 @@ class Components:
         names = self._names_in(kind)
         for name, component in found.items():
             title = _plain(name, names)
-            self._keep(title, {**_with_plain_names(component, names), "title": title})
-        plain: Json = _with_plain_names(schema, names)
+            self._keep(title, {**_for_readers(component, names), "title": title})
+        plain: Json = _for_readers(schema, names)
         return plain
 
     def response(self, name: str, response: Json) -> Json:
@@ -136,18 +136,19 @@ def _shapes_in(node: Any, seen: set[int]) -> Iterator[type]:
             yield from _shapes_in(getattr(node, name), seen)
 
 
-def _with_plain_names(schema: Any, names: Mapping[str, str]) -> Any:
-    """msgspec calls Written[Assigned] `Written_Assigned_`; readers and generated clients get `WrittenAssigned`."""
+def _for_readers(schema: Any, names: Mapping[str, str]) -> Any:
+    """msgspec calls Written[Assigned] `Written_Assigned_`; readers and generated clients get `WrittenAssigned`. And a
+    pattern is read by the rules of ECMA-262, where the end of a text is `$`."""
     if isinstance(schema, list):
-        return [_with_plain_names(item, names) for item in schema]
+        return [_for_readers(item, names) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    return {
-        key: _REFERENCE + _plain(value.removeprefix(_REFERENCE), names)
-        if key == "$ref" and isinstance(value, str)
-        else _with_plain_names(value, names)
-        for key, value in schema.items()
-    }
+    told = {key: _for_readers(value, names) for key, value in schema.items()}
+    if isinstance(reference := schema.get("$ref"), str):
+        told["$ref"] = _REFERENCE + _plain(reference.removeprefix(_REFERENCE), names)
+    if isinstance(pattern := schema.get("pattern"), str):
+        told["pattern"] = pattern.replace(END, "$")
+    return told
 
 
 def _plain(name: str, names: Mapping[str, str]) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import msgspec
 
 from officepro.foundation.database import Connection
+from officepro.foundation.wire import END
 
-EVENT_FORM = r"^[a-z_]{1,50}[.][a-z_]{1,50}$"
+EVENT_FORM = rf"^[a-z_]{{1,50}}[.][a-z_]{{1,50}}{END}"
 MAXIMUM_DATA_BYTES = 16 * 1024
 
 

@@ -71,11 +71,12 @@ class Moment(datetime):
 _BLANKS = r"\s\x1c-\x1f\x85\ufeff"
 VISIBLE = rf"\x00-\x1f{_BLANKS}"  # after [^: neither a blank nor a control character
 
+END = r"\Z"  # Python's `$` stands before a newline at the end, too; our document says `$`, as its readers do
 NO_NUL = r"^[^\x00]*$"
 SOME_TEXT = rf"^[^\x00]*[^\x00{_BLANKS}][^\x00]*$"  # no NUL, and not blank
 
 # Something, an at, a host with a dot.
-E_MAIL = rf"^[^{VISIBLE}@]+@[^{VISIBLE}@]+\.[^{VISIBLE}@.]+$"
+E_MAIL = rf"^[^{VISIBLE}@]+@[^{VISIBLE}@]+\.[^{VISIBLE}@.]+{END}"
 WEB_ADDRESS = rf"https?://[^{VISIBLE}/]+[^{VISIBLE}]*"
 
 RecordId = Annotated[int, Meta(ge=1, le=MAXIMUM_ID)]

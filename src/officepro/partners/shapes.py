@@ -11,13 +11,13 @@ from officepro.access import keys
 from officepro.access.keys import LONGEST_GRACE_SECONDS, Status
 from officepro.access.scopes import DEFAULT_SCOPES, EVERY_SCOPE
 from officepro.foundation.clock import timestamp
-from officepro.foundation.wire import E_MAIL, WEB_ADDRESS, Moment, Name, RecordId, Text50
+from officepro.foundation.wire import E_MAIL, END, WEB_ADDRESS, Moment, Name, RecordId, Text50
 from officepro.partners import queries
 
 MAXIMUM_EMAIL_CHARACTERS = 254  # RFC 5321, section 4.5.3.1
 MAXIMUM_WEBSITE_CHARACTERS = 500
 _EMAIL = re.compile(E_MAIL)
-_WEBSITE = re.compile(f"^({WEB_ADDRESS})?$")
+_WEBSITE = re.compile(f"^({WEB_ADDRESS})?{END}")
 
 
 class EmailAddress(str):
@@ -116,7 +116,7 @@ class NewKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """A key for a partner, in one practice, or in all of them when `practicepass` is null."""
 
     partner_id: RecordId
-    practicepass: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]*$")] | None
+    practicepass: Annotated[str, Meta(min_length=1, max_length=64, pattern=rf"^[A-Za-z0-9_-]*{END}")] | None
     name: Name
     scopes: Scopes = msgspec.field(default_factory=lambda: sorted(DEFAULT_SCOPES))
     expires_at: Moment | None = None

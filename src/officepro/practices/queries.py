@@ -11,9 +11,10 @@ from officepro.foundation.database import MEANING, Connection, Row
 from officepro.foundation.errors import Conflict, Fault, Invalid, NotFound
 from officepro.foundation.etags import StaleVersion
 from officepro.foundation.paging import MAXIMUM_TOTAL, Page
+from officepro.foundation.wire import END
 from officepro.practices import time_zones
 
-PRACTICEPASS_FORM = r"^[A-Za-z][A-Za-z0-9_-]{1,63}$"
+PRACTICEPASS_FORM = rf"^[A-Za-z][A-Za-z0-9_-]{{1,63}}{END}"
 
 # A PPass stands where these stand in other addresses: /v1/products, /v1/admin/keys, /portal …
 RESERVED = frozenset(
