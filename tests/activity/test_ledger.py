@@ -192,3 +192,24 @@ async def test_what_is_wrong_with_one_practice_harms_no_other(
     assert [type(outcome) for outcome in outcomes] == [NotOnRecord, NotOnRecord, type(None)]
     assert [row["endpoint"] for row in await ledger_of(owner, demo_office)] == []
     assert [row["endpoint"] for row in await ledger_of(owner, berlin_office)] == ["/two"]
+
+
+async def test_what_waits_to_be_sorted_in_is_soon_sorted_in(demo_office: Office) -> None:
+    """The index by patient keeps a list of what is new; who makes it too long sorts it all in, and others wait."""
+    owner = demo_office.house.owner
+    async with owner.transaction():
+        await owner.execute("SELECT gin_clean_pending_list('disclosure_of_patient')")
+        await owner.execute(
+            """
+            INSERT INTO disclosure (practice_id, number, happened_at, api_key_id, partner_id, method, endpoint,
+                                    request_id, patient_ids, sha256)
+            SELECT $1, 1000 + number, now(), 7, 8, 'GET', '/v1/{PPass}/prospects', 'request',
+                   ARRAY(SELECT generate_series(25 * number, 25 * number + 24)), sha256('')
+            FROM generate_series(1, 1000) AS number
+            """,
+            demo_office.practice_id,
+        )
+        waiting_bytes = 8192 * await owner.fetchval("SELECT gin_clean_pending_list('disclosure_of_patient')")
+        await owner.execute("DELETE FROM disclosure WHERE number > 1000")
+
+    assert 0 < waiting_bytes <= 300 * 1024
