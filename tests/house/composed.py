@@ -154,7 +154,7 @@ async def composed() -> list[Statement]:
     found = []
     for where, ask in _asks():
         recorder = Recorder()
-        with suppress(AssertionError, IndexError, TypeError, fan_out.LogHasGap):  # of an answer that knows of nothing
+        with suppress(AssertionError, LookupError, TypeError, fan_out.LogHasGap):  # of an answer that knows of nothing
             await ask(cast(Connection, recorder))
         assert recorder.said, where
         found += [Statement(where, text) for text in recorder.said]

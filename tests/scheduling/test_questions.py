@@ -9,6 +9,7 @@ import pytest
 
 from officepro.foundation import joining
 from officepro.foundation.database import Connection, Database, DatabaseUnavailable, Row
+from officepro.foundation.wire import encode
 from officepro.scheduling import queries, questions
 from officepro.scheduling.queries import Look
 from officepro.scheduling.questions import Asked, Together
@@ -169,3 +170,30 @@ def _slowly(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Eve
 
     monkeypatch.setattr(questions, "ask_together", slowly)
     return under_way, may_go_on
+
+
+async def test_what_many_ask_of_a_practice_alone_is_asked_once(
+    demo_office: Office, berlin_office: Office, straight_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[dict[str, Any]]] = []
+
+    def noted(value: Any) -> bytes:
+        asked.append(value)
+        return encode(value)
+
+    await by_hand(demo_office)
+    monkeypatch.setattr(questions, "encode", noted)
+    together, ours, theirs = Together(straight_database), demo_office.practice_id, berlin_office.practice_id
+    [of_ours], [of_theirs] = [
+        {(await queries.glance(together, practice_id, look())).changes for _ in range(2)}
+        for practice_id in (ours, theirs)
+    ]
+    asked.clear()
+
+    many = [(theirs, of_theirs), (ours, of_ours), (ours, of_theirs)] * 10
+    found = await asyncio.gather(*(queries.glance(together, whose, look(), changes) for whose, changes in many))
+
+    assert [one.changes for one in found] == [of_theirs if whose == theirs else of_ours for whose, _ in many]
+    assert [one.seen is None for one in found] == [True, True, False] * 10
+    of_practices = [one for several in asked for one in several if list(one) == ["practice_id"]]
+    assert len(of_practices) <= 4  # the first, and the others that came meanwhile

@@ -1,7 +1,6 @@
 """An answer that is remembered is told again only as long as it is true."""
 
 import asyncio
-import re
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -13,11 +12,11 @@ import asyncpg
 import pytest
 
 from officepro.foundation import clock
-from officepro.foundation.database import Database
+from officepro.foundation.database import Database, Row
 from officepro.foundation.embedded import EmbeddedServer
-from officepro.foundation.wire import LocalDate, LocalTime, encode
+from officepro.foundation.wire import LocalDate, LocalTime
 from officepro.scheduling import queries
-from officepro.scheduling.questions import Question, Together
+from officepro.scheduling.questions import Asked, Question, Together
 from officepro.scheduling.remembered import BESIDE_BYTES, Known, Remembered
 from officepro.settings import Settings
 from tests.scheduling.test_book import book, consult
@@ -317,33 +316,52 @@ async def test_rows_are_read_only_where_something_has_changed_in_the_practice(
     assert len(computed) == 1
 
 
-@pytest.mark.parametrize("question", [queries._SEEN_PROVIDER, queries._SEEN_PROVIDER_AND_ROOMS])
-@pytest.mark.parametrize("has_changed", [False, True])
-async def test_postgresql_does_not_begin_to_read_rows_where_nothing_has_changed(
-    demo_office: Office, straight_database: Database, question: Question, has_changed: bool
+@pytest.mark.parametrize("rooms", [[], [101]])
+async def test_nothing_but_the_practice_is_asked_about_where_nothing_has_changed(
+    demo_office: Office, straight_database: Database, rooms: list[int]
 ) -> None:
-    monday = datetime.fromisoformat(f"{next_monday()}T00:00+00:00")
-    now = await queries.glance(
-        Together(straight_database), demo_office.practice_id, queries.Look([2], [], monday, monday)
-    )
-    asked = {
-        "practice_id": demo_office.practice_id,
-        **dict.fromkeys(("after", "begins"), monday),
-        **dict.fromkeys(("before", "ends"), monday + timedelta(days=1)),
-        "provider": 2,
-        "rooms": [101],
-        "but_visit": None,
-        "since_number": now.changes.number + has_changed,
-        "since_hash": now.changes.rows_hash,
-    }
-    async with straight_database.unbound() as db:
-        rows = await db.fetch(
-            f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {question.together}",
-            encode([{name: asked[name] for name in question.names}]).decode(),
-        )
+    asked: list[Question] = []
 
-    never_begun = [row[0] for row in rows if re.search(r"Scan .*on visit\b.*\(never executed\)", row[0])]
-    assert bool(never_begun) is not has_changed
+    class Noted(Together):
+        async def ask(self, one: Asked) -> Row:
+            asked.append(one.question)
+            return await super().ask(one)
+
+    visits, monday = Noted(straight_database), datetime.fromisoformat(f"{next_monday()}T00:00+00:00")
+    look = queries.Look([2], rooms, monday, monday + timedelta(days=1))
+    of_rows = queries._SEEN_PROVIDER_AND_ROOMS if rooms else queries._SEEN_PROVIDER
+    first = await queries.glance(visits, demo_office.practice_id, look)
+    again = await queries.glance(visits, demo_office.practice_id, look, first.changes)
+    assert (again.changes, again.seen, asked) == (first.changes, None, [of_rows, queries._CHANGED])
+
+    await by_hand(demo_office)
+    then = await queries.glance(visits, demo_office.practice_id, look, first.changes)
+    assert then.changes != first.changes
+    assert then.seen is not None
+    assert (then.seen.number, asked[2:]) == (1, [queries._CHANGED, of_rows])
+
+
+async def test_whoever_knows_that_something_has_changed_does_not_ask_whether_it_has(
+    demo_office: Office, still: Callable[[timedelta], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since: list[queries.Seen | None] = []
+    really = queries.glance
+
+    async def noted(visits: Any, practice_id: int, look: Any, changes: queries.Seen | None) -> queries.Glance:
+        since.append(changes)
+        return await really(visits, practice_id, look, changes)
+
+    monkeypatch.setattr(queries, "glance", noted)
+    for _ in range(3):
+        await slots(demo_office)
+        await slots(demo_office, duration=60)
+    assert [one is None for one in since] == [True, True, False, False]  # first met, and then known to stand
+
+    await by_hand(demo_office)
+    taken = (await slots(demo_office), await slots(demo_office, duration=60))
+    assert [one is None for one in since[4:]] == [False, True]  # the first finds it out, the second knows
+    assert taken == (await slots(demo_office), await slots(demo_office, duration=60))
+    assert HALF_PAST_TEN not in taken[0]
 
 
 async def test_others_leave_a_trace_and_take_away_those_they_find_without_waiting_for_one_another(

@@ -129,22 +129,17 @@ _BUSY_PROVIDER_AND_ROOMS, _BUSY_PROVIDER_AND_ROOMS_LONG = (
 )
 _BUSY_MANY = Question.about(f"{_CHANGES}, {_TIMES_OF_MANY}", _OF_MANY, _OF_SEVERAL)
 
-# Rows are looked at only where something has changed in the practice since: PostgreSQL does not begin a scan whose
-# condition on other tables does not hold. (OFFSET 0 has the changes found once, not at each place that names them.)
-_SINCE = {"since_number": "bigint", "since_hash": "bigint"}
-_HAS_CHANGED = "(changes.number IS DISTINCT FROM :since_number OR changes.rows_hash IS DISTINCT FROM :since_hash)"
 
-
-def _seen_since(whose: str, asks: dict[str, str]) -> Question:
+def _seen(whose: str, asks: dict[str, str]) -> Question:
     return Question.about(
         "changes.number AS changes, changes.rows_hash AS changes_hash, seen.number, seen.rows_hash",
-        f"FROM (SELECT {_CHANGES} OFFSET 0) AS changes, LATERAL (SELECT {_SEEN} {whose} {_HAS_CHANGED}) AS seen",
-        {**asks, **_SINCE},
+        f"FROM (SELECT {_CHANGES}) AS changes, LATERAL (SELECT {_SEEN} {whose}) AS seen",
+        asks,
     )
 
 
-_SEEN_PROVIDER = _seen_since(f"{_OF_PROVIDER} AND", _OF_ONE)
-_SEEN_PROVIDER_AND_ROOMS = _seen_since(f"{_OF_PROVIDER_AND_ROOMS} WHERE", _OF_ONE_AND_ROOMS)
+_SEEN_PROVIDER = _seen(_OF_PROVIDER, _OF_ONE)
+_SEEN_PROVIDER_AND_ROOMS = _seen(_OF_PROVIDER_AND_ROOMS, _OF_ONE_AND_ROOMS)
 _CHANGED = Question.about(_CHANGES, "", {})
 
 
@@ -191,19 +186,21 @@ async def busy(visits: Visits, practice_id: int, look: Look, but_visit: int | No
 
 
 async def glance(visits: Visits, practice_id: int, look: Look, changes: Seen | None = None) -> Glance:
-    """What `busy` would have seen; the same as then means the same rows. `changes` are those of an earlier glance."""
-    if not _is_short(look):
+    """What `busy` would have seen; the same as then means the same rows. `changes` are those of an earlier glance: as
+    long as they stand nothing else is asked, and it is asked once for all who ask at the moment."""
+    is_short = _is_short(look)
+    if changes is not None or not is_short:
         row = await visits.ask(Asked(_CHANGED, practice_id, (), is_short=True))
-        seen = Seen(row["version"], row["number"], row["rows_hash"])
-        return Glance(seen, seen)
-    since = (changes.number, changes.rows_hash) if changes else (None, None)
+        now = Seen(row["version"], row["number"], row["rows_hash"])
+        if now == changes or not is_short:
+            return Glance(now, None if now == changes else now)
     if look.room_ids:
-        asked = _asked(_SEEN_PROVIDER_AND_ROOMS, practice_id, look, look.provider_ids[0], look.room_ids, None, *since)
+        asked = _asked(_SEEN_PROVIDER_AND_ROOMS, practice_id, look, look.provider_ids[0], look.room_ids, None)
     else:
-        asked = _asked(_SEEN_PROVIDER, practice_id, look, look.provider_ids[0], *since)
+        asked = _asked(_SEEN_PROVIDER, practice_id, look, look.provider_ids[0])
     row = await visits.ask(asked)
-    now = Seen(row["version"], row["changes"], row["changes_hash"])
-    return Glance(now, None if now == changes else Seen(row["version"], row["number"], row["rows_hash"]))
+    version: int = row["version"]
+    return Glance(Seen(version, row["changes"], row["changes_hash"]), Seen(version, row["number"], row["rows_hash"]))
 
 
 def _sort_out_providers(row: Row, found: Busy) -> None:

@@ -122,8 +122,15 @@ def provide_visits(scope: Scope) -> Any:
 
 
 async def ask_together(db: Connection, several: Sequence[Asked]) -> list[Row]:
-    """The answers to one question that several ask, of whatever practices, in their order; `db` need not be bound."""
+    """The answers to one question that several ask, of whatever practices, in their order; `db` need not be bound. What
+    is asked of a practice alone is asked once."""
     question = several[0].question
-    asked = [dict(zip(question.names, (one.practice_id, *one.arguments), strict=True)) for one in several]
+    wishes = [(one.practice_id, *one.arguments) for one in several]
+    if is_of_practice := len(question.names) == 1:
+        wishes = list(dict.fromkeys(wishes))
+    asked = [dict(zip(question.names, wish, strict=True)) for wish in wishes]
     rows = await db.fetch(question.together, encode(asked).decode())
-    return sorted(rows, key=itemgetter("place"))
+    if not is_of_practice:
+        return sorted(rows, key=itemgetter("place"))
+    told = {wishes[row["place"] - 1]: row for row in rows}
+    return [told[(one.practice_id,)] for one in several]

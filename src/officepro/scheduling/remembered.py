@@ -2,9 +2,9 @@
 
 Many ask for the same days between two bookings. So a worker remembers what it has answered together with what it had
 seen in the database (queries.Seen) and until when the clock leaves it true: of today for a minute, of days to come
-until they are near. Whoever asks the same again by then gets the same answer if one statement, which reads rows but
-computes nothing, sees the same as before. Nothing is ever told that is out of date: not by a moment, whoever wrote to
-the database, and by whatever way. Where nothing at all has changed in the practice, not even rows are read.
+until they are near. Whoever asks the same again by then gets the same answer if a glance, which reads but computes
+nothing, sees the same as before. Nothing is ever told that is out of date: not by a moment, whoever wrote to the
+database, and by whatever way. Where nothing at all has changed in the practice, not even rows are read.
 """
 
 from collections import OrderedDict
@@ -53,6 +53,7 @@ class Remembered:
         self._capacity = capacity_bytes
         self._known: OrderedDict[Hashable, Known] = OrderedDict()
         self._bytes = 0
+        self._newest: dict[int, Seen] = {}  # changes of each practice, as they were seen last
 
     async def answer(
         self,
@@ -70,7 +71,10 @@ class Remembered:
         key = (practice_id, *question)
         known = self._known.get(key)
         if known is not None and known.minute <= minute_of_booking(clock.now()) < known.changes_at:
-            changes, seen = await queries.glance(visits, practice_id, known.look, known.changes)
+            newest = self._newest.get(practice_id)
+            since = known.changes if known.changes == newest else None  # else something has changed, as is known
+            changes, seen = await queries.glance(visits, practice_id, known.look, since)
+            self._newest[practice_id] = changes
             if seen is None or seen == known.seen:
                 known.changes = changes
                 if key in self._known:
