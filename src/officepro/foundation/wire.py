@@ -78,6 +78,9 @@ SOME_TEXT = rf"^[^\x00]*[^\x00{_BLANKS}][^\x00]*$"  # no NUL, and not blank
 # Something, an at, a host with a dot.
 E_MAIL = rf"^[^{VISIBLE}@]+@[^{VISIBLE}@]+\.[^{VISIBLE}@.]+{END}"
 WEB_ADDRESS = rf"https?://[^{VISIBLE}/]+[^{VISIBLE}]*"
+E_MAIL_OR_EMPTY = f"^{END}|{E_MAIL}"
+WEB_ADDRESS_OR_EMPTY = f"^({WEB_ADDRESS})?{END}"
+DIGITS_OR_EMPTY = rf"^[0-9]{{0,18}}{END}"  # of an id: every such number is one that PostgreSQL's bigint holds
 
 RecordId = Annotated[int, Meta(ge=1, le=MAXIMUM_ID)]
 DurationMinutes = Annotated[int, Meta(ge=1, le=MINUTES_OF_DAY)]

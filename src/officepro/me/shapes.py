@@ -6,13 +6,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from officepro.foundation.wire import E_MAIL, END, NO_NUL, WEB_ADDRESS, Name, Text200
+from officepro.foundation.wire import E_MAIL_OR_EMPTY, NO_NUL, WEB_ADDRESS_OR_EMPTY, Name, Text200
 
 Phone = Annotated[str, Meta(max_length=40, pattern=NO_NUL, examples=["555-0123"])]
-EMail = Annotated[str, Meta(max_length=254, pattern=f"^{END}|{E_MAIL}", examples=["api@example.com"])]
-Website = Annotated[
-    str, Meta(max_length=500, pattern=f"^({WEB_ADDRESS})?{END}", examples=["https://partner.example.com"])
-]
+EMail = Annotated[str, Meta(max_length=254, pattern=E_MAIL_OR_EMPTY, examples=["api@example.com"])]
+Website = Annotated[str, Meta(max_length=500, pattern=WEB_ADDRESS_OR_EMPTY, examples=["https://partner.example.com"])]
 
 
 class ChangeMe(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):

@@ -11,13 +11,13 @@ from officepro.access import keys
 from officepro.access.keys import LONGEST_GRACE_SECONDS, Status
 from officepro.access.scopes import DEFAULT_SCOPES, EVERY_SCOPE
 from officepro.foundation.clock import timestamp
-from officepro.foundation.wire import E_MAIL, END, WEB_ADDRESS, Moment, Name, RecordId, Text50
+from officepro.foundation.wire import E_MAIL, END, WEB_ADDRESS_OR_EMPTY, Moment, Name, RecordId, Text50
 from officepro.partners import queries
 
 MAXIMUM_EMAIL_CHARACTERS = 254  # RFC 5321, section 4.5.3.1
 MAXIMUM_WEBSITE_CHARACTERS = 500
 _EMAIL = re.compile(E_MAIL)
-_WEBSITE = re.compile(f"^({WEB_ADDRESS})?{END}")
+_WEBSITE = re.compile(WEB_ADDRESS_OR_EMPTY)
 
 
 class EmailAddress(str):

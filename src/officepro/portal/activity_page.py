@@ -11,7 +11,7 @@ from litestar.params import QueryParameter
 from officepro.access.asked import TheDatabase
 from officepro.activity import queries as activity
 from officepro.activity.queries import Filter
-from officepro.foundation.wire import END, NO_NUL, Moment
+from officepro.foundation.wire import DIGITS_OR_EMPTY, NO_NUL, Moment
 from officepro.portal import queries
 from officepro.portal.frame import AnyRequest, SignedIn, page, visitor_of
 
@@ -20,7 +20,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 STATUSES = {"": None, "2xx": (200, 299), "4xx": (400, 499), "5xx": (500, 599)}
 
 Practice = Annotated[str, QueryParameter(name="practice", max_length=64, pattern=NO_NUL)]
-Partner = Annotated[str, QueryParameter(name="partner", pattern=rf"^[0-9]{{0,18}}{END}")]
+Partner = Annotated[str, QueryParameter(name="partner", pattern=DIGITS_OR_EMPTY)]
 Method = Annotated[str, QueryParameter(name="method", max_length=10)]
 Status = Annotated[str, QueryParameter(name="status", max_length=3)]
 Before = Annotated[str, QueryParameter(name="before", max_length=100)]

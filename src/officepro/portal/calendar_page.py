@@ -13,7 +13,7 @@ from officepro.access.asked import TheDatabase, TheSettings
 from officepro.access.scopes import PROVIDERS
 from officepro.foundation.clock import now
 from officepro.foundation.database import Connection
-from officepro.foundation.wire import END, NO_NUL, LocalDate
+from officepro.foundation.wire import DIGITS_OR_EMPTY, NO_NUL, LocalDate
 from officepro.portal import queries
 from officepro.portal.frame import AnyRequest, SignedIn, page, visitor_of
 from officepro.portal.sessions import Visitor
@@ -27,7 +27,7 @@ from officepro.scheduling.wall_clock import Clock, time_text
 DEFAULT_MINUTES = 30
 
 Practice = Annotated[str, QueryParameter(name="practice", max_length=64, pattern=NO_NUL)]
-ProviderNumber = Annotated[str, QueryParameter(name="provider", pattern=rf"^[0-9]{{0,18}}{END}")]
+ProviderNumber = Annotated[str, QueryParameter(name="provider", pattern=DIGITS_OR_EMPTY)]
 VisitTypeChoice = Annotated[str, QueryParameter(name="visitType", max_length=100, pattern=NO_NUL)]
 Minutes = Annotated[int, QueryParameter(name="duration", ge=1, le=1440)]
 Week = Annotated[str, QueryParameter(name="date", max_length=10)]

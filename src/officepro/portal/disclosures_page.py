@@ -12,7 +12,7 @@ from officepro.access.asked import TheDatabase
 from officepro.activity import disclosure_queries
 from officepro.activity.disclosure_queries import Filter
 from officepro.foundation.clock import timestamp
-from officepro.foundation.wire import END, NO_NUL
+from officepro.foundation.wire import DIGITS_OR_EMPTY, NO_NUL
 from officepro.portal import queries
 from officepro.portal.frame import AnyRequest, SignedIn, page
 
@@ -20,8 +20,8 @@ ROWS = 50
 ROWS_OF_CSV = 10_000
 
 Practice = Annotated[str, QueryParameter(name="practice", max_length=64, pattern=NO_NUL)]
-Patient = Annotated[str, QueryParameter(name="patient", pattern=rf"^[0-9]{{0,18}}{END}")]
-Before = Annotated[str, QueryParameter(name="before", pattern=rf"^[0-9]{{0,18}}{END}")]
+Patient = Annotated[str, QueryParameter(name="patient", pattern=DIGITS_OR_EMPTY)]
+Before = Annotated[str, QueryParameter(name="before", pattern=DIGITS_OR_EMPTY)]
 
 
 @get("/disclosures", guards=[SignedIn(admin=True)])

@@ -14,7 +14,7 @@ from officepro.activity.queries import Figures, Filter
 from officepro.foundation.clock import now
 from officepro.foundation.database import Connection
 from officepro.foundation.paging import Page
-from officepro.foundation.wire import END, NO_NUL
+from officepro.foundation.wire import DIGITS_OR_EMPTY, NO_NUL
 from officepro.portal import queries
 from officepro.portal.charts import bars
 from officepro.portal.frame import AnyRequest, SignedIn, page, visitor_of
@@ -26,7 +26,7 @@ RECENT_CALLS = 12
 WAITING_REQUESTS = 3
 
 Practice = Annotated[str, QueryParameter(name="practice", max_length=64, pattern=NO_NUL)]
-Partner = Annotated[str, QueryParameter(name="partner", pattern=rf"^[0-9]{{0,18}}{END}")]
+Partner = Annotated[str, QueryParameter(name="partner", pattern=DIGITS_OR_EMPTY)]
 Days = Annotated[int, QueryParameter(name="days", ge=1, le=90)]
 
 

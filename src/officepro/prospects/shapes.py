@@ -9,8 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from officepro.foundation.wire import (
-    E_MAIL,
-    END,
+    E_MAIL_OR_EMPTY,
     LocalDate,
     RecordId,
     Text20,
@@ -24,7 +23,7 @@ MAXIMUM_PICTURE_BYTES = 1024 * 1024
 _PICTURE_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 Phone = Annotated[str, Meta(max_length=40, pattern=r"^[^\x00]*$", examples=["555-0123"])]
-EMail = Annotated[str, Meta(max_length=254, pattern=f"^{END}|{E_MAIL}", examples=["john@example.com"])]
+EMail = Annotated[str, Meta(max_length=254, pattern=E_MAIL_OR_EMPTY, examples=["john@example.com"])]
 Gender = Literal["m", "f", "o", "u"]
 LifeStage = Literal["Infant", "Toddler", "Child", "Adolescent", "EarlyAdult", "Adult", "AllAdults", "Senior"]
 PersonType = Literal["Patient", "Child", "Cash", "Insurance", "Guarantor"]

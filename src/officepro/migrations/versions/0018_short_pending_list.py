@@ -2,7 +2,7 @@
 
 A GIN index keeps what was inserted in a list, and whoever makes that longer than its limit sorts it in. At PostgreSQL's
 4 MB that takes 60 ms and more, every four thousand lists of people, and in it the ledger of all practices that it holds
-stands still. At 256 kB it is a sixteenth of that.
+stands still. At 256 kB there is a sixteenth as much to sort.
 """
 
 from alembic import op
