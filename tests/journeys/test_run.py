@@ -8,7 +8,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.journeys.conftest import start
+from officepro.foundation.kept_secrets import kept_secrets
+from tests.journeys.conftest import RunningHouse, start
 
 
 def processes_in(folder: Path) -> list[str]:
@@ -24,6 +25,21 @@ def processes_in(folder: Path) -> list[str]:
             if str(folder) in line or f"OFFICEPRO_DATA_DIR={folder}" in environment:
                 found.append(line)
     return found
+
+
+def environments_under(pid: int) -> str:
+    """Of a process and of all its descendants, as the kernel shows them."""
+    found = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += "".join(environments_under(int(child)) for child in (task / "children").read_text().split())
+    return found
+
+
+def test_no_secret_is_in_the_environment_of_a_process(running_house: RunningHouse) -> None:
+    found = environments_under(running_house.process.pid)
+    assert found.count("OFFICEPRO_DATA_DIR=") >= 3, "the supervisor, the API and the worker"
+    for name, secret in kept_secrets(running_house.data_dir).items():
+        assert secret not in found, name
 
 
 def test_it_stops_cleanly_starts_again_fast_and_keeps_its_data(tmp_path: Path) -> None:

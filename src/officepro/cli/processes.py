@@ -1,16 +1,20 @@
 """Children that end with their parent, and are started again when they fall."""
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import typer
 
-from officepro.cli.house import CommandError
+from officepro.cli.house import CommandError, read_settings
+from officepro.settings import Settings, declarations
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 FALLS_BEFORE_GIVING_UP = 5
@@ -27,11 +31,22 @@ def stop_with_parent(parent: int) -> None:
             sys.exit(0)
 
 
+def settings_of_process(parent: int) -> Settings:
+    """The settings of `serve` and `worker`: those of the environment, or of standard input under a supervisor (the
+    process `parent`, with which this process ends): child processes inherit an environment, and /proc shows it.
+
+    Raises SettingsError."""
+    if not parent:
+        return read_settings()
+    stop_with_parent(parent)
+    return Settings.from_environment(json.loads(sys.stdin.buffer.read()))
+
+
 @dataclass
 class Child:
     name: str
     arguments: list[str]  # of the officepro command
-    environment: dict[str, str]
+    settings: Mapping[str, str]  # by variable, as text
     process: subprocess.Popen[bytes] | None = None
     falls: int = 0
     started_at: float = 0.0
@@ -40,8 +55,13 @@ class Child:
     def start(self) -> None:
         command = [sys.executable, "-m", "officepro.cli", *self.arguments, "--stop-with-parent", str(os.getpid())]
         # A session of its own: Ctrl-C reaches the supervisor alone, which stops its children in order.
-        self.process = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, start_new_session=True)
+        secret = {setting.variable for setting in declarations() if setting.secret}
+        others = {name: text for name, text in os.environ.items() if name not in secret}
+        self.process = subprocess.Popen(command, env=others, stdin=subprocess.PIPE, start_new_session=True)
         self.started_at = time.monotonic()
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError), self.process.stdin as pipe:  # broken when it has ended already
+            pipe.write(json.dumps(dict(self.settings)).encode())
 
     def look_after(self, now: float) -> None:
         """Start it again when it has fallen, later each time. Raises CommandError when it only ever falls."""

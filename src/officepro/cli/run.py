@@ -74,17 +74,15 @@ def _furnish(house: House) -> str | None:
 
 @contextmanager
 def _children(house: House) -> Iterator[list[Child]]:
-    others = {name: text for name, text in os.environ.items() if not name.startswith("OFFICEPRO_")}
-    environment = others | dict(house.settings.given)
-    environment.pop("OFFICEPRO_OWNER_DATABASE_URL", None)  # theirs is the application's login, nothing more
-    environment.setdefault("OFFICEPRO_UNREADY_SECONDS", "0")  # nobody stands before us who could send callers elsewhere
-    children = [Child("API", ["serve"], environment), Child("worker", ["worker"], environment)]
+    given = {"OFFICEPRO_UNREADY_SECONDS": "0"} | dict(house.settings.given)  # no balancer has to notice the stop
+    given.pop("OFFICEPRO_OWNER_DATABASE_URL", None)  # API and worker use the application's login only
+    children = [Child("API", ["serve"], given), Child("worker", ["worker"], given)]
     try:
         for child in children:
             child.start()
         yield children
     finally:
-        stop_all(children, int(environment["OFFICEPRO_UNREADY_SECONDS"]) + house.settings.drain_seconds)
+        stop_all(children, int(given["OFFICEPRO_UNREADY_SECONDS"]) + house.settings.drain_seconds)
 
 
 def _wait_until_ready(settings: Settings, children: list[Child]) -> None:

@@ -13,6 +13,7 @@ import resource
 import signal
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +23,7 @@ from granian.server.mp import MPServer
 
 from officepro.app import create_app
 from officepro.cli.house import open_house
-from officepro.cli.processes import stop_with_parent
+from officepro.cli.processes import settings_of_process, stop_with_parent
 from officepro.door import Door
 from officepro.foundation.database import Database, Mode
 from officepro.foundation.errors import Unavailable
@@ -39,15 +40,13 @@ ABOUT_TO_BE_REPLACED = signal.SIGUSR2
 
 def serve(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=True)] = 0) -> None:
     """Serve the API until SIGTERM or Ctrl-C."""
-    if stop_with:
-        stop_with_parent(stop_with)
-    with open_house() as house:
+    with open_house(settings_of_process(stop_with)) as house:
         asyncio.run(_refuse_what_waiting_does_not_mend(house.settings))
-        os.environ.update(house.settings.given)  # Granian's workers read them from there
         _allow_as_many_files_as_may_be()
         for told in (ABOUT_TO_STOP, ABOUT_TO_BE_REPLACED):
             signal.signal(told, signal.SIG_IGN)  # and so do workers, until they know what it means
-        _server(house.settings).serve()
+        # Granian hands the settings over from process to process: read once, and in no environment.
+        _server(house.settings).serve(target_loader=partial(application, house.settings), wrap_loader=False)
 
 
 async def _refuse_what_waiting_does_not_mend(settings: Settings) -> None:
@@ -59,10 +58,10 @@ async def _refuse_what_waiting_does_not_mend(settings: Settings) -> None:
         await database.close()
 
 
-def application() -> Door:
+def application(settings: Settings) -> Door:
     """What each Granian worker calls. It ends with Granian's main process, even when that is killed."""
     stop_with_parent(os.getppid())
-    door = create_app()
+    door = create_app(settings)
     signal.signal(ABOUT_TO_STOP, lambda *_: door.close())
     signal.signal(ABOUT_TO_BE_REPLACED, lambda *_: door.send_elsewhere())
     return door
@@ -108,8 +107,7 @@ def _tell(worker: Any, what: signal.Signals) -> None:
 
 def _server(settings: Settings) -> DrainingServer:
     return DrainingServer(
-        "officepro.cli.serve:application",
-        factory=True,
+        "officepro",  # a name for messages; what is served is the loader's
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,

@@ -1,0 +1,286 @@
+"""Every documented way of deployment starts: the commands of the documents and the environments of the files, on a
+PostgreSQL that is reached by TCP with passwords, with every secret in a file.
+
+In each way the schema is migrated, API and worker start, a key is exchanged for a token, a visit is booked, and SIGTERM
+ends both processes with exit code 0.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.chaos.instances import free_port
+from tests.deploy import confined, ways
+from tests.deploy.own_postgres import OwnPostgres, own_postgres
+from tests.deploy.ways import ROOT, Started, Unit
+
+PROGRAM = str(Path(sys.executable).parent / "officepro")
+START_SECONDS = 60.0
+STOP_SECONDS = 40.0
+SECRETS = ("database_url", "owner_database_url", "admin_secret", "token_keys", "encryption_keys")
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPostgres]:
+    with own_postgres(tmp_path_factory.mktemp("deployed")) as postgres:
+        (postgres.folder / "bin" / "officepro").symlink_to(PROGRAM)
+        yield postgres
+
+
+@pytest.fixture(scope="module")
+def readme(postgres: OwnPostgres) -> dict[str, str]:
+    """The environment of an operator who has run README's commands up to `officepro serve`, as they are printed."""
+    (block,) = ways.shell_blocks(ways.sections(ROOT / "README.md")["On a PostgreSQL of your own"])
+    block = block.replace("secrets db.example.com", f"secrets 127.0.0.1:{postgres.port}")
+    block = block.replace("PGHOST=db.example.com", "PGHOST=127.0.0.1")
+    before, serve, after = block.partition("officepro serve")
+    assert serve
+    assert re.match(r"[^\n]*\nofficepro worker\b", after)
+    done = postgres.shell(before + "\nenv -0 >environment")
+    assert done.returncode == 0, done.stderr
+    lines = (postgres.folder / "environment").read_text().split("\0")
+    return {name: value for name, _, value in (line.partition("=") for line in lines if line)}
+
+
+@pytest.fixture(scope="module")
+def key(postgres: OwnPostgres, readme: dict[str, str]) -> str:
+    """Of a partner of DemoOffice, which a command has made."""
+    done = subprocess.run(
+        [PROGRAM, "demo", "--json"], env=readme, cwd=postgres.folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return str(json.loads(done.stdout)["apiKey"])
+
+
+class Deployment:
+    """Processes of one way, in a folder with their logs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def run(self, name: str, started: Started, prefix: Sequence[str] = (PROGRAM,)) -> None:
+        """To its end, which must be a good one."""
+        process = self._popen(name, started, prefix)
+        assert process.wait(START_SECONDS) == 0, self.log(name)
+
+    def start(self, name: str, started: Started, prefix: Sequence[str] = (PROGRAM,)) -> None:
+        self.processes[name] = self._popen(name, started, prefix)
+
+    def _popen(self, name: str, started: Started, prefix: Sequence[str]) -> subprocess.Popen[bytes]:
+        with open(self.folder / f"{name}.log", "wb") as log:
+            return subprocess.Popen(
+                [*prefix, *started.command],
+                env=started.environment | {"OFFICEPRO_PORT": str(self.port)},
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            for name, process in self.processes.items():
+                assert process.poll() is None, self.log(name)
+                assert "died" not in self.log(name), self.log(name)
+            try:
+                if httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            assert time.monotonic() < deadline, "".join(map(self.log, self.processes))
+            time.sleep(0.1)
+
+    def environments(self) -> bytes:
+        """Of every process of this deployment, as the kernel shows them."""
+        found = b""
+        for process in self.processes.values():
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            found += b"".join(Path(f"/proc/{pid}/environ").read_bytes() for pid in (process.pid, *children))
+        return found
+
+    def stop(self) -> dict[str, int]:
+        """SIGTERM, and once more so that nobody waits for a balancer; answers the exit codes."""
+        for again in (False, True):
+            for process in self.processes.values():
+                if not again or process.poll() is None:
+                    process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+        return {name: process.wait(STOP_SECONDS) for name, process in self.processes.items()}
+
+    def kill(self) -> None:
+        for process in self.processes.values():
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextmanager
+def deployment(folder: Path) -> Iterator[Deployment]:
+    started = Deployment(folder)
+    try:
+        yield started
+    finally:
+        started.kill()
+
+
+def works(deployed: Deployment, postgres: OwnPostgres, key: str) -> None:
+    """From the start of API and worker to their end."""
+    deployed.wait_until_ready()
+    for name in SECRETS:
+        secret = (postgres.folder / "secrets" / name).read_text()
+        assert secret.encode() not in deployed.environments()
+    book(f"http://127.0.0.1:{deployed.port}/v1/DemoOffice", key)
+    for name, process in deployed.processes.items():
+        assert process.poll() is None, deployed.log(name)
+    codes = deployed.stop()
+    logs = {name: deployed.log(name) for name in codes}
+    assert codes == dict.fromkeys(codes, 0), logs
+    assert not any("Traceback" in log or '"error"' in log for log in logs.values()), logs
+
+
+def book(base: str, key: str) -> None:
+    """README's first booking."""
+    answer = httpx.post(f"{base}/auth/token", json={"apiKey": key}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    bearer = {"Authorization": f"Bearer {answer.json()['accessToken']}"}
+    with httpx.Client(base_url=base, headers=bearer, timeout=30) as partner:
+        free = partner.get("/availability/next-slot?visitType=Consult&duration=30").json()["data"]["TheNextSlot"]
+        person = {"FirstName": "John", "LastName": "Doe", "EMail": "john@example.com", "Phone": "555-0123"}
+        made = partner.post("/prospects", json=person).json()["data"]
+        booked = partner.post(
+            "/visits/book",
+            json={
+                "PatientID": made["PatientID"],
+                "ProviderID": int(free["ProviderID"]),
+                "VisitType": "Consult",
+                "VisitDate": free["Date"],
+                "VisitTime": free["Time"],
+                "VisitDuration": 30,
+            },
+        )
+        assert booked.status_code == 201, booked.text
+
+
+def test_the_commands_of_the_readme(postgres: OwnPostgres, readme: dict[str, str], key: str, tmp_path: Path) -> None:
+    with deployment(tmp_path) as deployed:
+        deployed.start("api", Started(["serve"], readme))
+        deployed.start("worker", Started(["worker"], readme))
+        works(deployed, postgres, key)
+
+
+def mapped(postgres: OwnPostgres, started: Started, folder: Path) -> Started:
+    """A container's process, whose mounts are folders of this test."""
+    run = folder / "run"
+    run.mkdir(exist_ok=True)
+    places = {"/run/secrets": str(postgres.folder / "secrets"), "/run/officepro": str(run)}
+    environment = {}
+    for name, value in started.environment.items():
+        for place, folder_here in places.items():
+            value = value.replace(place, folder_here)
+        environment[name] = value
+    return Started(started.command, {"PATH": os.environ["PATH"]} | environment)
+
+
+def test_the_services_of_the_compose_file(postgres: OwnPostgres, key: str, tmp_path: Path) -> None:
+    services = ways.compose_services()
+    assert list(services["migrate"]["depends_on"]) == ["database"]
+    assert (
+        services["api"]["depends_on"]
+        == services["worker"]["depends_on"]
+        == {"migrate": {"condition": "service_completed_successfully"}}
+    )
+    started = {name: mapped(postgres, each, tmp_path) for name, each in ways.compose().items()}
+    with deployment(tmp_path) as deployed:
+        deployed.run("migrate", started["migrate"])
+        deployed.start("api", started["api"])
+        deployed.start("worker", started["worker"])
+        works(deployed, postgres, key)
+
+
+def test_the_pods_of_kubernetes(postgres: OwnPostgres, key: str, tmp_path: Path) -> None:
+    started = {name: mapped(postgres, each, tmp_path) for name, each in ways.kubernetes().items()}
+    with deployment(tmp_path) as deployed:
+        deployed.run("migrate", started["officepro-migrate"])
+        deployed.start("api", started["officepro-api"])
+        deployed.start("worker", started["officepro-worker"])
+        works(deployed, postgres, key)
+
+
+def unit_started(postgres: OwnPostgres, folder: Path, name: str) -> tuple[Started, list[str]]:
+    """A unit's process with its credentials and its runtime directory, and the command that confines it as the unit
+    says."""
+    unit = Unit(name)
+    credentials, runtime = folder / f"{name}.credentials", folder / unit.one("RuntimeDirectory")
+    credentials.mkdir(mode=0o700)
+    runtime.mkdir(mode=int(unit.one("RuntimeDirectoryMode"), 8))
+    for line in unit.all("LoadCredential"):
+        credential, _, source = line.partition(":")
+        copy = credentials / credential
+        shutil.copy(source.replace("/etc/officepro/secrets", str(postgres.folder / "secrets")), copy)
+        copy.chmod(0o400)
+    environment = {
+        variable: value.replace(f"/run/{runtime.name}", str(runtime))
+        for variable, value in unit.environment(credentials).items()
+    }
+    program, *arguments = unit.one("ExecStart").split()
+    assert program == "/opt/officepro/bin/officepro"
+    confining = [sys.executable, str(confined.__file__), str(ROOT / "deploy" / "systemd" / f"{name}.service")]
+    return Started(arguments, environment), [*confining, PROGRAM]
+
+
+def test_the_units_of_systemd(postgres: OwnPostgres, key: str, tmp_path: Path) -> None:
+    with deployment(tmp_path) as deployed:
+        deployed.run("migrate", *unit_started(postgres, tmp_path, "officepro-migrate"))
+        deployed.start("api", *unit_started(postgres, tmp_path, "officepro-api"))
+        deployed.start("worker", *unit_started(postgres, tmp_path, "officepro-worker"))
+        for process in deployed.processes.values():
+            wait_until_confined(process.pid)
+        works(deployed, postgres, key)
+
+
+def wait_until_confined(pid: int) -> None:
+    """By a filter of seccomp, under which it goes on."""
+    deadline = time.monotonic() + START_SECONDS
+    while "Seccomp:\t2" not in Path(f"/proc/{pid}/status").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("what", "statement"),
+    [
+        ("a system call of @privileged", "import os; os.chroot('/')"),
+        ("one of @resources", "import os; os.sched_setaffinity(0, {0})"),
+        ("an address family that is not listed", "import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)"),
+        ("memory to write and execute", "import mmap; mmap.mmap(-1, 4096, prot=mmap.PROT_WRITE | mmap.PROT_EXEC)"),
+    ],
+)
+def test_the_restrictions_of_the_units_are_in_force(what: str, statement: str) -> None:
+    """The control: what a unit forbids fails here."""
+    unit = str(ROOT / "deploy" / "systemd" / "officepro-api.service")
+    done = subprocess.run(
+        [sys.executable, str(confined.__file__), unit, sys.executable, "-c", statement],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, what
+    assert re.search("PermissionError|OSError", done.stderr), done.stderr
