@@ -9,22 +9,21 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 
 from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from officepro.access import concurrency
 from officepro.access.bodies import Bodies
+from officepro.access.concurrency import ConcurrencyLimiter, TooManyConcurrentRequests, has_recent
 from officepro.access.limits import Standing
 from officepro.activity.recorder import Done
 from officepro.foundation.errors import OfficeProError, problem
 from officepro.foundation.wire import encode
 
-# Of each worker; more would only wait for their turn, and are told to come back instead. (docs/decisions/0015)
-MAXIMUM_IN_FLIGHT = 256
-MAXIMUM_FRESH = 64  # who came within FRESH_SECONDS and has sent its body: these wait for one another
-FRESH_SECONDS = 1.0  # who has been inside for longer waits for something else, and keeps no quick one out
+MAXIMUM_IN_FLIGHT = concurrency.MAXIMUM_IN_FLIGHT
+MAXIMUM_FRESH = concurrency.MAXIMUM_FRESH
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _UNCOUNTED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -53,6 +52,7 @@ class Door:
         self._when_done = when_done
         self._bodies = Bodies()
         self._entered: dict[int, float] = {}  # when each that is under way came in; the longest first
+        self._concurrency = ConcurrencyLimiter(self._entered, self._bodies)
         self._number = 0
         self._goodbye: list[
             tuple[bytes, bytes]
@@ -65,10 +65,11 @@ class Door:
         request_id = self._request_id(scope["headers"])
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
         scope["address"] = self._address(scope)  # type: ignore[typeddict-unknown-key]
-        if scope["path"] not in _UNCOUNTED_PATHS and self._is_full():
-            await self._turn_away(request_id, send)
-            self._tell(Done(scope, TooManyInside.status, 0.0, was_turned_away=True))
+        if (refusal := self._refusal(scope)) is not None:
+            await self._turn_away(refusal, request_id, send)
+            self._tell(Done(scope, refusal.status, 0.0, was_turned_away=True))
             return
+        scope["concurrency"] = self._concurrency  # type: ignore[typeddict-unknown-key]
         is_head = scope["method"] == "HEAD"
         if is_head:
             scope["method"], send = "GET", _without_body(send)
@@ -89,6 +90,7 @@ class Door:
             await self._app(scope, in_time, send_with_headers)
         finally:
             del self._entered[number]
+            self._concurrency.leave(scope)
             if is_head:
                 scope["method"] = "HEAD"
             self._tell(Done(scope, status, time.perf_counter() - started))
@@ -98,16 +100,19 @@ class Door:
         """How many requests are under way."""
         return len(self._entered)
 
+    def _refusal(self, scope: Scope) -> OfficeProError | None:
+        """Why the request is refused before it is looked at, if it is."""
+        if scope["path"] in _UNCOUNTED_PATHS:
+            return None
+        if self._is_full():
+            return TooManyInside()
+        return TooManyConcurrentRequests() if self._concurrency.refuses(scope) else None
+
     def _is_full(self) -> bool:
         """Whether the next one would have to wait for longer than it should."""
-        inside = len(self._entered)
-        if inside >= MAXIMUM_IN_FLIGHT:
+        if len(self._entered) >= MAXIMUM_IN_FLIGHT:
             return not self._bodies.make_room()
-        most = MAXIMUM_FRESH + self._bodies.number
-        if inside < most:
-            return False
-        came = next(islice(reversed(self._entered.values()), most - 1, None))
-        return time.perf_counter() - came < FRESH_SECONDS
+        return has_recent(self._entered, MAXIMUM_FRESH + self._bodies.number)
 
     def send_elsewhere(self) -> None:
         """Another worker takes over: those who are answered are asked to come by another connection."""
@@ -157,15 +162,15 @@ class Door:
             ipaddress.ip_address(address) in network for network in self._trusted_proxies
         )
 
-    async def _turn_away(self, request_id: str, send: Send) -> None:
-        body = encode(problem(TooManyInside(), self._documentation_url, request_id))
+    async def _turn_away(self, refusal: OfficeProError, request_id: str, send: Send) -> None:
+        body = encode(problem(refusal, self._documentation_url, request_id))
         headers = [
             (b"content-type", b"application/problem+json"),
             (b"content-length", str(len(body)).encode()),
             (b"retry-after", b"1"),
             (b"x-request-id", request_id.encode()),
         ]
-        await send({"type": "http.response.start", "status": 503, "headers": headers})
+        await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from officepro import door
-from officepro.access import bodies
+from officepro.access import bodies, concurrency
 from tests.world import Office
 
 
@@ -65,7 +65,7 @@ async def test_who_has_sent_everything_makes_room_for_nobody(
 
 async def test_who_takes_long_keeps_no_quick_one_out(demo_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "MAXIMUM_FRESH", 2)
-    monkeypatch.setattr(door, "FRESH_SECONDS", 0.5)
+    monkeypatch.setattr(concurrency, "FRESH_SECONDS", 0.5)
     owner, told = demo_office.house.owner, []
     async with owner.transaction():
         await owner.execute("SELECT FROM log_head WHERE practice_id = $1 FOR UPDATE", demo_office.practice_id)

@@ -115,7 +115,7 @@ async def test_five_times_the_load_is_shed_and_over_when_it_is_over(
     if not is_bounded:
         assert p50 > LONGEST_P50 or p99 > LONGEST_P99
         return
-    assert heavy.answers.keys() == {"200", "503"}
+    assert {"200"} < heavy.answers.keys() <= {"200", "429", "503"}  # 429: one key, which gets three quarters
     assert heavy.without_retry_after == 0
     assert p50 < LONGEST_P50
     assert p99 < LONGEST_P99

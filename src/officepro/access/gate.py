@@ -6,6 +6,7 @@ stops on every worker soon after.
 
 import hmac
 import time
+from collections.abc import Callable
 
 from officepro.access import queries
 from officepro.access.caller import Caller
@@ -106,8 +107,11 @@ class Gate:
         self._used[state.key_id] = time.time()
         return self._tokens.issue(caller, now)
 
-    async def admit(self, authorization: str | None, address: str) -> tuple[Caller, Standing | None]:
-        """The caller of a bearer token whose key still stands, and how the key now stands with its limit."""
+    async def admit(
+        self, authorization: str | None, address: str, count: Callable[[int], None]
+    ) -> tuple[Caller, Standing | None]:
+        """The caller of a bearer token whose key still stands, and how the key now stands with its limit. `count` is
+        called with the key's id as soon as the token is verified, before the database is asked."""
         if authorization is None:
             raise Unauthorized
         scheme, _, token = authorization.partition(" ")
@@ -115,6 +119,7 @@ class Gate:
             raise Unauthorized
         try:
             caller = self._tokens.verify(token.strip(" "), time.time())
+            count(caller.key_id)
             state = await self._state(caller.key_id, caller.practice_id)
         except InvalidToken:
             self._count_failure(address)

@@ -6,12 +6,14 @@ requires_admin     the admin secret
 is_open("why")     nobody is asked, and why that is right
 """
 
+from functools import partial
 from typing import Any, final
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
 
+from officepro.access.concurrency import ConcurrencyLimiter
 from officepro.access.gate import AnotherPractice, Gate, RateLimited, require
 from officepro.foundation.input import header_of
 
@@ -38,7 +40,8 @@ class Requires(_ByScope):
     async def admit(self, scope: Scope) -> None:
         gate: Gate = scope["litestar_app"].state.gate
         authorization = header_of(scope, b"authorization")
-        caller, standing = await gate.admit(authorization, address_of(scope))
+        concurrency: ConcurrencyLimiter = scope["concurrency"]  # type: ignore[typeddict-item]
+        caller, standing = await gate.admit(authorization, address_of(scope), partial(concurrency.enter, scope))
         scope["caller"] = caller  # type: ignore[typeddict-unknown-key]
         scope["standing"] = standing  # type: ignore[typeddict-unknown-key]
         if standing is not None and not standing.allowed:

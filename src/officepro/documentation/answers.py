@@ -12,6 +12,7 @@ from litestar.enums import MediaType
 from litestar.handlers import HTTPRouteHandler
 
 from officepro.access.bodies import TooSlow
+from officepro.access.concurrency import TooManyConcurrentRequests
 from officepro.access.gate import AnotherPractice, InvalidAdminSecret, MissingScope, RateLimited, TooManyFailures
 from officepro.access.guards import Guard, Requires, RequiresAdmin
 from officepro.access.once import KeyReused, StillRunning
@@ -96,7 +97,14 @@ def _headers(path: str, handler: HTTPRouteHandler, guard: Guard, said: Documente
 
 def _errors_of_guard(path: str, guard: Guard) -> Iterator[type[OfficeProError]]:
     if isinstance(guard, Requires):
-        yield from (Unauthorized, InvalidToken, RateLimited, TooManyFailures, DatabaseUnavailable)
+        yield from (
+            Unauthorized,
+            InvalidToken,
+            RateLimited,
+            TooManyConcurrentRequests,
+            TooManyFailures,
+            DatabaseUnavailable,
+        )
         if "{PPass}" in path:
             yield AnotherPractice
         if guard.scope is not None:
