@@ -29,7 +29,8 @@ class SettingsError(Exception):
     """One or more settings are wrong."""
 
     def __init__(self, faults: list[str]) -> None:
-        super().__init__("The settings are wrong:\n" + "\n".join(f"  {fault}" for fault in faults))
+        listed = f" {faults[0]}." if len(faults) == 1 else "".join(f"\n  {fault}" for fault in faults)
+        super().__init__(f"The settings are wrong:{listed}")
         self.faults = faults
 
 
@@ -225,7 +226,7 @@ class Settings:
         faults = list(_unknown_variables(environ))
         given = _given(environ, faults)
         values = {name: _parsed(setting, given, faults) for name, setting in _declared(cls)}
-        faults.extend(_missing_secrets(given))
+        faults.extend(_missing_secrets(given, environ))
         if faults:
             raise SettingsError(faults)
         return cls(given=given, **values)  # type: ignore[arg-type]  # each value comes from its own field's parser
@@ -282,15 +283,28 @@ def _given(environ: Mapping[str, str], faults: list[str]) -> dict[str, str]:
         text = environ.get(setting.variable, "").strip()
         path = environ.get(f"{setting.variable}_FILE", "").strip() if setting.secret else ""
         if text and path:
-            faults.append(f"{setting.variable} and {setting.variable}_FILE are both set")
+            faults.append(f"{setting.variable} and {setting.variable}_FILE are both set: remove one of them")
         elif path:
             try:
-                text = Path(path).expanduser().read_text().strip()
-            except (OSError, UnicodeDecodeError) as error:
-                faults.append(f"{setting.variable}_FILE names {path}, which cannot be read: {error}")
+                text = _text_of_file(path)
+            except ValueError as error:
+                faults.append(f"{setting.variable}_FILE names {path}, which {error}")
         if text:
             given[setting.variable] = text
     return given
+
+
+def _text_of_file(path: str) -> str:
+    """Raises ValueError, also for an empty file: it would count as a setting that is not set."""
+    try:
+        text = Path(path).expanduser().read_text().strip()
+    except UnicodeDecodeError:
+        raise ValueError("is not text in UTF-8") from None
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"cannot be read: {getattr(error, 'strerror', error)}") from None
+    if not text:
+        raise ValueError("is empty")
+    return text
 
 
 def _parsed(setting: Declaration, given: Mapping[str, str], faults: list[str]) -> object:
@@ -302,8 +316,9 @@ def _parsed(setting: Declaration, given: Mapping[str, str], faults: list[str]) -
         return None
 
 
-def _missing_secrets(given: Mapping[str, str]) -> Iterator[str]:
+def _missing_secrets(given: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[str]:
+    """Those that are given nowhere; a file that cannot be read is a fault of its own."""
     if "OFFICEPRO_DATABASE_URL" in given:
         for variable in ("OFFICEPRO_ADMIN_SECRET", "OFFICEPRO_TOKEN_KEYS", "OFFICEPRO_ENCRYPTION_KEYS"):
-            if variable not in given:
+            if variable not in given and not environ.get(f"{variable}_FILE", "").strip():
                 yield f"{variable} is required together with OFFICEPRO_DATABASE_URL"

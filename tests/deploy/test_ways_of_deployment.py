@@ -199,6 +199,12 @@ def mapped(postgres: OwnPostgres, started: Started, folder: Path) -> Started:
     return Started(started.command, {"PATH": os.environ["PATH"]} | environment)
 
 
+def probe(postgres: OwnPostgres, command: list[str], folder: Path) -> int:
+    """The exit code of a container's probe."""
+    here = mapped(postgres, Started([], {"": command[-1]}), folder).environment[""]
+    return subprocess.run([*command[:-1], here], capture_output=True, check=False).returncode
+
+
 def test_the_services_of_the_compose_file(postgres: OwnPostgres, key: str, tmp_path: Path) -> None:
     services = ways.compose_services()
     assert list(services["migrate"]["depends_on"]) == ["database"]
@@ -221,6 +227,13 @@ def test_the_pods_of_kubernetes(postgres: OwnPostgres, key: str, tmp_path: Path)
         deployed.run("migrate", started["officepro-migrate"])
         deployed.start("api", started["officepro-api"])
         deployed.start("worker", started["officepro-worker"])
+        deployed.wait_until_ready()
+        command = ways.probe_of_worker()
+        assert probe(postgres, command, tmp_path) == 0
+        deployed.processes["worker"].send_signal(signal.SIGSTOP)
+        os.utime(tmp_path / "run" / "worker.alive", (time.time() - 90,) * 2)
+        assert probe(postgres, command, tmp_path) == 1, "a worker that hangs"
+        deployed.processes["worker"].send_signal(signal.SIGCONT)
         works(deployed, postgres, key)
 
 

@@ -88,6 +88,13 @@ def kubernetes() -> dict[str, Started]:
     return found
 
 
+def probe_of_worker() -> list[str]:
+    """The command of its liveness probe."""
+    worker = next(yaml.safe_load_all((KUBERNETES / "worker.yaml").read_text()))
+    command: list[str] = worker["spec"]["template"]["spec"]["containers"][0]["livenessProbe"]["exec"]["command"]
+    return command
+
+
 class Unit:
     """A unit of systemd, as far as it says how its process runs."""
 

@@ -93,10 +93,13 @@ def test_a_pod_is_locked_down(name: str) -> None:
         assert {mount["mountPath"] for mount in container["volumeMounts"]} >= {"/run/officepro", "/run/secrets"}
 
 
-def test_only_the_api_is_probed_and_only_ready_pods_are_sent_requests() -> None:
+def test_api_and_worker_are_probed_and_only_ready_pods_are_sent_requests() -> None:
     (api,) = pods()["officepro-api"]["spec"]["containers"]
     assert api["livenessProbe"]["httpGet"]["path"] == api["startupProbe"]["httpGet"]["path"] == "/healthz"
     assert api["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    (worker,) = pods()["officepro-worker"]["spec"]["containers"]
+    in_compose = services()["worker"]["healthcheck"]["test"]
+    assert in_compose == ["CMD", *(part.replace("$", "$$") for part in worker["livenessProbe"]["exec"]["command"])]
 
 
 def test_every_pod_has_a_network_policy_and_every_deployment_a_budget() -> None:

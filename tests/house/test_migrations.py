@@ -97,10 +97,18 @@ def test_a_revision_of_a_newer_version_is_left_alone(empty: str) -> None:
     asked(empty, "UPDATE alembic_version SET version_num = '9999'")
     before = schema(empty)
 
-    with pytest.raises(MigrationRefused, match=r"9999.*newer version.*Nothing was changed"):
-        migrate(empty)
+    assert migrate(empty) == "9999"
     assert schema(empty) == before
     assert asked(empty, "SELECT version_num FROM alembic_version") == [("9999",)]
+
+
+def test_a_revision_of_another_program_is_refused(empty: str) -> None:
+    migrate(empty)
+    asked(empty, "UPDATE alembic_version SET version_num = 'ab12cd'")
+
+    with pytest.raises(MigrationRefused, match=r"ab12cd.*none of officepro's.*Nothing was changed"):
+        migrate(empty)
+    assert asked(empty, "SELECT version_num FROM alembic_version") == [("ab12cd",)]
 
 
 def test_a_server_that_is_too_old_is_left_alone(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:

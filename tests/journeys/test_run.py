@@ -3,11 +3,14 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import httpx
+import psycopg
 
+from officepro.foundation import embedded
 from officepro.foundation.kept_secrets import kept_secrets
 from tests.journeys.conftest import RunningHouse, start
 
@@ -35,6 +38,14 @@ def environments_under(pid: int) -> str:
     return found
 
 
+def migrate_by_a_newer_version(data: Path) -> None:
+    """This version has to work on the schema of the one after it (docs/upgrading.md)."""
+    server = embedded.running(data)
+    assert server is not None
+    with psycopg.connect(server.url("officepro")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+
 def test_no_secret_is_in_the_environment_of_a_process(running_house: RunningHouse) -> None:
     found = environments_under(running_house.process.pid)
     assert found.count("OFFICEPRO_DATA_DIR=") >= 3, "the supervisor, the API and the worker"
@@ -48,10 +59,19 @@ def test_it_stops_cleanly_starts_again_fast_and_keeps_its_data(tmp_path: Path) -
     with first.client() as partner:
         made = partner.post("/prospects", json={"FirstName": "Kept"}).json()["data"]["PatientID"]
     assert oct((data / "demo.json").stat().st_mode & 0o777) == "0o600"
+    migrate_by_a_newer_version(data)
     assert first.stop(signal.SIGINT) == 0, first.output.read_text()
     assert processes_in(data) == []
 
     second = start(data, OFFICEPRO_WORKERS="2")
+    listed = subprocess.run(
+        [sys.executable, "-m", "officepro.cli", "practice", "list"],
+        env=os.environ | {"OFFICEPRO_DATA_DIR": str(data)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (listed.returncode, "DemoOffice" in listed.stdout) == (0, True), listed.stderr
     assert second.demo["apiKey"] == first.demo["apiKey"]
     with second.client() as partner:
         assert partner.get(f"/prospects/{made}").status_code == 200

@@ -39,10 +39,10 @@ def open_house(settings: Settings | None = None) -> Iterator[House]:
 
     Raises SettingsError, EmbeddedError, KeptSecretsError, CommandError."""
     settings = settings or read_settings()
-    make_data_dir(settings.data_dir)
     if not settings.is_embedded:
         yield House(settings, settings.owner_database_url, None, is_embedded=False)
         return
+    make_data_dir(settings.data_dir)
     running = embedded.running(settings.data_dir)
     server = running or embedded.start(settings.data_dir)
     try:

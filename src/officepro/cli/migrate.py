@@ -12,4 +12,10 @@ def migrate() -> None:
         if not house.owner_url:
             raise CommandError("Set OFFICEPRO_OWNER_DATABASE_URL to the login that owns the schema.")
         revision = run.migrate(house.owner_url, house.application_login)
+        if run.is_newer(revision):
+            typer.echo(
+                f"The database is at revision {revision}, of a newer version; this version's newest is "
+                f"{run.revisions()[0]}. Nothing was changed."
+            )
+            return
         typer.echo(f"The database is at revision {revision}.")

@@ -1,12 +1,10 @@
 """`officepro run`, behind `make run`: the whole house under one supervisor, stopped as one."""
 
-import errno
 import fcntl
 import http.client
 import json
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +15,7 @@ from typing import Annotated
 import typer
 
 from officepro.cli.house import CommandError, House, make_data_dir, own_house, read_settings
+from officepro.cli.ports import with_a_free_port
 from officepro.cli.processes import Child, stop_all, stop_with_parent
 from officepro.demo.load import load_demo
 from officepro.foundation.kept_secrets import keep_secret, kept_secrets, write_privately
@@ -27,7 +26,6 @@ DEMO_PRACTICE = "DemoOffice"
 DEMO_FILE = "demo.json"
 DEMO_KEY = "demo_api_key"
 READY_TIMEOUT_SECONDS = 60.0
-PORT_TIMEOUT_SECONDS = 3.0  # a killed supervisor's API needs a moment to let go
 POLL_SECONDS = 0.1
 
 
@@ -45,7 +43,7 @@ def run(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=True
                 stop_with_parent(stop_with)
             make_data_dir(settings.data_dir)
             stack.enter_context(_alone(settings.data_dir))
-            settings = _with_a_free_port(settings)
+            settings = with_a_free_port(settings)
             house = stack.enter_context(own_house(settings))
             demo_key = _furnish(house)
             children = stack.enter_context(_children(house))
@@ -177,25 +175,3 @@ def _alone(data_dir: Path) -> Iterator[None]:
         lock.flush()
         (data_dir / DEMO_FILE).unlink(missing_ok=True)  # it tells of a server that is ready
         yield
-
-
-def _with_a_free_port(settings: Settings) -> Settings:
-    deadline = time.monotonic() + PORT_TIMEOUT_SECONDS
-    while True:
-        try:
-            return settings.but(port=str(_bound_port(settings.host, settings.port)))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
-                raise CommandError(
-                    f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}. "
-                    "Choose another with OFFICEPRO_PORT; 0 is any free one."
-                ) from error
-            time.sleep(POLL_SECONDS)
-
-
-def _bound_port(host: str, port: int) -> int:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(address)
-        return int(probe.getsockname()[1])

@@ -22,7 +22,8 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from officepro.app import create_app
-from officepro.cli.house import open_house
+from officepro.cli.house import make_data_dir, open_house
+from officepro.cli.ports import with_a_free_port
 from officepro.cli.processes import settings_of_process, stop_with_parent
 from officepro.door import Door
 from officepro.foundation.database import Database, Mode
@@ -40,7 +41,8 @@ ABOUT_TO_BE_REPLACED = signal.SIGUSR2
 
 def serve(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=True)] = 0) -> None:
     """Serve the API until SIGTERM or Ctrl-C."""
-    with open_house(settings_of_process(stop_with)) as house:
+    with open_house(with_a_free_port(settings_of_process(stop_with))) as house:
+        make_data_dir(house.settings.data_dir)
         asyncio.run(_refuse_what_waiting_does_not_mend(house.settings))
         _allow_as_many_files_as_may_be()
         for told in (ABOUT_TO_STOP, ABOUT_TO_BE_REPLACED):

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from officepro.settings import declarations, markdown_table
+from officepro.settings import Declaration, declarations, markdown_table
 
 
 def settings(
@@ -19,8 +20,14 @@ def settings(
         return
     table = Table("setting", "default", "unit", "now", "meaning")
     for setting in declarations():
-        now = os.environ.get(setting.variable, "")
-        table.add_row(
-            setting.variable, setting.default, setting.unit, "(set)" if now and setting.secret else now, setting.meaning
-        )
+        table.add_row(setting.variable, setting.default, setting.unit, Text(_now(setting)), setting.meaning)
     Console().print(table)
+
+
+def _now(setting: Declaration) -> str:
+    """The value that holds; of a secret whether it is set and by which variable, never the secret."""
+    text = os.environ.get(setting.variable, "").strip()
+    if not setting.secret:
+        return text or setting.default
+    path = os.environ.get(f"{setting.variable}_FILE", "").strip()
+    return " ".join([*["(set)"] * bool(text), *[f"(set by file {path})"] * bool(path)]) or "(not set)"

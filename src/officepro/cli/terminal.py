@@ -49,8 +49,12 @@ async def _connected(settings: Settings, work: Callable[[Database], Awaitable[An
         pool_size=min(CONNECTIONS, settings.database_pool_size),
     )
     try:
-        if await database.revision() != revisions()[0]:
-            raise CommandError("The database has another revision than this officepro: run officepro migrate first.")
+        newest, *older = revisions()
+        revision = await database.revision()
+        if revision is None or revision in older:  # one that is unknown is a newer version's, which this one works on
+            raise CommandError(
+                f"The database is at revision {revision or 'none'} instead of {newest}: run officepro migrate first."
+            )
         return await work(database)
     finally:
         await database.close()

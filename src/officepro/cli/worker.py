@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from officepro.cli.house import open_house
+from officepro.cli.house import make_data_dir, open_house
 from officepro.cli.processes import settings_of_process
 from officepro.webhooks import dispatcher
 
@@ -12,4 +12,5 @@ from officepro.webhooks import dispatcher
 def work(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=True)] = 0) -> None:
     """Deliver webhooks until SIGTERM or Ctrl-C."""
     with open_house(settings_of_process(stop_with)) as house:
+        make_data_dir(house.settings.data_dir)
         dispatcher.run(house.settings)

@@ -35,7 +35,8 @@ def revisions() -> list[str]:
 
 
 def migrate(owner_url: str, application_login: str | None = None) -> str:
-    """Upgrade to the newest revision, which is returned; safe to run twice, and by two at once.
+    """Upgrade to the newest revision and return the database's; safe to run twice, and by two at once. A database that
+    a newer version has migrated stays as it is: this version works on the schema of the one after it.
 
     The login that the API and the worker use is made if it is missing (without a password), and is given the two
     roles that they work under.
@@ -90,14 +91,20 @@ def revision_of(connection: sqlalchemy.Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+def is_newer(revision: str) -> bool:
+    """Whether a version after this one made the revision: they are numbered, 0001 and on."""
+    return revision.isdecimal() and int(revision) > int(revisions()[0])
+
+
 def _upgrade(connection: sqlalchemy.Connection) -> None:
     configuration = _configuration()
     current = revision_of(connection)
     connection.commit()
     if current is not None and current not in revisions():
+        if is_newer(current):
+            return
         raise MigrationRefused(
-            f"The database is at revision {current}, which this version of officepro does not know: "
-            "it was migrated by a newer version. Nothing was changed."
+            f"The database is at revision {current}, which is none of officepro's. Nothing was changed."
         )
     configuration.attributes["connection"] = connection
     try:

@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager, suppress
 
 import uvloop
 
-from officepro.foundation import clock
+from officepro.foundation import clock, heartbeat
 from officepro.foundation.database import Connection, Database, Mode
 from officepro.foundation.errors import OfficeProError, Unavailable
 from officepro.foundation.logs import configure_logging
@@ -405,7 +405,11 @@ async def _until_signalled(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await live(settings, stop)
+    beating = asyncio.create_task(heartbeat.beat(settings.data_dir))
+    try:
+        await live(settings, stop)
+    finally:
+        beating.cancel()
 
 
 def run(settings: Settings) -> None:
