@@ -152,7 +152,8 @@ SELECT c.oid, CASE WHEN p.polname IS NULL THEN 'n' ELSE 'h' END, CASE WHEN p.pol
        CASE WHEN p.polname IS NULL THEN 't' ELSE 's' END
 FROM pg_class c LEFT JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'own_practice'
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-  AND c.relname NOT IN ('alembic_version', 'request_log', 'request_log_unsummed', 'request_day', 'request_day_duration')
+  AND c.relname NOT IN ('alembic_version', 'maintenance_clock', 'maintenance_job', 'request_log',
+                        'request_log_unsummed', 'request_day', 'request_day_duration')
 """
 
 

@@ -33,6 +33,7 @@ from officepro.foundation.database import Database
 from officepro.foundation.documented import documented
 from officepro.foundation.errors import OfficeProError
 from officepro.foundation.wire import encode
+from officepro.maintenance.queries import JobFigures
 from officepro.webhooks.figures_queries import DispatchFigures, dispatch_figures
 
 SNAPSHOT_SECONDS = 1.0
@@ -271,6 +272,24 @@ def _told_of_dispatch(dispatch: DispatchFigures) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "officepro_fan_out_lag_events", "Events that were not made into deliveries yet.", value=dispatch.lag_events
     )
+    yield from _maintenance(dispatch.maintenance)
+
+
+def _maintenance(jobs: Iterable[JobFigures]) -> Iterator[Metric]:
+    """Counted in the database over all workers, so every machine says the same."""
+    runs = CounterMetricFamily(
+        "officepro_maintenance_runs", "Runs of the workers' maintenance jobs.", labels=["job", "outcome"]
+    )
+    last = GaugeMetricFamily(
+        "officepro_maintenance_last_success_timestamp_seconds",
+        "When a maintenance job last succeeded, in seconds since the epoch; 0: never.",
+        labels=["job"],
+    )
+    for job in jobs:
+        for outcome in ("succeeded", "failed", "skipped"):
+            runs.add_metric([job.job, outcome], getattr(job, outcome))
+        last.add_metric([job.job], job.last_success_seconds)
+    yield from (runs, last)
 
 
 @get("/metrics", summary="Figures for Prometheus", media_type=TEXT_FORMAT, opt=documented())

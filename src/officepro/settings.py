@@ -206,8 +206,8 @@ class Settings:
     webhook_allowed_networks: tuple[Network, ...] = _setting(
         "", "networks", "Networks that are not public, and that webhooks may be sent to all the same", _networks
     )
-    delivery_retention_days: int = _setting("90", "days", "How long finished deliveries are kept", _number(1, 3650))
-    request_log_retention_days: int = _setting("90", "days", "How long the log of requests is kept", _number(1, 3650))
+    delivery_retention_days: int = _setting("90", "days", "How long finished deliveries are kept", _number(30, 3650))
+    request_log_retention_days: int = _setting("90", "days", "How long the log of requests is kept", _number(30, 3650))
     log_level: LogLevel = _setting("info", "debug, info, warning, error", "The least that is logged", _log_level)
     unready_seconds: int = _setting(
         "3",

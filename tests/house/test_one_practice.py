@@ -20,6 +20,8 @@ ACROSS_PRACTICES = {
     "scheduling.questions.ask_together": "binds itself to one practice after the other; never sent where distributed",
     "webhooks.fan_out.practices_with_work": "a worker asks which practices have work, and takes it one by one",
     "webhooks.fan_out._waiting": "the same, of the practices in which it has just come to an end",
+    "webhooks.maintenance_jobs.practices_with_wrong_due_times": "the worker corrects them one practice at a time",
+    "maintenance.partitions.drop_deliveries": "the oldest delivery that is open, of any practice",
     "webhooks.queries.practices_waiting": "a subscription to every practice is taken up again: whom to wake",
     "webhooks.delivery_queries.dispatch_states": "the admin's monitor",
     "webhooks.delivery_queries.some": "the admin's monitor; a partner's list names its practice",

@@ -70,7 +70,7 @@ class Revisions:
     def _of(self, statement: dict[str, Any]) -> Iterator[str]:
         ((kind, node),) = statement.items()
         if kind == "CreateStmt":
-            self._new.add(node["relation"]["relname"])
+            self._new |= set() if "partbound" in node else {node["relation"]["relname"]}  # a partition: as its parent
         elif kind == "AlterTableStmt" and node["relation"]["relname"] in self.tables:
             if len(node["cmds"]) > 1 and "AT_AddConstraint" in str(node["cmds"]):
                 yield "adds a constraint together with something else, which a distributed database does not take"

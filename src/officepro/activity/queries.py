@@ -15,11 +15,14 @@ from officepro.foundation.wire import encode
 # A crash of PostgreSQL may take the last half second of the log with it, whole transactions from the end backwards, so
 # that rows and figures agree; waiting for the disk thirty times a second would slow down what must be safe.
 _NEED_NOT_WAIT = "set_config('synchronous_commit', 'off', true)"
+# No call is dated later than the database's clock says, which makes the partitions: this process's own may be ahead.
 _WRITE = f"""
     WITH logged AS (
         INSERT INTO request_log (happened_at, method, endpoint, status, duration_microseconds, partner_id, api_key_id,
                                  practice_id, address, request_id)
-        SELECT * FROM json_to_recordset($1) AS call (
+        SELECT least(happened_at, now()), method, endpoint, status, duration_microseconds, partner_id, api_key_id,
+               practice_id, address, request_id
+        FROM json_to_recordset($1) AS call (
             happened_at timestamptz, method text, endpoint text, status smallint, duration_microseconds integer,
             partner_id bigint, api_key_id bigint, practice_id bigint, address text, request_id text)
         RETURNING happened_at, request_log_id

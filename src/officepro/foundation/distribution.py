@@ -2,12 +2,20 @@
 
 tenant      behind a practice's wall: distributed by practice_id, all in one colocation group
 reference   global, and joined with tenants' rows or referred to by them: a copy on every node
-local       global, and written with every request: on the coordinator alone
+local       global, and written with every request or by the worker alone: on the coordinator alone
 """
 
 DISTRIBUTION_COLUMN = "practice_id"
 LOCAL_TABLES = frozenset(
-    {"alembic_version", "request_log", "request_log_unsummed", "request_day", "request_day_duration"}
+    {
+        "alembic_version",
+        "maintenance_clock",
+        "maintenance_job",
+        "request_log",
+        "request_log_unsummed",
+        "request_day",
+        "request_day_duration",
+    }
 )
 
 # Holds the foreign keys that `officepro distribute` has taken off and not put back yet; while it is there, the work is

@@ -24,8 +24,9 @@ from officepro.foundation.database import Connection, Database, Mode
 from officepro.foundation.errors import OfficeProError, Unavailable
 from officepro.foundation.logs import configure_logging
 from officepro.foundation.outbound.client import OutboundClient
+from officepro.maintenance.runner import Maintenance
 from officepro.settings import Settings
-from officepro.webhooks import fan_out, housekeeping, recording
+from officepro.webhooks import fan_out, maintenance_jobs, recording
 from officepro.webhooks.delivery import Delivered, Failed, attempt
 from officepro.webhooks.lanes import LONGEST_LANE, SENDING_SECONDS, SHORTEST_LANE, TRIED_LANE, Item, Lane, LaneKey
 from officepro.webhooks.patience import Patience
@@ -83,7 +84,7 @@ class Dispatcher:
             try:
                 busy = await self.round()
                 pace = BUSY_ROUND_SECONDS if busy else min(pace * ROUND_GROWTH, IDLE_ROUND_SECONDS)
-            except OfficeProError as error:
+            except Exception as error:  # whatever it is, a worker that ends delivers nothing
                 self._distrust(error)
                 pace = TROUBLE_PAUSE_SECONDS
             pause = max(LEAST_PAUSE_SECONDS, began + pace - time.monotonic())
@@ -94,9 +95,11 @@ class Dispatcher:
         recorder.cancel()
         with suppress(asyncio.CancelledError):
             await recorder
-        with suppress(OfficeProError):
+        try:
             await self.record_results()
             await self._hand_over()
+        except Exception as error:  # their leases end
+            self._distrust(error)
 
     async def round(self) -> bool:
         """True when there was work, and so may be more."""
@@ -108,7 +111,7 @@ class Dispatcher:
         try:
             async with self._database.system() as db:
                 todo = await fan_out.practices_with_work(db, ended, due)
-        except OfficeProError:
+        except Exception:
             self._ended |= ended
             raise
         for practice_id in due:
@@ -195,6 +198,9 @@ class Dispatcher:
         assert runner is not None
         try:
             await self._send_all(lane)
+        except Exception as error:  # nobody awaits this task
+            logger.error("sending failed", extra={"cause": type(error).__name__, "practice": lane.key.practice_id})
+            self._give_back(lane, lane.close())
         finally:
             lane.runners.discard(runner)
 
@@ -256,7 +262,7 @@ class Dispatcher:
                 await asyncio.sleep(LONGER_GATHER_SECONDS)
             try:
                 await self.record_results()
-            except OfficeProError as error:
+            except Exception as error:  # the results are kept, and recorded later
                 self._distrust(error)
                 await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
 
@@ -325,9 +331,12 @@ class Dispatcher:
         self._ended.add(practice_id)
         self._go_round.set()
 
-    def _distrust(self, error: OfficeProError) -> None:
+    def _distrust(self, error: Exception) -> None:
         """What was claimed last may or may not be ours: under a new name, only its lease will tell."""
-        logger.warning(error.code, extra={"cause": type(error.__cause__ or error).__name__})
+        if isinstance(error, OfficeProError):
+            logger.warning(error.code, extra={"cause": type(error.__cause__ or error).__name__})
+        else:
+            logger.error("worker failed", extra={"cause": type(error).__name__})
         self._worker = _new_worker()
 
     async def _drain(self, drain_seconds: float) -> None:
@@ -363,15 +372,13 @@ async def dispatcher(settings: Settings) -> AsyncIterator[Dispatcher]:
         _database(settings) as database,
         OutboundClient(settings.webhook_allowed_networks, connections=CONNECTIONS) as client,
     ):
-        keeping = asyncio.create_task(
-            housekeeping.always(database, settings.delivery_retention_days, settings.request_log_retention_days)
-        )
+        maintaining = asyncio.create_task(Maintenance(database, maintenance_jobs.jobs(settings)).run_forever())
         try:
             yield Dispatcher(database, client, Sealer(settings.encryption_keys))
         finally:
-            keeping.cancel()
+            maintaining.cancel()
             with suppress(asyncio.CancelledError):
-                await keeping
+                await maintaining
 
 
 @asynccontextmanager

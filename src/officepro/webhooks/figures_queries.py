@@ -1,17 +1,21 @@
 """How the webhooks are doing, cheaply enough to be asked every few seconds; under the system role."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from officepro.foundation.database import Connection
+from officepro.maintenance.queries import JobFigures, job_figures
 
 NEWEST_DELIVERIES = 10_000
 
 
 class DispatchFigures(msgspec.Struct, frozen=True):
-    """The newest deliveries by state, and how many events wait to be made into deliveries."""
+    """The newest deliveries by state, how many events wait to be made into deliveries, and the worker's maintenance."""
 
     by_state: dict[str, int]
     lag_events: int
+    maintenance: Sequence[JobFigures] = ()
 
 
 async def dispatch_figures(db: Connection) -> DispatchFigures:
@@ -28,4 +32,4 @@ async def dispatch_figures(db: Connection) -> DispatchFigures:
         FROM log_head head JOIN dispatch_state state USING (practice_id) WHERE head.last > state.last_log_id
         """
     )
-    return DispatchFigures({row[0]: row[1] for row in rows}, lag)
+    return DispatchFigures({row[0]: row[1] for row in rows}, lag, await job_figures(db))

@@ -1,0 +1,98 @@
+"""Runner of the maintenance jobs: each in a task of its own, every failure logged and counted.
+
+A job that fails is tried again after a minute, stops neither the other jobs nor the worker, and shows in /metrics as
+officepro_maintenance_runs_total{outcome="failed"}. Jobs that delete by age are skipped until the database's clock has
+been steady for a day: a clock that jumps ahead for an hour must not end every retention at once.
+"""
+
+import asyncio
+import logging
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal, NamedTuple
+
+from officepro.foundation.database import Database
+from officepro.foundation.errors import OfficeProError
+from officepro.maintenance import queries
+
+EVERY_SECONDS = 3600.0
+RETRY_SECONDS = 60.0  # after a failure, such as a lock that a dump holds
+JITTER = 0.1  # a pause is lengthened by up to this part, so that several workers do not meet
+JOBS_AT_ONCE = 2  # so that they leave connections to the deliveries
+
+Outcome = Literal["succeeded", "failed", "skipped"]
+# What the functions of migration 0019 raise.
+REASONS = {"OP001": "clock_out_of_range", "OP002": "below_retention_floor"}
+
+logger = logging.getLogger("officepro.worker")
+_random = random.SystemRandom()
+
+
+class Job(NamedTuple):
+    name: str
+    run: Callable[[Database], Awaitable[None]]
+    deletes_by_age: bool = False
+
+
+class Maintenance:
+    """The jobs of one worker."""
+
+    def __init__(self, database: Database, jobs: Sequence[Job]) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._at_once = asyncio.Semaphore(JOBS_AT_ONCE)
+        self._uncounted: Counter[tuple[str, Outcome]] = Counter()  # while the database is away
+
+    async def run_forever(self) -> None:
+        await asyncio.gather(*(self._repeat(job) for job in self._jobs))
+
+    async def _repeat(self, job: Job) -> None:
+        while True:
+            outcome = await self.run_once(job)
+            pause = RETRY_SECONDS if outcome == "failed" else EVERY_SECONDS
+            await asyncio.sleep(pause * (1 + JITTER * _random.random()))
+
+    async def run_once(self, job: Job) -> Outcome:
+        """Raises nothing but CancelledError."""
+        async with self._at_once:
+            outcome = await self._outcome_of(job)
+            self._uncounted[job.name, outcome] += 1
+            try:
+                await self._count()
+            except Exception as error:
+                logger.warning("maintenance not counted", extra={"job": job.name, **_reason(error)})
+        return outcome
+
+    async def _outcome_of(self, job: Job) -> Outcome:
+        try:
+            if job.deletes_by_age and not await self._clock_is_steady():
+                logger.warning("maintenance skipped", extra={"job": job.name, "reason": "clock_out_of_range"})
+                return "skipped"
+            await job.run(self._database)
+        except Exception as error:
+            logger.error("maintenance failed", extra={"job": job.name, **_reason(error)})
+            return "failed"
+        return "succeeded"
+
+    async def _clock_is_steady(self) -> bool:
+        async with self._database.system() as db:
+            return await queries.clock_is_steady(db)
+
+    async def _count(self) -> None:
+        uncounted, self._uncounted = self._uncounted, Counter()
+        try:
+            async with self._database.system_transaction() as db:
+                for (job, outcome), runs in sorted(uncounted.items()):
+                    await queries.count_runs(db, job, outcome, runs)
+        except BaseException:
+            self._uncounted += uncounted
+            raise
+
+
+def _reason(error: Exception) -> dict[str, str]:
+    """What the log says of a failure: never a message's text, which may quote data."""
+    sources = (error, error.__cause__, error.__context__)
+    sqlstate = next((state for each in sources if (state := getattr(each, "sqlstate", None))), "")
+    kind = error.code if isinstance(error, OfficeProError) else type(error).__name__
+    return {"reason": REASONS.get(sqlstate, kind), "sqlstate": sqlstate}

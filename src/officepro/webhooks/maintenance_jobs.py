@@ -1,0 +1,77 @@
+"""The maintenance jobs of a worker, one function each."""
+
+from functools import partial
+
+from officepro.foundation.database import Connection, Database
+from officepro.maintenance import partitions, retention
+from officepro.maintenance.partitions import DELIVERIES, LOG, REQUESTS
+from officepro.maintenance.runner import Job
+from officepro.settings import Settings
+from officepro.webhooks.lanes import LEASE_SECONDS
+from officepro.webhooks.retries import DELAYS, JITTER
+
+LOG_RETENTION_DAYS = 400  # the log outlives its deliveries, so that a partner can still pull and replay
+LONGEST_WAIT_SECONDS = (1 + 2 * JITTER) * max(DELAYS).total_seconds()  # more than any retry waits
+
+
+def jobs(settings: Settings) -> tuple[Job, ...]:
+    deliveries, requests = settings.delivery_retention_days, settings.request_log_retention_days
+    log = max(LOG_RETENTION_DAYS, deliveries)
+    return (
+        Job("partitions_log", partial(partitions.add, partitioned=LOG)),
+        Job("partitions_webhook_delivery", partial(partitions.add, partitioned=DELIVERIES)),
+        Job("partitions_request_log", partial(partitions.add, partitioned=REQUESTS)),
+        Job("due_times", correct_due_times),
+        Job("portal_sessions", retention.purge_portal_sessions),
+        Job(
+            "retention_webhook_delivery",
+            partial(partitions.drop_deliveries, retention_days=deliveries),
+            deletes_by_age=True,
+        ),
+        Job("retention_log", partial(partitions.drop, partitioned=LOG, retention_days=log), deletes_by_age=True),
+        Job(
+            "retention_request_log",
+            partial(partitions.drop, partitioned=REQUESTS, retention_days=requests),
+            deletes_by_age=True,
+        ),
+        Job("request_figures", retention.purge_figures, deletes_by_age=True),
+        Job("idempotency_keys", retention.purge_idempotency, deletes_by_age=True),
+    )
+
+
+async def correct_due_times(database: Database) -> None:
+    """Retries and leases that were dated while the database's clock was ahead would hold up their queues until then:
+    whatever is due later than any retry or lease can be is due now."""
+    async with database.system() as db:
+        practices = await practices_with_wrong_due_times(db)
+    for practice_id in practices:
+        async with database.system_transaction() as db:
+            await _correct(db, practice_id)
+
+
+async def practices_with_wrong_due_times(db: Connection) -> list[int]:
+    rows = await db.fetch(
+        f"""
+        SELECT practice_id FROM webhook_delivery WHERE due_at IS NOT NULL AND {_IS_WRONG}
+        UNION SELECT practice_id FROM dispatch_state WHERE next_due_at > now() + make_interval(secs => $1)
+        ORDER BY 1
+        """,
+        LONGEST_WAIT_SECONDS,
+    )
+    return [row["practice_id"] for row in rows]
+
+
+_IS_WRONG = f"""
+    due_at > now() + CASE state WHEN 'sending' THEN interval '{2 * LEASE_SECONDS} seconds'
+                                ELSE make_interval(secs => $1) END
+"""
+
+
+async def _correct(db: Connection, practice_id: int) -> None:
+    """The practice's dispatch_state first, as whoever claims deliveries locks it first."""
+    await db.execute("UPDATE dispatch_state SET next_due_at = now() WHERE practice_id = $1", practice_id)
+    await db.execute(
+        f"UPDATE webhook_delivery SET due_at = now() WHERE practice_id = $2 AND due_at IS NOT NULL AND {_IS_WRONG}",
+        LONGEST_WAIT_SECONDS,
+        practice_id,
+    )

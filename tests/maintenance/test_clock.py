@@ -1,0 +1,119 @@
+"""The database's clock goes ahead by 150 days and comes back, while practices work and a worker delivers: no event is
+lost, nothing stops, and maintenance is well afterwards. (tests/chaos/test_clock.py does it to a whole installation)"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from officepro import app as application
+from officepro.settings import Settings
+from officepro.webhooks.dispatcher import Dispatcher, dispatcher
+from tests.conftest import alive
+from tests.maintenance.shifted_clock import ShiftedClock
+from tests.webhooks.acts import happen, sign_up
+from tests.webhooks.receivers import Receiver, receiving
+from tests.world import House, Office, make_office
+
+AHEAD_DAYS = 150
+MAINTAINED = "SELECT count(*) FROM maintenance_job WHERE succeeded + failed + skipped > 0"
+JOBS = 10
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
+        yield receiver
+
+
+@asynccontextmanager
+async def working(settings: Settings, shifted: ShiftedClock) -> AsyncIterator[Dispatcher]:
+    """A worker at work, until its first maintenance is through and its work is done."""
+    await shifted.owner.execute("DELETE FROM maintenance_job")
+    stop = asyncio.Event()
+    async with dispatcher(settings) as worker:
+        living = asyncio.create_task(worker.live(stop, 10))
+        yield worker
+        async with asyncio.timeout(20):
+            while await shifted.owner.fetchval(MAINTAINED) < JOBS:
+                assert not living.done(), living.result()
+                await asyncio.sleep(0.05)
+        stop.set()
+        await living
+
+
+async def failures(shifted: ShiftedClock) -> dict[str, int]:
+    return {
+        row[0]: row[1] for row in await shifted.owner.fetch("SELECT job, failed FROM maintenance_job WHERE failed > 0")
+    }
+
+
+async def until_delivered(receiver: Receiver, numbers: set[int]) -> None:
+    async with asyncio.timeout(20):
+        while not numbers <= set(receiver.log_ids):  # noqa: ASYNC110 -- a worker sends them
+            await asyncio.sleep(0.05)
+
+
+async def test_ahead_by_150_days_and_back(shifted: ShiftedClock, own_settings: Settings, receiver: Receiver) -> None:
+    inner = application.create_inner_app(own_settings)
+    async with (
+        alive(inner),
+        House.open(application.enclose(inner), shifted.owner, own_settings) as house,
+    ):
+        office = await make_office(house, "DemoOffice", "America/New_York")
+        await sign_up(office, receiver)
+        receiver.secret = ""  # one that verifies takes a signature of another time for a replay
+        delivered: set[int] = set()
+        for days, events in ((0, 3), (AHEAD_DAYS, 4), (0, 5)):
+            await shifted.ahead(days)
+            async with working(own_settings, shifted):
+                numbers = set(await happen(office, events))
+                await until_delivered(receiver, numbers)
+                delivered |= numbers
+            assert await failures(shifted) == {}
+            assert (await office.partner.get("/tags")).status_code == 200
+        await the_months_between_come(shifted, own_settings, office, receiver, delivered)
+
+
+async def the_months_between_come(
+    shifted: ShiftedClock, settings: Settings, office: Office, receiver: Receiver, delivered: set[int]
+) -> None:
+    """Months later, when the time has really come in which rows are dated already."""
+    for days in (60, 100, 148):
+        await shifted.ahead(days)
+        async with working(settings, shifted):
+            numbers = set(await happen(office, 1))
+            await until_delivered(receiver, numbers)
+            delivered |= numbers
+        assert await failures(shifted) == {}
+    rows = await shifted.owner.fetch("SELECT log_id FROM log WHERE practice_id = $1 ORDER BY 1", office.practice_id)
+    assert [row[0] for row in rows] == list(range(1, max(delivered) + 1))
+    assert await shifted.owner.fetchval("SELECT count(*) FROM webhook_delivery WHERE state = 'delivered'") == len(rows)
+    for table in ("log", "webhook_delivery", "request_log"):
+        assert await shifted.owner.fetchval(f"SELECT count(*) FROM {table}_default") == 0, table
+
+
+async def test_what_was_leased_and_retried_ahead_goes_on_at_once_when_the_clock_is_back(
+    shifted: ShiftedClock, own_settings: Settings, receiver: Receiver
+) -> None:
+    inner = application.create_inner_app(own_settings)
+    async with alive(inner), House.open(application.enclose(inner), shifted.owner, own_settings) as house:
+        office = await make_office(house, "DemoOffice", "America/New_York")
+        await sign_up(office, receiver)
+        receiver.secret = ""
+        await shifted.ahead(AHEAD_DAYS)
+        receiver.statuses = [500]
+        (failed, *others) = await happen(office, 3)
+        async with dispatcher(own_settings) as worker:
+            await worker.settle()
+        await shifted.owner.execute(
+            "UPDATE webhook_delivery SET state = 'sending', attempts = 0, attempted_at = NULL, status_code = NULL, "
+            "duration_ms = NULL, leased_by = 1, due_at = now() + interval '1 minute' WHERE log_id = $1",
+            others[-1],
+        )
+        receiver.received.clear()
+        await shifted.ahead(0)
+        async with working(own_settings, shifted):
+            await until_delivered(receiver, {failed, others[-1]})
+    assert {row[0] for row in await shifted.owner.fetch("SELECT state FROM webhook_delivery")} == {"delivered"}
