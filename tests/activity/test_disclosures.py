@@ -30,6 +30,9 @@ async def test_who_read_which_record_when_under_which_key(house: House, demo_off
         "partner": f"partner of {demo_office.practicepass}",
         "key": "key",
         "keyId": int(demo_office.keys["partner"].split("_")[1]),
+        "address": "192.0.2.1",
+        "purpose": "other",
+        "kinds": ["identity", "contact", "demographics", "notes", "tags", "photo"],
         "method": "GET",
         "endpoint": "/v1/{PPass}/prospects/{id}",
         "requestId": answer.headers["x-request-id"],
@@ -114,10 +117,10 @@ async def test_in_a_file_of_one_patient_there_is_nobody_else(
 
 
 async def test_a_name_cannot_become_a_formula(house: House, demo_office: Office) -> None:
-    await demo_office.partner.get("/prospects")
     await house.owner.execute(
         "UPDATE partner SET company = '=HYPERLINK(\"x\")' WHERE company = $1", f"partner of {demo_office.practicepass}"
     )
+    await demo_office.partner.get("/prospects")
 
     answer = await house.admin.get(f"/v1/admin/{demo_office.practicepass}/disclosures?format=csv")
 

@@ -62,6 +62,11 @@ async def book_held(office: Office) -> httpx.Response:
     return await office.partner.post("/visits/book", json=visit(office, HoldID=held.json()["data"]["HoldID"]))
 
 
+async def pull_events(office: Office) -> httpx.Response:
+    await booked(office)
+    return await office.partner.get("/events?limit=100")
+
+
 # Another that tells of a person comes here, under its handler's name.
 CALLS: dict[str, list[Call]] = {
     "list_prospects": [
@@ -86,6 +91,7 @@ CALLS: dict[str, list[Call]] = {
     ],
     "move_visit": [move],
     "cancel_visit": [cancel],
+    "pull_events": [pull_events],
 }
 
 

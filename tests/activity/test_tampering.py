@@ -52,6 +52,16 @@ async def test_one_in_which_nobody_was_read_is_too(berlin_office: Office) -> Non
             "row 4 is not as it was written",
         ),
         ("UPDATE disclosure SET sha256 = sha256('') WHERE number = 4", "row 4 is not as it was written"),
+        ("UPDATE disclosure SET company = 'Another' WHERE number = 4", "row 4 is not as it was written"),
+        ("UPDATE disclosure SET key_name = 'another' WHERE number = 4", "row 4 is not as it was written"),
+        ("UPDATE disclosure SET address = '192.0.2.9' WHERE number = 4", "row 4 is not as it was written"),
+        ("UPDATE disclosure SET purpose = 'treatment' WHERE number = 4", "row 4 is not as it was written"),
+        ("UPDATE disclosure SET kinds = 'identity' WHERE number = 4", "row 4 is not as it was written"),
+        (
+            "UPDATE disclosure SET company = NULL, key_name = NULL, address = NULL, purpose = NULL, kinds = NULL "
+            "WHERE number = 4",
+            "row 4 is not as it was written",
+        ),
         ("DELETE FROM disclosure WHERE number = 1", "row 1 is missing"),
         ("DELETE FROM disclosure WHERE number IN (4, 5)", "rows 4 to 5 are missing"),
         ("DELETE FROM disclosure WHERE number > 7", "the last row is 7, and must be 10"),

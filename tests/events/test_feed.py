@@ -3,8 +3,9 @@
 import pytest
 
 from officepro.access.scopes import DEFAULT_SCOPES
+from tests.activity.conftest import ledger_of
 from tests.webhooks.acts import happen
-from tests.world import BASE_URL, Office, client, make_key
+from tests.world import BASE_URL, House, Office, client, make_key
 
 
 async def test_events_come_in_order_of_the_log_with_the_ids_that_deliveries_have(demo_office: Office) -> None:
@@ -89,3 +90,29 @@ async def test_an_empty_log_is_no_error(demo_office: Office) -> None:
 @pytest.mark.parametrize("query", ["after=-1", "after=9223372036854775808", "limit=0", "limit=101", "before=7"])
 async def test_what_is_no_place_in_the_log_is_refused(demo_office: Office, query: str) -> None:
     assert (await demo_office.partner.get(f"/events?{query}")).status_code == 400
+
+
+async def test_what_an_emr_puts_into_data_is_recorded_as_disclosed_too(house: House, demo_office: Office) -> None:
+    """At any depth, one or several, as numbers or as digits; what is no id of a patient is left out."""
+    data = [
+        {"ClaimID": 1, "Patient": {"PatientID": 1001}},
+        {"PatientID": [1002, 1003], "lines": [{"PatientID": "1004"}]},
+        {"PatientID": None, "note": {"PatientID": {"deep": 1}}, "more": [{"PatientID": 2**70}, {"PatientID": "x"}]},
+    ]
+    entries = [{"Scope": "Claims", "Event": "claim.paid", "Data": one} for one in data]
+    appended = await house.admin.post(f"/v1/admin/{demo_office.practicepass}/log", json=entries)
+    assert appended.status_code == 201, appended.text
+
+    answer = await demo_office.partner.get("/events")
+
+    [row] = await ledger_of(house.owner, demo_office)
+    assert row["patient_ids"] == [1001, 1002, 1003, 1004]
+    assert (row["endpoint"], row["request_id"]) == ("/v1/{PPass}/events", answer.headers["x-request-id"])
+
+
+async def test_events_about_no_patient_are_no_disclosure(house: House, demo_office: Office) -> None:
+    entry = {"Scope": "Claims", "Event": "claim.paid", "Data": {"ClaimID": 1}}
+    await house.admin.post(f"/v1/admin/{demo_office.practicepass}/log", json=entry)
+
+    assert (await demo_office.partner.get("/events")).json()["count"] == 1
+    assert await ledger_of(house.owner, demo_office) == []

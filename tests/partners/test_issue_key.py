@@ -31,6 +31,7 @@ async def test_a_key_opens_its_practice_with_its_scopes(demo_office: Office) -> 
         "practicepass": demo_office.practicepass,
         "name": "Booking",
         "scopes": ["Providers", "Tags"],
+        "purpose": "other",
         "status": "active",
         "expiresAt": expires,
     }

@@ -16,13 +16,15 @@ async def rotate(office: Office, key: dict[str, Any], grace_seconds: Any = 60) -
 
 
 async def test_both_keys_work_until_the_grace_ends(demo_office: Office) -> None:
-    old = await issue(demo_office, scopes=["Providers"], name="Booking", expiresAt="2099-01-01T00:00:00Z")
+    old = await issue(
+        demo_office, scopes=["Providers"], name="Booking", expiresAt="2099-01-01T00:00:00Z", purpose="payment"
+    )
     answer = await rotate(demo_office, old, grace_seconds=2)
 
     assert (answer.status_code, answer.json()["message"]) == (201, "Key rotated successfully")
     new = answer.json()["data"]
     assert new["replaces"]["keyId"] == old["keyId"]
-    for same in ("partnerId", "practicepass", "name", "scopes", "expiresAt", "status"):
+    for same in ("partnerId", "practicepass", "name", "scopes", "purpose", "expiresAt", "status"):
         assert new[same] == old[same]
     for key in (old, new):
         assert (await exchange(demo_office, key["apiKey"])).status_code == 200

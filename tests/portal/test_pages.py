@@ -206,7 +206,9 @@ async def test_who_read_a_record_stands_in_the_disclosures_and_in_their_csv(hous
     page = await browser.get("/portal/disclosures", params=query)
     assert "/v1/{PPass}/prospects/{id}" in page.text
     text = (await browser.get("/portal/disclosures.csv", params=query)).text
-    assert text.splitlines()[1].endswith(f",{demo_office.ada}")
+    assert text.splitlines()[1].endswith(
+        f",{demo_office.ada},192.0.2.1,other,identity contact demographics notes tags photo"
+    )
     nobody = await browser.get("/portal/disclosures", params={**query, "patient": "4711"})
     assert "Nobody has read the record of 4711" in nobody.text
 

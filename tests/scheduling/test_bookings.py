@@ -251,7 +251,7 @@ async def test_who_loses_the_database_meanwhile_is_told_that_nobody_knows(
         while not await owner.fetchval(
             """
             SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-            WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%book_visits(%'
+            WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%book_disclosed_visits(%'
             """
         ):
             await asyncio.sleep(0.01)

@@ -138,6 +138,10 @@ class Gate:
             return caller, None
         return caller, self._limiter.spend(self._requests, f"{caller.key_id} {caller.practice_id}")
 
+    async def recipient(self, caller: Caller) -> KeyState | None:
+        """The caller's key as it is named now, for the disclosure log: cached since the caller was admitted."""
+        return await self._states.of(caller.key_id, caller.practice_id)
+
     async def sign_in(self, entered: str, address: str) -> int | None:
         """For the portal: the id of the key that was entered, None for the admin secret. Raises InvalidApiKey."""
         self._refuse_after_failures(address)

@@ -20,6 +20,9 @@ from officepro.foundation.secrets import fingerprint, make_api_key
 LONGEST_GRACE_SECONDS = 90 * 86_400
 
 Status = Literal["active", "revoked", "expired"]
+# What a key's calls serve. 45 CFR 164.506 names the first three; an accounting of disclosures (164.528) concerns the
+# others.
+Purpose = Literal["treatment", "payment", "operations", "other"]
 
 
 class UnknownKey(NotFound):
@@ -55,6 +58,7 @@ class NewKey(msgspec.Struct, frozen=True):
     name: str
     scopes: Sequence[str] = tuple(sorted(DEFAULT_SCOPES))
     expires_at: datetime | None = None
+    purpose: Purpose = "other"
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -64,6 +68,7 @@ class Key(msgspec.Struct, frozen=True):
     practicepass: str | None
     name: str
     scopes: list[str]
+    purpose: Purpose
     status: Status
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -83,7 +88,7 @@ _STATUS = """
     CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked' WHEN k.expires_at <= now() THEN 'expired' ELSE 'active' END
 """
 _SELECT = f"""
-    SELECT k.api_key_id AS key_id, k.partner_id, partner.company, practice.practicepass, k.name, k.scopes,
+    SELECT k.api_key_id AS key_id, k.partner_id, partner.company, practice.practicepass, k.name, k.scopes, k.purpose,
            {_STATUS} AS status, k.expires_at, k.revoked_at, k.replaced_by, k.last_used_at, k.created_at
     FROM api_key k JOIN partner USING (partner_id) LEFT JOIN practice USING (practice_id)
 """
@@ -157,7 +162,7 @@ async def issue(db: Connection, new: NewKey, now: datetime) -> Issued:
     assert row is not None
     if faults := list(_faults_of(new, row, now)):
         raise ImpossibleKey(faults)
-    return await _make(db, new.partner_id, row["practice_id"], new.name, new.scopes, new.expires_at)
+    return await _make(db, new.partner_id, row["practice_id"], new)
 
 
 async def revoke(db: Connection, key_id: int) -> Key:
@@ -173,7 +178,8 @@ async def rotate(db: Connection, key_id: int, grace_seconds: int) -> tuple[Issue
     """
     old = await db.fetchrow(
         f"""
-        SELECT k.partner_id, k.practice_id, k.name, k.scopes, k.expires_at, k.replaced_by, {_STATUS} AS status
+        SELECT k.partner_id, k.practice_id, k.name, k.scopes, k.expires_at, k.purpose, k.replaced_by,
+               {_STATUS} AS status
         FROM api_key k WHERE k.api_key_id = $1 FOR UPDATE
         """,
         key_id,
@@ -184,7 +190,8 @@ async def rotate(db: Connection, key_id: int, grace_seconds: int) -> tuple[Issue
         raise KeyAlreadyRotated(f"This key was rotated before; its successor is key {old['replaced_by']}.")
     if old["status"] != "active":
         raise KeyNotActive
-    new = await _make(db, old["partner_id"], old["practice_id"], old["name"], old["scopes"], old["expires_at"])
+    like = NewKey(old["partner_id"], None, old["name"], old["scopes"], old["expires_at"], old["purpose"])
+    new = await _make(db, old["partner_id"], old["practice_id"], like)
     await db.execute(
         """
         UPDATE api_key SET replaced_by = $2, expires_at = least(expires_at, now() + make_interval(secs => $3))
@@ -197,16 +204,21 @@ async def rotate(db: Connection, key_id: int, grace_seconds: int) -> tuple[Issue
     return new, await key(db, key_id)
 
 
-async def _make(
-    db: Connection,
-    partner_id: int,
-    practice_id: int | None,
-    name: str,
-    scopes: Sequence[str],
-    expires_at: datetime | None,
-) -> Issued:
+async def set_purpose(db: Connection, key_id: int, purpose: Purpose) -> Key:
+    """For disclosures from now on. Raises UnknownKey."""
+    await db.execute("UPDATE api_key SET purpose = $2 WHERE api_key_id = $1", key_id, purpose)
+    return await key(db, key_id)
+
+
+async def _make(db: Connection, partner_id: int, practice_id: int | None, new: NewKey) -> Issued:
     key_id = await create_key(
-        db, partner_id=partner_id, practice_id=practice_id, name=name, scopes=scopes, expires_at=expires_at
+        db,
+        partner_id=partner_id,
+        practice_id=practice_id,
+        name=new.name,
+        scopes=new.scopes,
+        expires_at=new.expires_at,
+        purpose=new.purpose,
     )
     secret = make_api_key(key_id)
     await set_secret(db, key_id, fingerprint(secret))

@@ -16,10 +16,13 @@ class KeyState(msgspec.Struct, frozen=True):
     practice_id: int | None  # None: every practice
     scopes: frozenset[str]
     usable: bool  # neither revoked nor expired, and its partner is active
+    company: str
+    name: str
+    purpose: str
 
 
 _STATE = """
-    k.api_key_id, k.partner_id, k.practice_id, k.scopes,
+    k.api_key_id, k.partner_id, k.practice_id, k.scopes, partner.company, k.name, k.purpose,
     k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND partner.active
 """
 
@@ -74,18 +77,20 @@ async def create_key(
     name: str,
     scopes: Sequence[str],
     expires_at: datetime | None,
+    purpose: str,
 ) -> int:
     """Makes the key without its secret, which needs the id; `set_secret` follows in the same transaction."""
     key_id: int = await db.fetchval(
         """
-        INSERT INTO api_key (partner_id, practice_id, name, scopes, expires_at, secret_sha256)
-        VALUES ($1, $2, $3, $4, $5, sha256(gen_random_uuid()::text::bytea)) RETURNING api_key_id
+        INSERT INTO api_key (partner_id, practice_id, name, scopes, expires_at, purpose, secret_sha256)
+        VALUES ($1, $2, $3, $4, $5, $6, sha256(gen_random_uuid()::text::bytea)) RETURNING api_key_id
         """,
         partner_id,
         practice_id,
         name,
         sorted(scopes),
         expires_at,
+        purpose,
     )
     return key_id
 
@@ -101,4 +106,7 @@ def _state(row: Row) -> KeyState:
         practice_id=row["practice_id"],
         scopes=frozenset(row["scopes"]),
         usable=row["usable"],
+        company=row["company"],
+        name=row["name"],
+        purpose=row["purpose"],
     )

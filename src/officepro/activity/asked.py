@@ -13,9 +13,12 @@ from litestar.di import NamedDependency, Provide
 from litestar.types import Scope
 
 from officepro.access.caller import Caller
+from officepro.access.gate import Gate
+from officepro.activity.kinds import kinds_of
 from officepro.activity.ledger import Disclosure, Ledger, NotOnRecord, told_of
 from officepro.foundation.errors import Unavailable
 from officepro.foundation.input import template
+from officepro.foundation.wire import MAXIMUM_ID
 
 
 class ChangeNotTold(Unavailable):
@@ -28,15 +31,16 @@ class ChangeNotTold(Unavailable):
 class Disclosures:
     """The ledger as one request sees it."""
 
-    def __init__(self, ledger: Ledger, scope: Scope) -> None:
+    def __init__(self, ledger: Ledger, gate: Gate, scope: Scope) -> None:
         self._ledger = ledger
+        self._gate = gate
         self._scope: dict[str, Any] = scope  # type: ignore[assignment]
         self._kept: list[int] = []
 
-    def of(self, *patient_ids: int | None) -> Disclosure:
+    async def of(self, *patient_ids: int | None) -> Disclosure:
         """What is to be kept, for work that keeps it itself, in its own transaction, and then says that they are
         `kept`."""
-        return self._disclosure(told_of(patient_ids))
+        return await self._disclosure(told_of(patient_ids))
 
     def kept(self, disclosure: Disclosure) -> None:
         self._kept = disclosure.patient_ids
@@ -52,49 +56,77 @@ class Disclosures:
         which has been committed by then."""
         if (told := told_of(patient_ids)) and told != self._kept:
             try:
-                await self._ledger.record(self._disclosure(told))
+                await self._ledger.record(await self._disclosure(told))
             except NotOnRecord:
                 if self._scope["method"] == "GET":
                     raise
                 raise ChangeNotTold from None
 
-    def _disclosure(self, told: list[int]) -> Disclosure:
+    async def _disclosure(self, told: list[int]) -> Disclosure:
         scope = self._scope
         caller: Caller = scope["caller"]
+        method, endpoint = scope["method"], template(scope["path_template"])
+        recipient = await self._gate.recipient(caller)
         return Disclosure(
             caller.practice_id,
             caller.key_id,
             caller.partner_id,
-            scope["method"],
-            template(scope["path_template"]),
+            method,
+            endpoint,
             scope["request_id"],
             told,
+            company=_in_one_line(recipient.company) if recipient else "",
+            key_name=_in_one_line(recipient.name) if recipient else "",
+            address=scope["address"],
+            purpose=recipient.purpose if recipient else "",
+            kinds=kinds_of(method, endpoint),
         )
 
 
 async def record_replay(ledger: Ledger, scope: Scope, body: bytes) -> None:
     """An answer that was given before is told again; the admin's are about nobody."""
     if "caller" in scope:
-        await Disclosures(ledger, scope).record(*_patients_in(msgspec.json.decode(body)))
+        await Disclosures(ledger, scope["litestar_app"].state.gate, scope).record(
+            *patients_in(msgspec.json.decode(body))
+        )
 
+
+def _in_one_line(name: str) -> str:
+    """What is hashed has a line for each column."""
+    return name.replace("\n", " ")
+
+
+MAXIMUM_ID_DIGITS = len(str(MAXIMUM_ID)) - 1
 
 TheDisclosures = NamedDependency[Disclosures]
 
 
-def _patients_in(part: Any) -> Iterator[int | None]:
+def patients_in(part: Any) -> Iterator[int]:
+    """Every PatientID in a JSON value, at any depth. In an EMR's `Data` it may also be a list or digits."""
     if isinstance(part, list):
         for item in part:
-            yield from _patients_in(item)
+            yield from patients_in(item)
     elif isinstance(part, dict):
         for name, value in part.items():
             if name == "PatientID":
-                yield value
+                yield from _ids(value)
             else:
-                yield from _patients_in(value)
+                yield from patients_in(value)
+
+
+def _ids(value: Any) -> Iterator[int]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _ids(item)
+    elif isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= MAXIMUM_ID_DIGITS:
+        yield int(value)
+    elif isinstance(value, int) and 0 < value <= MAXIMUM_ID:
+        yield value
 
 
 def _disclosures(scope: Scope) -> Any:
-    return Disclosures(scope["litestar_app"].state.ledger, scope)
+    state = scope["litestar_app"].state
+    return Disclosures(state.ledger, state.gate, scope)
 
 
 DISCLOSURES_PROVIDED = {"disclosures": Provide(_disclosures, sync_to_thread=False)}

@@ -11,39 +11,30 @@ from officepro.foundation.database import Connection, Row
 
 CHAIN_ROWS = 5_000  # read at a time when the ledger is verified
 
+# What is appended of one answer: key, partner, method, endpoint, request id, company, name of the key, network address,
+# purpose, kinds, patients.
+Answer = tuple[int, int, str, str, str, str, str, str, str, str, list[int]]
 
-async def append(db: Connection, practice_id: int, answers: Sequence[tuple[int, int, str, str, str, list[int]]]) -> int:
-    """One row for each answer (key, partner, method, endpoint, request id, patients), in one statement and so in one
-    transaction; the number of the last one."""
-    keys, partners, methods, endpoints, requests, patients = zip(*answers, strict=True)
-    lists = list(map(_as_text, patients))
+
+async def append(db: Connection, practice_id: int, answers: Sequence[Answer]) -> int:
+    """Insert one row for each answer, in one statement and so in one transaction; return the number of the last one."""
+    *columns, patients = zip(*answers, strict=True)
     number: int = await db.fetchval(
-        "SELECT append_disclosures($1, $2, $3, $4, $5, $6, $7)",
+        "SELECT append_disclosures($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         practice_id,
-        keys,
-        partners,
-        methods,
-        endpoints,
-        requests,
-        lists,
+        *columns,
+        list(map(_as_text, patients)),
     )
     return number
 
 
-async def append_to_several(
-    db: Connection, answers: Mapping[int, Sequence[tuple[int, int, str, str, str, list[int]]]]
-) -> None:
+async def append_to_several(db: Connection, answers: Mapping[int, Sequence[Answer]]) -> None:
     """The same for several practices, in one statement that binds itself to one after the other."""
     rows = [(practice_id, *answer) for practice_id in sorted(answers) for answer in answers[practice_id]]
-    practices, keys, partners, methods, endpoints, requests, patients = zip(*rows, strict=True)
+    *columns, patients = zip(*rows, strict=True)
     await db.execute(
-        "SELECT append_disclosures_together($1, $2, $3, $4, $5, $6, $7)",
-        practices,
-        keys,
-        partners,
-        methods,
-        endpoints,
-        requests,
+        "SELECT append_disclosures_together($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        *columns,
         list(map(_as_text, patients)),
     )
 
@@ -64,7 +55,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def some(db: Connection, practice_id: int, wanted: Filter, limit: int) -> list[Row]:
-    """Newest first."""
+    """Newest first. Company and key are named as of the disclosure; rows that do not have the names, written before
+    revision 0019, show the present ones, and no address, purpose and kinds."""
     arguments: list[Any] = [practice_id]
     conditions = ["practice_id = $1"]
     for value, condition in (
@@ -79,8 +71,9 @@ async def some(db: Connection, practice_id: int, wanted: Filter, limit: int) -> 
             conditions.append(condition.format(len(arguments)))
     return await db.fetch(
         f"""
-        SELECT read.number, read.happened_at, partner.company, read.partner_id, api_key.name, read.api_key_id,
-               read.method, read.endpoint, read.request_id, read.patient_ids
+        SELECT read.number, read.happened_at, coalesce(read.company, partner.company) AS company, read.partner_id,
+               coalesce(read.key_name, api_key.name) AS name, read.api_key_id, read.address, read.purpose,
+               string_to_array(read.kinds, ',') AS kinds, read.method, read.endpoint, read.request_id, read.patient_ids
         FROM (SELECT * FROM disclosure WHERE {" AND ".join(conditions)} ORDER BY number DESC LIMIT {limit:d}) AS read
         LEFT JOIN partner USING (partner_id) LEFT JOIN api_key ON api_key.api_key_id = read.api_key_id
         ORDER BY read.number DESC
@@ -122,8 +115,13 @@ async def in_order(db: Connection, practice_id: int) -> AsyncIterator[Row]:
         number = rows[-1]["number"]
 
 
-def link(before: bytes, row: Row) -> bytes:
-    """The hash that a row must have after the one before it."""
+RECIPIENT = ("company", "key_name", "address", "purpose", "kinds")  # all of them NULL in rows older than revision 0019
+
+
+def link(before: bytes, row: Mapping[str, Any] | Row) -> bytes:
+    """The hash that a row must have after the one before it; the SQL function disclosure_sha256 is the same. Where any
+    of the recipient's columns is there, all of them are under the hash."""
+    recipient = [row[column] for column in RECIPIENT]
     lines = (
         row["practice_id"],
         row["number"],
@@ -134,5 +132,6 @@ def link(before: bytes, row: Row) -> bytes:
         row["endpoint"],
         row["request_id"],
         ",".join(map(str, row["patient_ids"])),
+        *(recipient if any(part is not None for part in recipient) else ()),
     )
     return hashlib.sha256(before + "\n".join(map(str, lines)).encode()).digest()

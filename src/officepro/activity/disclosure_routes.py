@@ -28,6 +28,7 @@ ROWS_AT_ONCE = 1_000  # of a file: read one after the other, with no connection 
 CSV = "text/csv"
 _COLUMNS = (
     "number", "time", "patientId", "partner", "partnerId", "key", "keyId", "method", "endpoint", "requestId",
+    "address", "purpose", "kinds",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
@@ -50,6 +51,9 @@ _DISCLOSURE = {
     "partnerId": 1,
     "key": "Booking site",
     "keyId": 1,
+    "address": "192.0.2.10",
+    "purpose": "treatment",
+    "kinds": ["identity", "contact", "demographics", "notes", "tags", "photo"],
     "method": "GET",
     "endpoint": "/v1/{PPass}/prospects/{id}",
     "requestId": "5f0d9f6cb6a04a2d8a4c1f3e",
@@ -79,9 +83,9 @@ async def list_disclosures(
     cursor: Before = None,
     as_format: Format = None,
 ) -> Response[Stretch[DisclosedAnswer]]:
-    """Every answer that told of a person, newest first: who got it, when, under which key, by which route, and of
-    whom. A row is written before its answer leaves, and `officepro disclosure verify` finds what was done to it
-    afterwards."""
+    """Every answer about patients, newest first: its recipient (company, key and network address as of the disclosure),
+    the purpose of the key, the kinds of fields, the route and the patients. A row is written before its answer is sent,
+    and `officepro disclosure verify` finds later changes."""
     refuse_backward(since, until)
     wanted = Filter(patient_id=patient_id, api_key_id=key_id, since=since, until=until, before=cursor)
     if as_format == "csv" or (as_format is None and _asks_for_csv(request)):
@@ -123,6 +127,9 @@ def _lines_of(row: Row, patient_id: int | None) -> Iterable[tuple[object, ...]]:
         row["method"],
         row["endpoint"],
         row["request_id"],
+        _plain(row["address"]),
+        row["purpose"],
+        " ".join(row["kinds"] or ()),
     )
     return [(*before, told, *behind) for told in row["patient_ids"] if patient_id in (None, told)]
 

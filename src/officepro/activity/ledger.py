@@ -4,10 +4,10 @@ A handler awaits its row. While one write is under way, the answers that come me
 together and share the next one, so that the busier it is the fewer commits there are for each answer. Where nothing
 may be left in a session (behind a pooler, in a distributed database), each practice has a write of its own.
 
-The rule: **an answer in whose shape a `PatientID` stands is a disclosure**, whoever asked and whatever for: records,
-visits with their person, the tags somebody wears, and the repeat of such an answer to an Idempotency-Key. A list is
-one row with everybody on it; an empty one is none. Times without a person (slots, schedules, holds), the thin events,
-and refusals are not.
+The rule: **every response that contains a `PatientID` is a disclosure**, for any caller and purpose: records, visits
+with their patient, a patient's tags, events of the feed (also where the `Data` of an EMR's event has it), and the
+repeat of such a response to an Idempotency-Key. A list is one row with all of its patients; an empty one is none. Times
+without a patient (slots, schedules, holds), tickets, and refusals are not.
 """
 
 import asyncio
@@ -43,6 +43,11 @@ class Disclosure(msgspec.Struct, frozen=True):
     endpoint: str
     request_id: str
     patient_ids: list[int]
+    company: str = ""  # the recipient's, as of the disclosure
+    key_name: str = ""
+    address: str = ""  # network address of the recipient, behind trusted proxies the one that they report
+    purpose: str = ""  # of the key: treatment, payment, operations or other
+    kinds: str = ""  # of fields, separated by commas: see kinds.py
 
 
 class Ledger:
@@ -138,9 +143,21 @@ class _Waiting(msgspec.Struct):
     disclosure: Disclosure
     kept: asyncio.Future[None]
 
-    def as_row(self) -> tuple[int, int, str, str, str, list[int]]:
+    def as_row(self) -> disclosure_queries.Answer:
         one = self.disclosure
-        return one.api_key_id, one.partner_id, one.method, one.endpoint, one.request_id, one.patient_ids
+        return (
+            one.api_key_id,
+            one.partner_id,
+            one.method,
+            one.endpoint,
+            one.request_id,
+            one.company,
+            one.key_name,
+            one.address,
+            one.purpose,
+            one.kinds,
+            one.patient_ids,
+        )
 
     def succeed(self) -> None:
         if not self.kept.done():  # whose caller has gone does not wait any more

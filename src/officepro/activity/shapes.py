@@ -69,7 +69,9 @@ class Activity(msgspec.Struct, rename="camel"):
 
 
 class DisclosedAnswer(msgspec.Struct, rename="camel"):
-    """One answer that told of people: who got it, when, where, and of whom."""
+    """One answer about patients. `partner`, `key`, `address` (the recipient's network address), `purpose` (of the key)
+    and `kinds` (of fields) are as of the disclosure; rows written before revision 0019 have the present names, and null
+    for the other three."""
 
     number: int
     time: datetime
@@ -77,6 +79,9 @@ class DisclosedAnswer(msgspec.Struct, rename="camel"):
     partner_id: int
     key: str | None
     key_id: int
+    address: str | None
+    purpose: str | None
+    kinds: list[str] | None
     method: str
     endpoint: str
     request_id: str

@@ -6,7 +6,7 @@ import msgspec
 import typer
 
 from officepro.access import keys
-from officepro.access.keys import Status
+from officepro.access.keys import Purpose, Status
 from officepro.cli.house import CommandError
 from officepro.cli.terminal import AsJson, PageNumber, checked, in_database, show, show_json, show_page
 from officepro.foundation.clock import now
@@ -14,7 +14,7 @@ from officepro.foundation.database import Database
 from officepro.foundation.paging import MAXIMUM_LIMIT, Page, paged
 from officepro.partners.shapes import IssuedKey, Key, NewKey, RotateKey
 
-COLUMNS = ("keyId", "company", "practicepass", "name", "scopes", "status", "expiresAt", "lastUsedAt")
+COLUMNS = ("keyId", "company", "practicepass", "name", "scopes", "purpose", "status", "expiresAt", "lastUsedAt")
 
 key = typer.Typer(help="Partners' keys: create, list, revoke, rotate.", no_args_is_help=True)
 
@@ -31,12 +31,19 @@ def create(
         list[str] | None, typer.Option(help="What it is good for; once for each. [Prospects and Tags]")
     ] = None,
     expires_at: Annotated[str | None, typer.Option(help="When it ends, such as 2027-01-01T00:00:00Z.")] = None,
+    purpose: Annotated[Purpose, typer.Option(help="What its calls serve; recorded with each disclosure.")] = "other",
     as_json: AsJson = False,
 ) -> None:
     """Issue a key; its secret is shown this once."""
     if (practicepass is None) != all_practices:
         raise CommandError("Give either --practicepass or --all-practices.")
-    given = {"partnerId": partner_id, "name": name, "scopes": scope or None, "expiresAt": expires_at}
+    given = {
+        "partnerId": partner_id,
+        "name": name,
+        "scopes": scope or None,
+        "expiresAt": expires_at,
+        "purpose": purpose,
+    }
     shape = checked(NewKey, given | {"practicepass": practicepass or "all"})
     new = keys.NewKey(**msgspec.structs.asdict(shape) | {"practicepass": practicepass})
 

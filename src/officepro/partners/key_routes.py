@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Router, get, patch, post
 from litestar.params import JSONBody, QueryParameter
 
 from officepro.access import keys
@@ -16,7 +16,7 @@ from officepro.foundation.documented import documented
 from officepro.foundation.paging import DEFAULT_LIMIT, Page, paged
 from officepro.foundation.parameters import PageLimit, PageNumber, PathId
 from officepro.foundation.wire import MAXIMUM_ID, NO_NUL
-from officepro.partners.shapes import IssuedKey, Key, NewKey, RotateKey
+from officepro.partners.shapes import ChangeKey, IssuedKey, Key, NewKey, RotateKey
 
 OfPartner = Annotated[
     int | None, QueryParameter(name="partnerId", ge=1, le=MAXIMUM_ID, description="Only this partner's.")
@@ -32,7 +32,13 @@ InPractice = Annotated[
 ]
 OfStatus = Annotated[Status | None, QueryParameter(name="status", description="Only those of this status.")]
 
-_NEW = {"partnerId": 3, "practicepass": "DemoOffice", "name": "Booking site", "scopes": ["Providers", "Scheduling"]}
+_NEW = {
+    "partnerId": 3,
+    "practicepass": "DemoOffice",
+    "name": "Booking site",
+    "scopes": ["Providers", "Scheduling"],
+    "purpose": "treatment",
+}
 _KEY = {
     "keyId": 12,
     "partnerId": 3,
@@ -40,6 +46,7 @@ _KEY = {
     "practicepass": "DemoOffice",
     "name": "Booking site",
     "scopes": ["Providers", "Scheduling"],
+    "purpose": "treatment",
     "status": "active",
     "expiresAt": None,
     "revokedAt": None,
@@ -96,6 +103,23 @@ async def create_key(data: JSONBody[NewKey], once: TheOnce) -> Written[IssuedKey
     return answer
 
 
+@patch(
+    "/{key_id:str}",
+    summary="Change a key's purpose",
+    opt=documented(
+        path_example={"id": 12},
+        example_request={"purpose": "treatment"},
+        example_response={"message": "Key updated successfully", "data": _KEY},
+        errors=[UnknownKey],
+    ),
+)
+async def change_key(key_id: PathId, data: JSONBody[ChangeKey], database: TheDatabase) -> Written[Key]:
+    """Disclosures to the key are recorded with the new purpose within 5 seconds; those already recorded keep theirs."""
+    async with database.system_transaction() as db:
+        changed = await keys.set_purpose(db, key_id, data.purpose)
+    return Written("Key updated successfully", Key.of(changed))
+
+
 @post(
     "/{key_id:str}/revoke",
     summary="Revoke a key",
@@ -128,7 +152,8 @@ async def revoke_key(key_id: PathId, once: TheOnce) -> Written[Key]:
     ),
 )
 async def rotate_key(key_id: PathId, data: JSONBody[RotateKey], once: TheOnce) -> Written[IssuedKey]:
-    """A new key with the same partner, practice, name, scopes and expiry; the old one works until the grace ends."""
+    """A new key with the same partner, practice, name, scopes, purpose and expiry; the old one works until the grace
+    ends."""
     async with once.system_transaction() as db:
         issued, old = await keys.rotate(db, key_id, data.grace_seconds)
         answer = Written("Key rotated successfully", IssuedKey.of(issued, old))
@@ -144,6 +169,6 @@ def _without_secret(answer: Written[IssuedKey]) -> Written[IssuedKey]:
 router = Router(
     "/v1/admin/keys",
     guards=[requires_admin],
-    route_handlers=[list_keys, create_key, revoke_key, rotate_key],
+    route_handlers=[list_keys, create_key, change_key, revoke_key, rotate_key],
     tags=["Administration"],
 )

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from officepro.access import keys
-from officepro.access.keys import LONGEST_GRACE_SECONDS, Status
+from officepro.access.keys import LONGEST_GRACE_SECONDS, Purpose, Status
 from officepro.access.scopes import DEFAULT_SCOPES, EVERY_SCOPE
 from officepro.foundation.clock import timestamp
 from officepro.foundation.wire import E_MAIL, END, WEB_ADDRESS_OR_EMPTY, Moment, Name, RecordId, Text50
@@ -113,13 +113,21 @@ class Partner(msgspec.Struct, rename="camel"):
 
 
 class NewKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A key for a partner, in one practice, or in all of them when `practicepass` is null."""
+    """A key for a partner, in one practice, or in all of them when `practicepass` is null. `purpose` says what its
+    calls serve; each disclosure to the key is recorded with it."""
 
     partner_id: RecordId
     practicepass: Annotated[str, Meta(min_length=1, max_length=64, pattern=rf"^[A-Za-z0-9_-]*{END}")] | None
     name: Name
     scopes: Scopes = msgspec.field(default_factory=lambda: sorted(DEFAULT_SCOPES))
     expires_at: Moment | None = None
+    purpose: Purpose = "other"
+
+
+class ChangeKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """The purpose that disclosures to this key are recorded with from now on."""
+
+    purpose: Purpose
 
 
 class RotateKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -137,6 +145,7 @@ class Key(msgspec.Struct, rename="camel"):
     practicepass: str | None
     name: str
     scopes: list[str]
+    purpose: Purpose
     status: Status
     expires_at: str | None
     revoked_at: str | None
@@ -153,6 +162,7 @@ class Key(msgspec.Struct, rename="camel"):
             practicepass=key.practicepass,
             name=key.name,
             scopes=key.scopes,
+            purpose=key.purpose,
             status=key.status,
             expires_at=_at(key.expires_at),
             revoked_at=_at(key.revoked_at),
@@ -178,6 +188,7 @@ class IssuedKey(msgspec.Struct, rename="camel"):
     practicepass: str | None
     name: str
     scopes: list[str]
+    purpose: Purpose
     status: Status
     expires_at: str | None
     created_at: str
@@ -193,6 +204,7 @@ class IssuedKey(msgspec.Struct, rename="camel"):
             practicepass=key.practicepass,
             name=key.name,
             scopes=key.scopes,
+            purpose=key.purpose,
             status=key.status,
             expires_at=_at(key.expires_at),
             created_at=timestamp(key.created_at),

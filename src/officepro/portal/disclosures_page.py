@@ -18,6 +18,9 @@ from officepro.portal.frame import AnyRequest, SignedIn, page
 
 ROWS = 50
 ROWS_OF_CSV = 10_000
+COLUMNS = (
+    "number", "time", "partner", "key", "method", "endpoint", "request", "patients", "address", "purpose", "kinds",
+)  # fmt: skip
 
 Practice = Annotated[str, QueryParameter(name="practice", max_length=64, pattern=NO_NUL)]
 Patient = Annotated[str, QueryParameter(name="patient", pattern=DIGITS_OR_EMPTY)]
@@ -51,12 +54,14 @@ async def download_disclosures(
     _, chosen, rows = await _read(database, practice, patient, before, ROWS_OF_CSV)
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["number", "time", "partner", "key", "method", "endpoint", "request", "patients"])
+    writer.writerow([*COLUMNS])
     for row in rows:
         patients = " ".join(map(str, row["patient_ids"]))
         moment = timestamp(row["happened_at"])
         name = (_harmless(row["company"]), _harmless(row["name"]))
-        writer.writerow([row["number"], moment, *name, row["method"], row["endpoint"], row["request_id"], patients])
+        recipient = (_harmless(row["address"]), row["purpose"], " ".join(row["kinds"] or ()))
+        call = (row["method"], row["endpoint"], row["request_id"])
+        writer.writerow([row["number"], moment, *name, *call, patients, *recipient])
     headers = {"Content-Disposition": f'attachment; filename="disclosures-{chosen}.csv"', "Cache-Control": "no-store"}
     return Response(text.getvalue(), media_type="text/csv", headers=headers)
 

@@ -1,14 +1,14 @@
 """API keys: whose, where, for what, last used; an admin makes, rotates and revokes them."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from litestar import Response, Router, get, post
 from litestar.params import QueryParameter
 
 from officepro.access import keys
 from officepro.access.asked import TheDatabase
-from officepro.access.keys import Issued, Key, NewKey
+from officepro.access.keys import Issued, Key, NewKey, Purpose
 from officepro.access.scopes import DEFAULT_SCOPES, MEANINGS
 from officepro.foundation.clock import now
 from officepro.foundation.errors import Invalid, OfficeProError
@@ -33,6 +33,7 @@ from officepro.portal.sorting import headings
 ROWS = 50
 GRACES = {0: "at once", 3600: "after an hour", 86400: "after a day", 604800: "after a week"}
 UNUSED = timedelta(days=90)
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 COLUMNS = (
     ("name", "Name", False),
     ("partner", "Partner", False),
@@ -129,6 +130,7 @@ async def _show(
         practices=practices,
         partners=partners,
         graces=list(GRACES.items()),
+        purposes=[(purpose, purpose) for purpose in PURPOSES],
     )
 
 
@@ -157,7 +159,10 @@ def _new_key(form: dict[str, str]) -> NewKey:
     if not partner.isdigit() or len(partner) > 18:
         raise Invalid.at("partner", "must be one of the list")
     scopes = [scope for scope in form.get("scopes", "").split(",") if scope]
-    return NewKey(int(partner), chosen_practice(form), name, scopes, expires_at)
+    purpose = form.get("purpose") or "other"
+    if purpose not in PURPOSES:
+        raise Invalid.at("purpose", f"must be one of {', '.join(PURPOSES)}")
+    return NewKey(int(partner), chosen_practice(form), name, scopes, expires_at, purpose)
 
 
 def _grace(form: dict[str, str]) -> int:

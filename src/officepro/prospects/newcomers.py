@@ -15,7 +15,7 @@ from officepro.activity.ledger import Disclosure
 from officepro.foundation.database import Database, Row
 from officepro.foundation.joining import JoinedWrites
 
-CREATE = "SELECT patient_id, full_name, created_at, refused_by FROM create_patients($1)"
+CREATE = "SELECT patient_id, full_name, created_at, refused_by FROM create_disclosed_patients($1)"
 
 
 class Newcomers:

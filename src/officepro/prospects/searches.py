@@ -27,11 +27,11 @@ LEAST_JOINED = 3  # characters: what is shorter begins the names of so many that
 
 _ASKED = {
     "practice_id": "bigint", "api_key_id": "bigint", "partner_id": "bigint", "method": "text", "endpoint": "text",
-    "request_id": "text", "beginning": "text", "ending": "text", "only_prospects": "boolean", "most": "int",
-    "before": "int",
+    "request_id": "text", "company": "text", "key_name": "text", "address": "text", "purpose": "text", "kinds": "text",
+    "beginning": "text", "ending": "text", "only_prospects": "boolean", "most": "int", "before": "int",
 }  # fmt: skip
 
-_DISCLOSED = list(_ASKED)[:6]
+_DISCLOSED = list(_ASKED)[:11]
 
 # The matches of a search by their place: a person whom several tokens of the range lead to stands there several times.
 SEARCH = f"""
@@ -92,7 +92,7 @@ class Searches:
     async def find(self, wanted: Filter, page: Page, disclosures: Disclosures) -> Told:
         """A page, as `queries.some` answers it, put on record. Raises NotOnRecord."""
         assert wanted.beginnings is not None
-        disclosure = disclosures.of()
+        disclosure = await disclosures.of()
         beginning, ending = range_of(wanted.beginnings[0])
         asked = {"beginning": beginning, "ending": ending, "only_prospects": wanted.only_prospects}
         asked |= {"most": page.limit, "before": page.offset}

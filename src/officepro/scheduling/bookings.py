@@ -17,7 +17,7 @@ from officepro.foundation.database import Database
 from officepro.foundation.joining import JoinedWrites
 from officepro.scheduling.visit_writes import Times
 
-BOOK = "SELECT visit_id, room_id, refused_by FROM book_visits($1)"
+BOOK = "SELECT visit_id, room_id, refused_by FROM book_disclosed_visits($1)"
 
 
 class Booking(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from officepro.access.asked import TheCaller, TheDatabase, TheOnce
 from officepro.access.gate import MissingScope
 from officepro.access.guards import any_partner, requires_admin
 from officepro.access.scopes import EVENT_SCOPES, TICKETS
+from officepro.activity.asked import TheDisclosures, patients_in
 from officepro.events.appending import MAXIMUM_DATA_BYTES
 from officepro.foundation.answers import Written
 from officepro.foundation.documented import documented
@@ -55,7 +56,11 @@ After = Annotated[int, QueryParameter(ge=0, le=MAXIMUM_ID, description="`nextAft
     ),
 )
 async def pull_events(
-    caller: TheCaller, database: TheDatabase, after: After = 0, limit: PageLimit = DEFAULT_LIMIT
+    caller: TheCaller,
+    database: TheDatabase,
+    disclosures: TheDisclosures,
+    after: After = 0,
+    limit: PageLimit = DEFAULT_LIMIT,
 ) -> Events:
     """The same events as by webhook, in order of the log, of those scopes that the key holds (Patients, Encounters,
     Claims, Payments, Documents; and Tickets, whose events can only be pulled). Numbers are without gaps over all
@@ -77,6 +82,7 @@ async def pull_events(
         )
         for row in found.rows
     ]
+    await disclosures.record(*patients_in([event.data for event in shown]))
     return Events(shown, len(shown), found.next_after, found.last_log_id, found.first_log_id)
 
 
