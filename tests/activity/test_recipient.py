@@ -109,7 +109,7 @@ async def test_a_name_of_two_lines_is_one_line_in_the_row(
 async def test_the_chain_continues_from_rows_without_a_recipient(
     house: House, rewritten: Office, database: Database
 ) -> None:
-    """Those were written before revision 0019, or are written by a worker of the version before it."""
+    """Those were written before revision 0020, or are written by a worker of the version before it."""
     for number in (1, 3):
         await _write_as_the_version_before(house, rewritten, f"old-{number}")
         await rewritten.partner.get(f"/prospects/{rewritten.ada}")

@@ -56,7 +56,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 async def some(db: Connection, practice_id: int, wanted: Filter, limit: int) -> list[Row]:
     """Newest first. Company and key are named as of the disclosure; rows that do not have the names, written before
-    revision 0019, show the present ones, and no address, purpose and kinds."""
+    revision 0020, show the present ones, and no address, purpose and kinds."""
     arguments: list[Any] = [practice_id]
     conditions = ["practice_id = $1"]
     for value, condition in (
@@ -115,7 +115,7 @@ async def in_order(db: Connection, practice_id: int) -> AsyncIterator[Row]:
         number = rows[-1]["number"]
 
 
-RECIPIENT = ("company", "key_name", "address", "purpose", "kinds")  # all of them NULL in rows older than revision 0019
+RECIPIENT = ("company", "key_name", "address", "purpose", "kinds")  # all of them NULL in rows older than revision 0020
 
 
 def link(before: bytes, row: Mapping[str, Any] | Row) -> bytes:

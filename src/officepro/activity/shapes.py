@@ -70,7 +70,7 @@ class Activity(msgspec.Struct, rename="camel"):
 
 class DisclosedAnswer(msgspec.Struct, rename="camel"):
     """One answer about patients. `partner`, `key`, `address` (the recipient's network address), `purpose` (of the key)
-    and `kinds` (of fields) are as of the disclosure; rows written before revision 0019 have the present names, and null
+    and `kinds` (of fields) are as of the disclosure; rows written before revision 0020 have the present names, and null
     for the other three."""
 
     number: int

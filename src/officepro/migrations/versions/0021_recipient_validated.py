@@ -1,9 +1,9 @@
-"""The constraints that 0019 added without reading the tables."""
+"""The constraints that 0020 added without reading the tables."""
 
 from alembic import op
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 
 
 def upgrade() -> None:

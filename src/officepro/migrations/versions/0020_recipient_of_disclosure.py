@@ -7,8 +7,8 @@ that they have; the chain continues across both.
 
 from alembic import op
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 
 COLUMNS = """
 ALTER TABLE api_key ADD COLUMN purpose text NOT NULL DEFAULT 'other';
