@@ -138,7 +138,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         database,
         Tokens([(key.kid, key.secret) for key in settings.token_keys]),
         limiter,
-        admin_secret=settings.admin_secret,
+        admin_secrets=[settings.admin_secret, settings.admin_secret_previous],
         requests_per_minute=settings.rate_limit_per_minute,
     )
     flushing = asyncio.create_task(_flush_use(gate))

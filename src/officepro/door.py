@@ -4,7 +4,6 @@ It gives the request its id, settles the caller's address, turns requests away w
 headers on that every answer has. Plain ASGI, because it is on the path of everything.
 """
 
-import ipaddress
 import re
 import secrets
 import time
@@ -16,6 +15,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from officepro.access import concurrency
 from officepro.access.bodies import Bodies
+from officepro.access.client_address import ClientAddresses, Network
 from officepro.access.concurrency import ConcurrencyLimiter, TooManyConcurrentRequests, has_recent
 from officepro.access.limits import Standing
 from officepro.activity.recorder import Done
@@ -26,8 +26,6 @@ MAXIMUM_IN_FLIGHT = concurrency.MAXIMUM_IN_FLIGHT
 MAXIMUM_FRESH = concurrency.MAXIMUM_FRESH
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _UNCOUNTED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class TooManyInside(OfficeProError):
@@ -47,7 +45,7 @@ class Door:
         when_done: Callable[[Done], None] | None = None,
     ) -> None:
         self._app = app
-        self._trusted_proxies = trusted_proxies
+        self._addresses = ClientAddresses(trusted_proxies)
         self._documentation_url = documentation_url
         self._when_done = when_done
         self._bodies = Bodies()
@@ -64,7 +62,7 @@ class Door:
             return
         request_id = self._request_id(scope["headers"])
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
-        scope["address"] = self._address(scope)  # type: ignore[typeddict-unknown-key]
+        scope["address"] = self._addresses.of(scope)  # type: ignore[typeddict-unknown-key]
         if (refusal := self._refusal(scope)) is not None:
             await self._turn_away(refusal, request_id, send)
             self._tell(Done(scope, refusal.status, 0.0, was_turned_away=True))
@@ -137,31 +135,6 @@ class Door:
                     return given
         return secrets.token_hex(12)
 
-    def _address(self, scope: Scope) -> str:
-        """The peer's address; behind a trusted proxy the last address of X-Forwarded-For that is not one itself."""
-        client = scope.get("client")
-        address = client[0] if client else ""
-        if not self._trusted_proxies or not self._is_trusted(address):
-            return address
-        forwarded = [
-            hop.strip()
-            for name, value in scope["headers"]
-            if name == b"x-forwarded-for"
-            for hop in value.decode("latin-1").split(",")
-        ]
-        for hop in reversed(forwarded):
-            if not _is_address(hop):
-                break
-            address = hop
-            if not self._is_trusted(hop):
-                break
-        return address
-
-    def _is_trusted(self, address: str) -> bool:
-        return _is_address(address) and any(
-            ipaddress.ip_address(address) in network for network in self._trusted_proxies
-        )
-
     async def _turn_away(self, refusal: OfficeProError, request_id: str, send: Send) -> None:
         body = encode(problem(refusal, self._documentation_url, request_id))
         headers = [
@@ -195,11 +168,3 @@ def _headers(scope: Scope, request_id: str) -> list[tuple[bytes, bytes]]:
         headers.append((b"ratelimit-remaining", b"%d" % standing.remaining))
         headers.append((b"ratelimit-reset", b"%d" % standing.reset_seconds))
     return headers
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

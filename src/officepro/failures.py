@@ -42,6 +42,7 @@ class UnknownAddress(NotFound):
 def answer_problem(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Every failure of every route ends here."""
     told = explained(request, error)
+    request.scope["error_code"] = told.code  # type: ignore[typeddict-unknown-key]
     if told.status >= 500:
         log_failure(request, told, error)
     request_id = request.scope.get("request_id", "")

@@ -11,7 +11,7 @@ import asyncio
 import os
 import time
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -45,6 +45,8 @@ TEXT_FORMAT = "text/plain; version=0.0.4"
 COUNTERS = {
     "shed": ("requests_shed", "Requests turned away because too many were under way."),
     "rate_limited": ("requests_rate_limited", "Requests answered 429."),
+    "too_many_failures": ("wrong_credentials_limited", "Wrong credentials answered 429: guesses beyond the limit."),
+    "access_requests_full": ("access_requests_refused", "Access requests refused because too many are pending."),
     "ledger_rows": ("ledger_rows", "Answers about people, each on record before it left."),
     "ledger_writes": ("ledger_writes", "Commits that put them on record."),
     "ledger_seconds": ("ledger_write_seconds", "Time that these commits took."),
@@ -94,6 +96,7 @@ class Account:
         self._database: Database | None = None
         self._answered: dict[tuple[str, str], Answered] = defaultdict(Answered)
         self._shed = 0
+        self._refused: Counter[str] = Counter()  # by error code, of those that are counters
 
     def watch(self, door: Inside) -> None:
         self._door = door
@@ -106,6 +109,8 @@ class Account:
         answered.seconds += done.duration_seconds
         answered.by_bound[bisect_left(BOUNDS_SECONDS, done.duration_seconds)] += 1
         self._shed += done.was_turned_away
+        if (code := done.scope.get("error_code")) in COUNTERS:
+            self._refused[code] += 1
 
     @asynccontextmanager
     async def keeping(self, database: Database, ledger: Ledger) -> AsyncIterator[None]:
@@ -136,6 +141,7 @@ class Account:
             "shed": self._shed,
             "rate_limited": rate_limited,
             "log_given_up": self.recorder.given_up,
+            **self._refused,
         }
         gauges: dict[str, float] = {
             "in_flight": self._door.inside if self._door else 0,

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 PREFIX = "OFFICEPRO_"
 SECRET_MIN_BYTES = 32
+MAPPED_PREFIX_BITS = 96  # of ::ffff:0:0/96, the IPv4-mapped IPv6 addresses (RFC 4291, 2.5.5.2)
 
 DatabaseMode = Literal["single", "pooled", "distributed"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -127,8 +128,13 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 
 def _network(text: str) -> Network:
+    """A network of IPv4-mapped IPv6 addresses is the IPv4 network, as addresses are compared without the mapping."""
     try:
-        return ip_network(text)
+        network = ip_network(text)
+        if isinstance(network, IPv6Network) and network.prefixlen >= MAPPED_PREFIX_BITS:
+            mapped = network.network_address.ipv4_mapped
+            return network if mapped is None else IPv4Network((mapped, network.prefixlen - MAPPED_PREFIX_BITS))
+        return network
     except ValueError:
         raise ValueError(f"must list networks such as 10.0.0.0/8 or ::1/128, and {text!r} is none") from None
 
@@ -183,6 +189,13 @@ class Settings:
         "",
         "≥ 32 bytes",
         "Opens the admin API; made and kept in the data folder for the embedded PostgreSQL, required otherwise",
+        _secret,
+        secret=True,
+    )
+    admin_secret_previous: str = _setting(
+        "",
+        "≥ 32 bytes",
+        "The admin secret before a rotation, accepted beside the current one until you remove it here",
         _secret,
         secret=True,
     )

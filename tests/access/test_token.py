@@ -1,16 +1,12 @@
 """POST /v1/{PPass}/auth/token: a key for a token, and one and the same refusal for whatever is wrong."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
 
-from officepro.access.gate import FAILURES_PER_MINUTE
-from officepro.access.limits import Limiter
 from officepro.access.scopes import EVERY_SCOPE
 from officepro.foundation.secrets import make_api_key
-from officepro.settings import Settings
 from tests.access.visitors import visitor_from
 from tests.world import House, Office, make_key
 
@@ -123,53 +119,3 @@ async def test_a_closed_practice_gives_no_tokens(demo_office: Office, visitor: h
     answer = await exchange(visitor, demo_office.practicepass, demo_office.keys["partner"])
 
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_api_key")
-
-
-async def test_after_ten_failures_in_a_minute_an_address_has_to_wait(
-    demo_office: Office, visitor: httpx.AsyncClient, house: House
-) -> None:
-    refusals = [await exchange(visitor, demo_office.practicepass, "wrong") for _ in range(10)]
-    assert [answer.status_code for answer in refusals] == [401] * 10
-
-    for key in ("wrong", demo_office.keys["partner"]):
-        answer = await exchange(visitor, demo_office.practicepass, key)
-        assert (answer.status_code, answer.json()["code"]) == (429, "too_many_failures")
-        assert 1 <= int(answer.headers["Retry-After"]) <= 60
-
-    async with visitor_from(house) as neighbour:
-        answer = await exchange(neighbour, demo_office.practicepass, demo_office.keys["partner"])
-        assert answer.status_code == 200
-
-
-async def test_forged_tokens_and_wrong_admin_secrets_count_as_failures_too(
-    demo_office: Office, visitor: httpx.AsyncClient
-) -> None:
-    for _ in range(5):
-        forged = await visitor.get(f"{demo_office.path}/tags", headers={"Authorization": "Bearer forged"})
-        assert forged.status_code == 401
-        assert (await exchange(visitor, demo_office.practicepass, "wrong")).status_code == 401
-
-    forged = await visitor.get(f"{demo_office.path}/tags", headers={"Authorization": "Bearer forged"})
-    assert forged.status_code == 429
-    # Who holds a valid token is not locked out by a neighbour at the same address.
-    bearer = {"Authorization": demo_office.partner.headers["Authorization"]}
-    assert (await visitor.get(f"{demo_office.path}/tags", headers=bearer)).status_code == 200
-
-
-async def test_success_is_not_counted(demo_office: Office, visitor: httpx.AsyncClient) -> None:
-    for _ in range(15):
-        answer = await exchange(visitor, demo_office.practicepass, demo_office.keys["partner"])
-        assert answer.status_code == 200
-
-
-async def test_failures_are_counted_over_all_processes_of_the_machine(settings: Settings, tmp_path: Path) -> None:
-    one, other = Limiter(tmp_path / "limits.bin"), Limiter(tmp_path / "limits.bin")
-    try:
-        for number in range(10):
-            limiter = one if number % 2 else other
-            assert limiter.spend(FAILURES_PER_MINUTE, "192.0.2.99").allowed
-        assert not one.look(FAILURES_PER_MINUTE, "192.0.2.99").allowed
-        assert not other.look(FAILURES_PER_MINUTE, "192.0.2.99").allowed
-    finally:
-        one.close()
-        other.close()

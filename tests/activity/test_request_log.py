@@ -1,8 +1,10 @@
 """Every call has its row: when, who, which route, how it ended, from where; and nothing of what was asked."""
 
 import asyncio
+from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 from litestar import Litestar
 
@@ -12,6 +14,8 @@ from officepro.activity import recorder
 from officepro.activity.recorder import Recorder
 from officepro.foundation.clock import now
 from officepro.foundation.database import Database, DatabaseUnavailable
+from officepro.foundation.secrets import key_id_of, make_api_key
+from tests.access.visitors import visitor_from
 from tests.activity.conftest import Written, calls_of
 from tests.world import House, Office, client
 
@@ -170,3 +174,76 @@ async def test_what_waits_is_written_when_the_server_stops(
 
 def _call(office: Office) -> recorder.Call:
     return recorder.Call(now(), "GET", "/v1/me", 200, 100, 1, 1, office.practice_id, "::1", "a-request")
+
+
+async def _logged(house: House, answer: httpx.Response) -> tuple[Any, ...]:
+    """Endpoint, status, practice, partner and key of an answered request."""
+    row = await house.owner.fetchrow(
+        "SELECT endpoint, status, practice_id, partner_id, api_key_id FROM request_log WHERE request_id = $1",
+        answer.headers["x-request-id"],
+    )
+    return tuple(row or ())
+
+
+async def test_an_exchange_names_practice_partner_and_key_where_they_are_known(
+    house: House, demo_office: Office, berlin_office: Office, written: Written
+) -> None:
+    """The practice is that of the path; partner and key are named if the right secret was sent."""
+    async with visitor_from(house) as visitor:
+
+        async def exchange(practicepass: str, api_key: str) -> httpx.Response:
+            return await visitor.post(f"/v1/{practicepass}/auth/token", json={"apiKey": api_key})
+
+        right, revoked = demo_office.keys["partner"], demo_office.keys["revoked"]
+        answers = {
+            "right": await exchange(demo_office.practicepass, right),
+            "revoked": await exchange(demo_office.practicepass, revoked),
+            "at another practice": await exchange(berlin_office.practicepass, right),
+            "at no practice": await exchange("Nowhere", right),
+            "wrong secret": await exchange(demo_office.practicepass, make_api_key(key_id_of(right) or 0)),
+            "malformed": await exchange(demo_office.practicepass, "your_api_key_here"),
+            "NUL": await exchange(demo_office.practicepass + "%00", "your_api_key_here"),
+            "a lone surrogate": await exchange("%ED%A0%80", right),
+        }
+
+    await written()
+    endpoint, demo, berlin = "/v1/{PPass}/auth/token", demo_office.practice_id, berlin_office.practice_id
+    partner, ended = await _partner_and_key(house, right), await _partner_and_key(house, revoked)
+    assert {name: await _logged(house, answer) for name, answer in answers.items()} == {
+        "right": (endpoint, 200, demo, *partner),
+        "revoked": (endpoint, 401, demo, *ended),
+        "at another practice": (endpoint, 401, berlin, *partner),
+        "at no practice": (endpoint, 401, None, *partner),
+        "wrong secret": (endpoint, 401, demo, None, None),
+        "malformed": (endpoint, 401, demo, None, None),
+        "NUL": (endpoint, 401, None, None, None),
+        "a lone surrogate": (endpoint, 401, None, *partner),
+    }
+
+
+async def test_an_admin_s_call_names_the_practice_of_its_path(
+    house: House, demo_office: Office, written: Written
+) -> None:
+    path = f"/v1/admin/practices/{demo_office.practicepass}"
+    answers = [
+        await house.admin.get(path),
+        await house.admin.get(f"/v1/admin/{demo_office.practicepass}/disclosures"),
+        await house.admin.get("/v1/admin/practices/Nowhere"),
+        await house.stranger.get(path),
+    ]
+
+    await written()
+    assert [(await _logged(house, answer))[1:] for answer in answers] == [
+        (200, demo_office.practice_id, None, None),
+        (200, demo_office.practice_id, None, None),
+        (404, None, None, None),
+        (401, None, None, None),
+    ]
+
+
+async def _partner_and_key(house: House, api_key: str) -> tuple[int, int]:
+    row = await house.owner.fetchrow(
+        "SELECT partner_id, api_key_id FROM api_key WHERE api_key_id = $1", key_id_of(api_key)
+    )
+    assert row is not None
+    return tuple(row.values())

@@ -133,12 +133,18 @@ class Connection:
         return await self.ask("GET", path, token)
 
     async def ask(
-        self, method: str, path: str, token: str = "", body: bytes = b"", more: str = ""
+        self,
+        method: str,
+        path: str,
+        token: str = "",
+        body: bytes = b"",
+        more: str = "",
+        content_type: str = "application/json",
     ) -> tuple[int, bytes]:
         """Status and body. Raises OSError, EOFError."""
         head = f"{method} {path} HTTP/1.1\r\nHost: officepro.test\r\n{more}"
         head += f"Authorization: Bearer {token}\r\n" if token else ""
-        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
+        head += f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n" if body else ""
         self._writer.write(f"{head}\r\n".encode() + body)
         lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}

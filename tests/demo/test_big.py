@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from officepro.access.queries import key_and_practice
+from officepro.access.queries import credentials
 from officepro.access.scopes import EVERY_SCOPE
 from officepro.demo import big
 from officepro.demo.big import Made, NobodyToVisit, NotBigData, Wanted, grow
@@ -130,9 +130,9 @@ async def test_the_newest_key_opens_every_practice(fresh: Fresh) -> None:
         key_id = key_id_of(made.api_key)
         assert key_id is not None
         async with fresh.database.system() as db:
-            found = await key_and_practice(db, key_id, "Demo0002")
-        assert found is not None
-        assert (found[0].usable, found[0].practice_id, found[0].scopes) == (is_usable, None, EVERY_SCOPE)
+            [found] = await credentials(db, [(key_id, "Demo0002")])
+        assert found.state is not None
+        assert (found.state.usable, found.state.practice_id, found.state.scopes) == (is_usable, None, EVERY_SCOPE)
 
 
 async def test_a_practice_that_is_not_big_data_is_left_alone(fresh: Fresh) -> None:

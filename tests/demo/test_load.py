@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from officepro.access.queries import KeyState, key_and_practice
+from officepro.access.queries import KeyState, credentials
 from officepro.access.scopes import EVERY_SCOPE
 from officepro.demo import load as demo_load
 from officepro.demo.load import demo_key, load
@@ -42,9 +42,9 @@ async def _state(fresh: Fresh, key: str) -> KeyState:
     key_id = key_id_of(key)
     assert key_id is not None
     async with fresh.database.system() as db:
-        found = await key_and_practice(db, key_id, "DemoOffice")
-    assert found is not None
-    return found[0]
+        [found] = await credentials(db, [(key_id, "DemoOffice")])
+    assert found.state is not None
+    return found.state
 
 
 async def test_the_demo_office_is_furnished_as_the_seeds_tell(demo: Fresh) -> None:

@@ -18,6 +18,7 @@ from officepro.documentation.errors import every_error
 from officepro.door import Door
 from officepro.foundation.database import Database, DatabaseUnavailable
 from officepro.foundation.logs import JsonLines
+from officepro.foundation.secrets import make_api_key
 from officepro.prospects import queries as prospects
 from officepro.settings import Settings
 from officepro.tags import queries as tags
@@ -132,9 +133,10 @@ async def test_asking_for_the_methods_tells_the_same(demo_office: Office, path: 
 
 async def test_too_many_failures_are_a_problem_with_a_time_to_wait(demo_office: Office) -> None:
     async with visitor_from(demo_office.house) as visitor:
+        wrong = {"apiKey": make_api_key(1)}
         for _ in range(10):
-            await visitor.post(f"{demo_office.path}/auth/token", json={"apiKey": "x"})
-        answer = await visitor.post(f"{demo_office.path}/auth/token", json={"apiKey": "x"})
+            await visitor.post(f"{demo_office.path}/auth/token", json=wrong)
+        answer = await visitor.post(f"{demo_office.path}/auth/token", json=wrong)
 
     assert_is_a_problem(answer, 429, "too_many_failures")
     assert int(answer.headers["Retry-After"]) >= 1

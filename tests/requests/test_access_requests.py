@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from officepro.access.scopes import EVERY_SCOPE
+from officepro.foundation.database import Database, DatabaseUnavailable
+from officepro.requests import queries
 from officepro.requests.shapes import Scope
 from tests.world import BASE_URL, House, Office
 
@@ -95,6 +97,75 @@ async def test_an_address_may_ask_ten_times_an_hour(demo_office: Office) -> None
     assert answers[-1].json()["code"] == "too_many_access_requests"
     assert int(answers[-1].headers["Retry-After"]) > 0
     assert (await ask(demo_office)).status_code == 202
+
+
+@pytest.mark.parametrize("path", ["/v1/access-requests", "/portal/request-access"])
+async def test_the_addresses_of_an_ipv6_network_are_one_for_api_and_portal(demo_office: Office, path: str) -> None:
+    network, statuses = next(_addresses), []
+    for number in range(11):
+        address = f"2001:db8:{network:x}::{number:x}"
+        transport = httpx.ASGITransport(app=demo_office.house.app, client=(address, 50_000))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as somebody:
+            body = wish(demo_office, practice=f"P{number}")
+            answer = await (somebody.post(path, json=body) if "/v1/" in path else somebody.post(path, data=body))
+        statuses.append(answer.status_code)
+
+    assert statuses == [200 if "portal" in path else 202] * 10 + [429]
+
+
+@pytest.mark.parametrize("path", ["/v1/access-requests", "/portal/request-access"])
+async def test_when_too_many_wait_new_ones_are_refused_and_counted(
+    demo_office: Office, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused() -> float:
+        text = (await demo_office.house.stranger.get("/metrics")).text
+        [line] = [line for line in text.splitlines() if line.startswith("officepro_access_requests_refused_total ")]
+        return float(line.split()[1])
+
+    await ask(demo_office)
+    monkeypatch.setattr(queries, "MAXIMUM_PENDING", 1)
+    before = await refused()
+    answers = []
+    for email in (
+        wish(demo_office)["email"],
+        "somebody@else.example",
+    ):  # an open request and a new one are not told apart
+        async with stranger(demo_office.house) as somebody:
+            body = wish(demo_office, email=email)
+            answers.append(await (somebody.post(path, json=body) if "/v1/" in path else somebody.post(path, data=body)))
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+    if "/v1/" in path:
+        assert {answer.json()["code"] for answer in answers} == {"access_requests_full"}
+        assert answers[0].headers["Retry-After"] == "3600"
+    else:
+        assert "not saved" in answers[0].text
+    assert await refused() == before + 2
+    assert [one["timesAsked"] for one in await requests(demo_office)] == [1]
+
+
+async def test_attempts_that_are_not_saved_use_up_nothing(demo_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither while the database is away, nor a repeat by Idempotency-Key."""
+
+    def away(_: Database) -> None:
+        raise DatabaseUnavailable
+
+    async with stranger(demo_office.house) as somebody:
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "system_transaction", away)
+            failed = [await somebody.post("/v1/access-requests", json=wish(demo_office)) for _ in range(12)]
+        repeat = {"Idempotency-Key": f"one-{id(somebody)}"}
+        repeated = [
+            await somebody.post("/v1/access-requests", json=wish(demo_office), headers=repeat) for _ in range(9)
+        ]
+        others = [
+            await somebody.post("/v1/access-requests", json=wish(demo_office, practice=f"P{number}"))
+            for number in range(10)
+        ]
+
+    assert [answer.status_code for answer in failed] == [503] * 12
+    assert [answer.status_code for answer in repeated] == [202] * 9
+    assert [answer.status_code for answer in others] == [202] * 9 + [429]
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,62 @@
-"""The gate: every request passes it once, and a handler behind it knows its caller.
+"""Authentication of API keys, access tokens and the admin secret.
 
-It keeps what it has learnt of a key for a few seconds, so that a warm request costs no round trip and a revoked key
-stops on every worker soon after.
+Key states are cached for a few seconds, so that a request with a cached key costs no round trip and a revoked key stops
+on every worker soon after.
+
+The credential is checked first, and **only wrong guesses are counted**, so that no caller is refused for what others
+send from the same address:
+
+- A valid credential is accepted, whatever else came from its address.
+- No guess, and not counted: an expired token, a token whose key was revoked or has expired, a right key that was
+  revoked, has expired or is sent to a practice that it does not open, and an API key sent in place of a token.
+- Counted, at most WRONG_SECRETS a minute: wrong secrets for one key id from one address (an IPv6 /64 is one); wrong
+  admin secrets from one address. Counted, at most WRONG_CREDENTIALS a minute from one address: all of these, malformed
+  keys, and tokens that do not verify. Key exchange, portal sign-in, the admin secret and tokens are counted apart.
+  Beyond a limit a wrong credential is answered 429 instead of 401.
+
+These limits bound noise and cost; they do not protect the secrets, whose 190 random bits nobody guesses. The cost of a
+flood is bounded without refusing valid keys: a malformed key (its checksum is wrong) costs no query, and all
+well-formed keys of a moment are looked up by one statement, so that a worker has one such statement under way, or a few
+where the database is slow. The time of an answer does not tell an unknown key id from a wrong secret: both are looked
+up and compared in the same way.
 """
 
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 from officepro.access import queries
 from officepro.access.caller import Caller
 from officepro.access.key_states import KeyStates
 from officepro.access.limits import Limit, Limiter, Standing, network_of
-from officepro.access.queries import KeyState
-from officepro.access.tokens import LIFETIME, InvalidToken, Tokens
+from officepro.access.queries import Credential
+from officepro.access.tokens import LIFETIME, InvalidToken, Tokens, UnverifiableToken
 from officepro.foundation import clock
 from officepro.foundation.database import Database
 from officepro.foundation.errors import Forbidden, TooManyRequests, Unauthorized
-from officepro.foundation.secrets import are_equal, fingerprint, key_id_of
+from officepro.foundation.joining import Joined
+from officepro.foundation.secrets import API_KEY_PREFIX, are_equal, fingerprint, key_id_of
 
-FAILURES_PER_MINUTE = Limit("authentication failures", 10)
+WRONG_SECRETS = 10  # a minute, for one key id or for the admin secret, from one address
+WRONG_CREDENTIALS = 600  # a minute, of whatever form, from one address
+MOST_LOOKED_UP = 500  # keys by one statement
+ADMIN = "admin"
+
+
+class GuessLimits:
+    """Limits on wrong credentials at one place where credentials are checked."""
+
+    def __init__(self, place: str) -> None:
+        self.per_secret = Limit(f"wrong secrets at {place}", WRONG_SECRETS)
+        self.per_address = Limit(f"wrong credentials at {place}", WRONG_CREDENTIALS)
+
+
+AT_EXCHANGE = GuessLimits("key exchange")
+AT_SIGN_IN = GuessLimits("portal sign-in")
+AT_ADMIN_API = GuessLimits("the admin API")
+AT_PARTNER_API = GuessLimits("the partner API")
 
 
 class InvalidApiKey(Unauthorized):
@@ -37,7 +74,8 @@ class InvalidAdminSecret(Unauthorized):
 
 
 class TooManyFailures(TooManyRequests):
-    """Too many failed attempts from this address; wait as long as Retry-After says."""
+    """Too many wrong credentials from this address. Check the key or secret that you send, and retry after as many
+    seconds as Retry-After says; a valid one is accepted at any time."""
 
     code = "too_many_failures"
 
@@ -67,33 +105,28 @@ class Gate:
         tokens: Tokens,
         limiter: Limiter,
         *,
-        admin_secret: str,
+        admin_secrets: Sequence[str],
         requests_per_minute: int,
     ) -> None:
+        """`admin_secrets`: the current one, and during a rotation the previous one; empty ones are left out."""
         self._database = database
         self._tokens = tokens
         self._limiter = limiter
-        self._admin_secret = admin_secret.encode()
+        self._admin_secrets = [secret.encode() for secret in admin_secrets if secret]
         self._requests = Limit("requests of a key", requests_per_minute) if requests_per_minute else None
         self._states = KeyStates(database)
+        self._lookups: Joined[tuple[int, str], Credential] = Joined(self._look_up, MOST_LOOKED_UP)
         self._used: dict[int, float] = {}
 
-    async def exchange(self, api_key: str, practicepass: str, address: str) -> str:
-        """An access token for an API key. Whatever is wrong with key or practice, the refusal is one and the same."""
-        self._refuse_after_failures(address)
-        found = None
-        async with self._database.system() as db:
-            found = await queries.key_and_practice(db, key_id_of(api_key) or 0, _askable(practicepass))
-        state, stored, practice_id = found or (None, bytes(32), None)
-        is_right = are_equal(fingerprint(api_key), stored)
-        if (
-            state is None
-            or not is_right
-            or not state.usable
-            or practice_id is None
-            or state.practice_id not in (None, practice_id)
-        ):
-            self._count_failure(address)
+    async def identify(self, api_key: str, practicepass: str, address: str) -> Credential:
+        """The key whose secret was sent, usable or not. Raises InvalidApiKey, TooManyFailures."""
+        return await self._identify(api_key, practicepass, address, AT_EXCHANGE)
+
+    def exchange(self, credential: Credential, practicepass: str) -> str:
+        """An access token for a key that was identified. Whatever is wrong with key or practice, the refusal is the
+        same. Raises InvalidApiKey."""
+        state, practice_id = credential.state, credential.practice_id
+        if state is None or not state.usable or practice_id is None or state.practice_id not in (None, practice_id):
             raise InvalidApiKey
         now = clock.now()
         caller = Caller(
@@ -110,29 +143,32 @@ class Gate:
     async def admit(
         self, authorization: str | None, address: str, count: Callable[[int], None]
     ) -> tuple[Caller, Standing | None]:
-        """The caller of a bearer token whose key still stands, and how the key now stands with its limit. `count` is
-        called with the key's id as soon as the token is verified, before the database is asked."""
+        """The caller of a valid token whose key is active, and what is left of the key's rate limit. `count` is called
+        with the key's id as soon as the token is verified, before the database is asked.
+
+        Raises Unauthorized, InvalidToken, TooManyFailures."""
         if authorization is None:
             raise Unauthorized
         scheme, _, token = authorization.partition(" ")
+        token = token.strip(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthorized
-        try:
-            caller = self._tokens.verify(token.strip(" "), time.time())
-            count(caller.key_id)
-            state = await self._state(caller.key_id, caller.practice_id)
-        except InvalidToken:
-            self._count_failure(address)
-            raise
-        if not caller.scopes <= state.scopes:
-            caller = Caller(
-                caller.key_id,
-                caller.partner_id,
-                caller.practice_id,
-                caller.practicepass,
-                caller.scopes & state.scopes,
-                caller.expires_at,
+        if token.startswith(API_KEY_PREFIX):
+            raise InvalidToken(
+                "This is an API key, not an access token. Exchange it at POST /v1/{PPass}/auth/token, and send the "
+                "accessToken of the response as the Bearer token."
             )
+        try:
+            caller = self._tokens.verify(token, time.time())
+        except UnverifiableToken:
+            self._count_guess(AT_PARTNER_API, address, None)
+            raise
+        count(caller.key_id)
+        state = await self._states.of(caller.key_id, caller.practice_id)
+        if state is None or not state.usable:
+            raise InvalidToken
+        if not caller.scopes <= state.scopes:
+            caller = msgspec.structs.replace(caller, scopes=caller.scopes & state.scopes)
         self._used[caller.key_id] = time.time()
         if self._requests is None:
             return caller, None
@@ -143,28 +179,30 @@ class Gate:
         return await self._states.of(caller.key_id, caller.practice_id)
 
     async def sign_in(self, entered: str, address: str) -> int | None:
-        """For the portal: the id of the key that was entered, None for the admin secret. Raises InvalidApiKey."""
-        self._refuse_after_failures(address)
-        if hmac.compare_digest(entered.encode(), self._admin_secret):
+        """For the portal: the id of the key that was entered, None for the admin secret.
+
+        Raises InvalidApiKey, TooManyFailures."""
+        if self._is_admin_secret(entered.encode()):
             return None
-        async with self._database.system() as db:
-            found = await queries.key_and_practice(db, key_id_of(entered) or 0, "")
-        state, stored, _ = found or (None, bytes(32), None)
-        if state is None or not are_equal(fingerprint(entered), stored) or not state.usable:
-            self._count_failure(address)
+        credential = await self._identify(entered, "", address, AT_SIGN_IN)
+        if credential.state is None or not credential.state.usable:
             raise InvalidApiKey
-        return state.key_id
+        return credential.state.key_id
 
     def admit_admin(self, secret: str | None, address: str) -> None:
-        self._refuse_after_failures(address)
+        """Raises InvalidAdminSecret, TooManyFailures."""
         if secret is None:
             raise InvalidAdminSecret
-        if not hmac.compare_digest(secret.encode("latin-1"), self._admin_secret):  # the header's own bytes
-            self._count_failure(address)
+        if not self._is_admin_secret(secret.encode("latin-1")):  # the header's own bytes
+            self._count_guess(AT_ADMIN_API, address, ADMIN)
             raise InvalidAdminSecret
 
+    def look(self, limit: Limit, subject: str) -> Standing:
+        """How a subject stands with a limit that another package sets."""
+        return self._limiter.look(limit, subject)
+
     def spend(self, limit: Limit, subject: str) -> Standing:
-        """Take one of a limit that another room sets."""
+        """Take one of such a limit, if one is left."""
         return self._limiter.spend(limit, subject)
 
     async def flush_use(self) -> None:
@@ -174,24 +212,36 @@ class Gate:
             async with self._database.system() as db:
                 await queries.note_use(db, {key: clock.from_seconds(at) for key, at in used.items()})
 
-    def _refuse_after_failures(self, address: str) -> None:
-        _refuse_unless_allowed(self._limiter.look(FAILURES_PER_MINUTE, network_of(address)))
+    async def _identify(self, api_key: str, practicepass: str, address: str, limits: GuessLimits) -> Credential:
+        key_id = key_id_of(api_key)
+        if key_id is not None:
+            credential = await self._lookups.do((key_id, _askable(practicepass)))
+            if are_equal(fingerprint(api_key), credential.secret_sha256) and credential.state is not None:
+                return credential
+        # At the portal an entry that is no API key is a guess at the admin secret.
+        subject = ADMIN if key_id is None and limits is AT_SIGN_IN else key_id
+        self._count_guess(limits, address, subject)
+        raise InvalidApiKey
 
-    def _count_failure(self, address: str) -> None:
-        """Refuses too: of many attempts at once that all passed the look, no more are heard than one by one."""
-        _refuse_unless_allowed(self._limiter.spend(FAILURES_PER_MINUTE, network_of(address)))
+    async def _look_up(self, several: Sequence[tuple[int, str]]) -> list[Credential]:
+        async with self._database.system() as db:
+            return await queries.credentials(db, several)
 
-    async def _state(self, key_id: int, practice_id: int) -> KeyState:
-        """Raises InvalidToken when the key, its partner or the practice no longer stands."""
-        state = await self._states.of(key_id, practice_id)
-        if state is None or not state.usable:
-            raise InvalidToken
-        return state
+    def _is_admin_secret(self, secret: bytes) -> bool:
+        """Compares with every secret, so that the time does not tell which one it is."""
+        return sum(hmac.compare_digest(secret, one) for one in self._admin_secrets) > 0
 
-
-def _refuse_unless_allowed(standing: Standing) -> None:
-    if not standing.allowed:
-        raise TooManyFailures(retry_after_seconds=standing.retry_after_seconds)
+    def _count_guess(self, limits: GuessLimits, address: str, subject: int | str | None) -> None:
+        """Count a wrong credential; `subject` is whose secret was guessed, None where that cannot be known. What the
+        narrower limit refuses does not use up the wider one. Raises TooManyFailures."""
+        network = network_of(address)
+        standing = self._limiter.look(limits.per_address, network)
+        if standing.allowed and subject is not None:
+            standing = self._limiter.spend(limits.per_secret, f"{network} {subject}")
+        if standing.allowed:
+            standing = self._limiter.spend(limits.per_address, network)
+        if not standing.allowed:
+            raise TooManyFailures(retry_after_seconds=standing.retry_after_seconds)
 
 
 def _askable(practicepass: str) -> str:

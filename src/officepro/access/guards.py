@@ -15,6 +15,7 @@ from litestar.types import Scope
 
 from officepro.access.concurrency import ConcurrencyLimiter
 from officepro.access.gate import AnotherPractice, Gate, RateLimited, require
+from officepro.access.queries import KeyState
 from officepro.foundation.input import header_of
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
@@ -59,6 +60,7 @@ class RequiresAdmin(_ByScope):
     async def admit(self, scope: Scope) -> None:
         gate: Gate = scope["litestar_app"].state.gate
         gate.admit_admin(header_of(scope, b"x-admin-secret"), address_of(scope))
+        log_practice(scope)
 
 
 class IsOpen(_ByScope):
@@ -86,3 +88,13 @@ def address_of(scope: object) -> str:
     """The caller's address, as the door settled it (behind trusted proxies: the address they vouch for)."""
     address: str = scope["address"]  # type: ignore[index]
     return address
+
+
+def log_practice(scope: Scope) -> None:
+    """Have the request log name the practice of the path, for a request whose caller has no token of a practice."""
+    scope["logged_practicepass"] = scope["path_params"].get("practicepass")  # type: ignore[typeddict-unknown-key]
+
+
+def log_key(scope: Scope, key: KeyState | None) -> None:
+    """Have the request log name the key whose secret was sent."""
+    scope["logged_key"] = key  # type: ignore[typeddict-unknown-key]

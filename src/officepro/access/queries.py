@@ -21,6 +21,16 @@ class KeyState(msgspec.Struct, frozen=True):
     purpose: str
 
 
+class Credential(msgspec.Struct, frozen=True):
+    """An API key as it is stored, and the practice that it is sent to."""
+
+    state: KeyState | None  # None: there is no such key
+    secret_sha256: bytes
+    practice_id: int | None  # None: no active practice has the practicepass that was sent
+
+
+UNKNOWN_KEY = Credential(None, bytes(32), None)
+
 _STATE = """
     k.api_key_id, k.partner_id, k.practice_id, k.scopes, partner.company, k.name, k.purpose,
     k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND partner.active
@@ -44,18 +54,20 @@ async def key_states(db: Connection, pairs: Sequence[tuple[int, int]]) -> dict[t
     return {(row["api_key_id"], row["whose"]): _state(row) for row in rows}
 
 
-async def key_and_practice(db: Connection, key_id: int, practicepass: str) -> tuple[KeyState, bytes, int | None] | None:
-    """For the exchange of a key for a token: its state, its fingerprint, and the practice that it asks for."""
-    row = await db.fetchrow(
+async def credentials(db: Connection, asked: Sequence[tuple[int, str]]) -> list[Credential]:
+    """For each pair of a key id and a practicepass, in their order: what an API key is checked against."""
+    rows = await db.fetch(
         f"""
-        SELECT {_STATE} AS usable, k.secret_sha256,
-               (SELECT practice.practice_id FROM practice WHERE practicepass = $2 AND practice.active) AS asked_for
-        FROM api_key k JOIN partner USING (partner_id) WHERE k.api_key_id = $1
+        SELECT asked.place, {_STATE} AS usable, k.secret_sha256, practice.practice_id AS asked_for
+        FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS asked (key_id, practicepass, place)
+        JOIN api_key k ON k.api_key_id = asked.key_id JOIN partner USING (partner_id)
+        LEFT JOIN practice ON practice.practicepass = asked.practicepass AND practice.active
         """,
-        key_id,
-        practicepass,
+        [key_id for key_id, _ in asked],
+        [practicepass for _, practicepass in asked],
     )
-    return None if row is None else (_state(row), row["secret_sha256"], row["asked_for"])
+    found = {row["place"]: Credential(_state(row), row["secret_sha256"], row["asked_for"]) for row in rows}
+    return [found.get(place, UNKNOWN_KEY) for place in range(1, len(asked) + 1)]
 
 
 async def note_use(db: Connection, last_used: Mapping[int, datetime]) -> None:

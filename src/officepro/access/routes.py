@@ -7,7 +7,7 @@ from litestar.params import JSONBody, PathParameter
 
 from officepro.access.asked import TheGate
 from officepro.access.gate import InvalidApiKey, TooManyFailures
-from officepro.access.guards import address_of, is_open
+from officepro.access.guards import address_of, is_open, log_key, log_practice
 from officepro.access.shapes import AccessToken, ExchangeKey
 from officepro.access.tokens import EXPIRES_IN
 from officepro.foundation.documented import documented
@@ -36,8 +36,10 @@ async def exchange_key(
 ) -> AccessToken:
     """The token is bound to the practice, the key and its scopes. A wrong key, a revoked key, a key of another practice
     and an unknown practice are refused in the same words."""
-    token = await gate.exchange(data.api_key, practicepass, address_of(request.scope))
-    return AccessToken(token, "Bearer", EXPIRES_IN)
+    log_practice(request.scope)
+    credential = await gate.identify(data.api_key, practicepass, address_of(request.scope))
+    log_key(request.scope, credential.state)
+    return AccessToken(gate.exchange(credential, practicepass), "Bearer", EXPIRES_IN)
 
 
 router = Router("/v1/{practicepass:str}/auth", route_handlers=[exchange_key], tags=["Authentication"])

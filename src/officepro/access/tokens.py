@@ -19,9 +19,15 @@ MAXIMUM_TOKEN_CHARACTERS = 4096
 
 
 class InvalidToken(Unauthorized):
-    """The access token is not valid, or no longer; get a new one from POST /v1/{PPass}/auth/token."""
+    """The access token is invalid or has expired. Exchange your API key for a new one at
+    POST /v1/{PPass}/auth/token."""
 
     code = "invalid_token"
+
+
+class UnverifiableToken(InvalidToken):
+    """The access token was not issued by this service, or was changed. Exchange your API key for a new one at
+    POST /v1/{PPass}/auth/token."""
 
 
 class Tokens:
@@ -47,7 +53,8 @@ class Tokens:
         return jwt.encode(claims, self._signing_key, ALGORITHM, headers={"kid": self._signing_kid})
 
     def verify(self, token: str, now_seconds: float) -> Caller:
-        """Raises InvalidToken. A token that was verified before costs a dictionary look-up."""
+        """The caller that the token was issued to. Verifying again costs a dictionary look-up. Raises InvalidToken for
+        a token that has expired, UnverifiableToken for one that this service did not sign."""
         caller = self._verified.get(token)
         if caller is None:
             caller = self._decode(token)
@@ -60,7 +67,7 @@ class Tokens:
 
     def _decode(self, token: str) -> Caller:
         if len(token) > MAXIMUM_TOKEN_CHARACTERS:
-            raise InvalidToken
+            raise UnverifiableToken
         try:
             claims = jwt.decode(
                 token,
@@ -80,11 +87,11 @@ class Tokens:
                 expires_at=int(claims["exp"]),
             )
         except (jwt.InvalidTokenError, jwt.InvalidKeyError, LookupError, ValueError, TypeError, OverflowError):
-            raise InvalidToken from None
+            raise UnverifiableToken from None
 
 
 def _id(claim: str | int) -> int:
     number = int(claim)
     if not 1 <= number <= MAXIMUM_ID:
-        raise InvalidToken
+        raise UnverifiableToken
     return number

@@ -20,11 +20,14 @@ _WRITE = f"""
     WITH logged AS (
         INSERT INTO request_log (happened_at, method, endpoint, status, duration_microseconds, partner_id, api_key_id,
                                  practice_id, address, request_id)
-        SELECT least(happened_at, now()), method, endpoint, status, duration_microseconds, partner_id, api_key_id,
-               practice_id, address, request_id
+        SELECT least(call.happened_at, now()), call.method, call.endpoint, call.status, call.duration_microseconds,
+               call.partner_id, call.api_key_id,
+               coalesce(call.practice_id,
+                        (SELECT practice_id FROM practice WHERE practice.practicepass = call.practicepass)),
+               call.address, call.request_id
         FROM json_to_recordset($1) AS call (
             happened_at timestamptz, method text, endpoint text, status smallint, duration_microseconds integer,
-            partner_id bigint, api_key_id bigint, practice_id bigint, address text, request_id text)
+            partner_id bigint, api_key_id bigint, practice_id bigint, practicepass text, address text, request_id text)
         RETURNING happened_at, request_log_id
     )
     INSERT INTO request_log_unsummed (first_at, last_at, request_log_ids)

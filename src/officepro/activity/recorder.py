@@ -18,6 +18,7 @@ import msgspec
 from litestar.types import Scope
 
 from officepro.access.caller import Caller
+from officepro.access.queries import KeyState
 from officepro.activity import queries
 from officepro.foundation.clock import now
 from officepro.foundation.database import Database
@@ -70,6 +71,12 @@ class Call(msgspec.Struct, frozen=True):
     practice_id: int | None
     address: str
     request_id: str
+    practicepass: str | None = None  # of the path: the practice where practice_id is None
+
+
+def _storable(practicepass: str | None) -> str | None:
+    """None for what cannot be a practice's: the database refuses NUL and lone surrogates, and a batch with them."""
+    return practicepass if practicepass and practicepass.isascii() and practicepass.isprintable() else None
 
 
 class Recorder:
@@ -96,17 +103,19 @@ class Recorder:
             self._waiting.popleft()
             self.given_up += 1
         caller: Caller | None = scope.get("caller")
+        key: Caller | KeyState | None = caller or scope.get("logged_key")
         self._waiting.append(
             Call(
                 now(),
                 *done.route,
                 done.status,
                 min(int(done.duration_seconds * 1_000_000), LONGEST_MICROSECONDS),
-                caller.partner_id if caller else None,
-                caller.key_id if caller else None,
+                key.partner_id if key else None,
+                key.key_id if key else None,
                 caller.practice_id if caller else None,
                 scope["address"],
                 scope["request_id"],
+                _storable(scope.get("logged_practicepass")),
             )
         )
         if len(self._waiting) == WORTH_WRITING:

@@ -29,6 +29,7 @@ COMMANDS = {
     "access-request": "access_request.access_request",
     "kb": "article.kb",
     "disclosure": "disclosure.disclosure",
+    "secrets": "secrets.secrets",
 }
 
 

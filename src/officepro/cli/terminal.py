@@ -35,6 +35,11 @@ PageNumber = Annotated[int, typer.Option("--page", min=1, help=f"The page, of {M
 
 def in_database(work: Callable[[Database], Awaitable[Answer]]) -> Answer:
     """Raises CommandError, SettingsError, EmbeddedError, OfficeProError."""
+    return in_database_with_settings(lambda database, _: work(database))
+
+
+def in_database_with_settings(work: Callable[[Database, Settings], Awaitable[Answer]]) -> Answer:
+    """As in_database, for work that needs the settings, which include the secrets of an embedded installation."""
     settings = read_settings()
     if settings.is_embedded and embedded.running(settings.data_dir) is None:
         raise CommandError(f"The database in {settings.data_dir} is not running: start it with make run.")
@@ -42,7 +47,7 @@ def in_database(work: Callable[[Database], Awaitable[Answer]]) -> Answer:
         return asyncio.run(_connected(house.settings, work))
 
 
-async def _connected(settings: Settings, work: Callable[[Database], Awaitable[Answer]]) -> Answer:
+async def _connected(settings: Settings, work: Callable[[Database, Settings], Awaitable[Answer]]) -> Answer:
     database = await Database.connect(
         settings.database_url,
         mode=Mode(settings.database_mode),
@@ -55,7 +60,7 @@ async def _connected(settings: Settings, work: Callable[[Database], Awaitable[An
             raise CommandError(
                 f"The database is at revision {revision or 'none'} instead of {newest}: run officepro migrate first."
             )
-        return await work(database)
+        return await work(database, settings)
     finally:
         await database.close()
 

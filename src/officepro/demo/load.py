@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from officepro.access import keys
-from officepro.access.queries import key_and_practice
+from officepro.access.queries import credentials
 from officepro.access.scopes import EVERY_SCOPE, PROSPECTS, PROVIDERS, TAGS
 from officepro.demo import queries
 from officepro.demo.calendar import absences, make_visits
@@ -224,8 +224,7 @@ async def _opens_the_demo(database: Database, api_key: str) -> bool:
     if key_id is None:
         return False
     async with database.system() as db:
-        found = await key_and_practice(db, key_id, DEMO_PRACTICE)
-    if found is None:
-        return False
-    state, secret_sha256, practice_id = found
-    return state.usable and state.practice_id == practice_id and are_equal(secret_sha256, fingerprint(api_key))
+        [found] = await credentials(db, [(key_id, DEMO_PRACTICE)])
+    state = found.state
+    is_usable = state is not None and state.usable and state.practice_id == found.practice_id
+    return is_usable and are_equal(found.secret_sha256, fingerprint(api_key))

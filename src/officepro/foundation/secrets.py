@@ -9,6 +9,7 @@ import zlib
 RANDOM_CHARACTERS = 32  # of 62 kinds: 190 bits
 CHECKSUM_CHARACTERS = 6
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+API_KEY_PREFIX = "opk_"
 _API_KEY = re.compile(r"opk_([1-9][0-9]{0,17})_([0-9A-Za-z]{32})_([0-9A-Za-z]{6})")
 
 

@@ -42,6 +42,7 @@ async def sign_in(request: AnyRequest, database: TheDatabase, gate: TheGate) -> 
     try:
         api_key_id = await gate.sign_in(str(form.get("secret", "")).strip(), address_of(request.scope))
     except TooManyFailures as failure:
+        request.scope["error_code"] = failure.code  # type: ignore[typeddict-unknown-key]
         return page(request, "login.html", status=429, fault=failure.detail, next_address=next_address, kept=kept)
     except InvalidApiKey:
         fault = "Invalid access key"

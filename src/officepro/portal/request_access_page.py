@@ -7,13 +7,13 @@ from litestar import Response, Router, get, post
 
 from officepro.access.asked import TheDatabase, TheGate
 from officepro.access.guards import address_of
+from officepro.access.limits import network_of
 from officepro.access.scopes import MEANINGS
 from officepro.foundation.errors import Fault
 from officepro.foundation.wire import decode_hook
 from officepro.portal.frame import AnyRequest, open_page, page
-from officepro.requests import queries
 from officepro.requests.queries import Wish
-from officepro.requests.routes import REQUESTS_PER_HOUR, TooManyAccessRequests
+from officepro.requests.routes import REQUESTS_PER_HOUR, refuse_beyond_limit, save
 from officepro.requests.shapes import AskForAccess
 
 FIELDS = ("company", "practice", "contact", "email", "purpose")
@@ -33,10 +33,10 @@ async def ask(request: AnyRequest, database: TheDatabase, gate: TheGate) -> Resp
     faults = _faults(typed)
     if faults:
         return _show(request, typed=typed, faults=faults)
-    if not gate.spend(REQUESTS_PER_HOUR, address_of(request.scope)).allowed:
-        raise TooManyAccessRequests
+    address = address_of(request.scope)
+    refuse_beyond_limit(gate.look(REQUESTS_PER_HOUR, network_of(address)))
     async with database.system_transaction() as db:
-        await queries.ask(db, Wish(**typed))
+        await save(db, Wish(**typed), gate, address)
     return _show(request, sent=True)
 
 

@@ -46,6 +46,7 @@ def answer_fault(request: AnyRequest, error: Exception) -> Response[Any]:
     if isinstance(error, SignedOut):
         return login.ask_to_sign_in(request, error.typed)
     failure: OfficeProError = explained(request, error)
+    request.scope["error_code"] = failure.code  # type: ignore[typeddict-unknown-key]
     if failure.status >= 500:
         log_failure(request, failure, error)
     return page(

@@ -1,15 +1,15 @@
 """Requests for access in the database. Under the system role."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 from officepro.foundation.database import Connection, Row
-from officepro.foundation.errors import Conflict, NotFound
+from officepro.foundation.errors import Conflict, NotFound, Unavailable
 from officepro.foundation.paging import MAXIMUM_TOTAL, Page
 
-MAXIMUM_PENDING = 10_000  # what strangers may leave with us; more is not kept until some are decided
+MAXIMUM_PENDING = 10_000  # access requests that wait for a decision; beyond it new ones are refused
 
 
 class UnknownAccessRequest(NotFound):
@@ -22,6 +22,17 @@ class AccessRequestDecided(Conflict):
     """The access request was approved or denied before; its status says which."""
 
     code = "access_request_decided"
+
+
+class AccessRequestsFull(Unavailable):
+    """Too many access requests wait for a decision. Your request was not saved: send it again later, or write to the
+    practice."""
+
+    code = "access_requests_full"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return {"Retry-After": "3600"}
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,14 +54,17 @@ _COLUMNS = """
 
 async def ask(db: Connection, wish: Wish) -> None:
     """Who asks for the same practice by the same e-mail while the first request is open joins that, and changes
-    nothing in it: anybody can write anybody's address."""
-    await db.execute(
+    nothing in it: anybody can write anybody's address.
+
+    Raises AccessRequestsFull, also for an open request, so that the answer does not tell who has asked."""
+    is_saved = await db.fetchval(
         """
         INSERT INTO access_request AS open (company, practice, contact, email, scopes, purpose)
         SELECT $1, $2, $3, $4, $5, $6
         WHERE (SELECT count(*) FROM access_request WHERE status = 'pending') < $7
         ON CONFLICT (lower(email), lower(practice)) WHERE status = 'pending'
         DO UPDATE SET times_asked = open.times_asked + 1, last_asked_at = excluded.last_asked_at
+        RETURNING true
         """,
         wish.company,
         wish.practice,
@@ -60,6 +74,8 @@ async def ask(db: Connection, wish: Wish) -> None:
         wish.purpose,
         MAXIMUM_PENDING,
     )
+    if not is_saved:
+        raise AccessRequestsFull
 
 
 async def some(db: Connection, status: str | None, page: Page) -> tuple[list[Row], int]:

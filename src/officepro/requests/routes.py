@@ -8,12 +8,13 @@ from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET
 
 from officepro.access.asked import TheDatabase, TheGate, TheOnce
+from officepro.access.gate import Gate
 from officepro.access.guards import address_of, is_open, requires_admin
 from officepro.access.keys import ImpossibleKey
-from officepro.access.limits import Limit, network_of
+from officepro.access.limits import Limit, Standing, network_of
 from officepro.foundation import clock
 from officepro.foundation.answers import Paged, Written
-from officepro.foundation.database import Row
+from officepro.foundation.database import Connection, Row
 from officepro.foundation.documented import documented
 from officepro.foundation.errors import TooManyRequests
 from officepro.foundation.input import AnyRequest
@@ -21,7 +22,7 @@ from officepro.foundation.paging import DEFAULT_LIMIT, Page, paged
 from officepro.foundation.parameters import PageLimit, PageNumber, PathId
 from officepro.requests import deciding, queries
 from officepro.requests.deciding import Terms
-from officepro.requests.queries import AccessRequestDecided, UnknownAccessRequest, Wish
+from officepro.requests.queries import AccessRequestDecided, AccessRequestsFull, UnknownAccessRequest, Wish
 from officepro.requests.shapes import AccessRequest, Approve, Approved, Asked, AskForAccess, Deny, Status
 
 MAXIMUM_BODY_BYTES = 16 * 1024
@@ -66,20 +67,32 @@ _OPEN = {
     opt=documented(
         example_request=_WISH,
         example_response={"message": "Access requested successfully", "data": {"status": "received"}},
-        errors=[TooManyAccessRequests],
+        errors=[TooManyAccessRequests, AccessRequestsFull],
     ),
 )
 async def ask_for_access(
     data: JSONBody[AskForAccess], once: TheOnce, gate: TheGate, request: AnyRequest
 ) -> Written[Asked]:
-    """An admin of the practice decides, and writes to the e-mail given. The answer is always the same, whatever is
-    known of company, practice or e-mail."""
-    standing = gate.spend(REQUESTS_PER_HOUR, network_of(address_of(request.scope)))
+    """An admin of the practice decides. The response is always the same, whatever is known of company, practice or
+    e-mail. While 10,000 requests wait for a decision, new ones are refused."""
+    address = address_of(request.scope)
+    refuse_beyond_limit(gate.look(REQUESTS_PER_HOUR, network_of(address)))
+    async with once.system_transaction() as db:
+        await save(db, Wish(**msgspec.structs.asdict(data)), gate, address)
+        return await once.settled(db, Written("Access requested successfully", Asked()), status=202)
+
+
+async def save(db: Connection, wish: Wish, gate: Gate, address: str) -> None:
+    """Count a request and save it. Counted here, within the transaction, because attempts while the database is away
+    and repeats by Idempotency-Key use up nothing of the address's limit. Raises AccessRequestsFull,
+    TooManyAccessRequests."""
+    refuse_beyond_limit(gate.spend(REQUESTS_PER_HOUR, network_of(address)))
+    await queries.ask(db, wish)
+
+
+def refuse_beyond_limit(standing: Standing) -> None:
     if not standing.allowed:
         raise TooManyAccessRequests(retry_after_seconds=standing.retry_after_seconds)
-    async with once.system_transaction() as db:
-        await queries.ask(db, Wish(**msgspec.structs.asdict(data)))
-        return await once.settled(db, Written("Access requested successfully", Asked()), status=202)
 
 
 @get(

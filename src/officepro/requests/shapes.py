@@ -45,7 +45,7 @@ class AskForAccess(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_
 
 
 class Asked(msgspec.Struct):
-    """The request is with an admin, who writes to the e-mail given."""
+    """The request was saved; an admin of the practice decides."""
 
     status: Literal["received"] = "received"
 

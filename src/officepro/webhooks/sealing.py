@@ -36,6 +36,10 @@ class Sealer:
         ciphertext = self._ciphers[self._kid].encrypt(nonce, secret.encode(), PURPOSE)
         return f"{self._kid}.{base64.b64encode(nonce + ciphertext).decode()}"
 
+    def is_current(self, sealed: str) -> bool:
+        """Whether the first key has encrypted it."""
+        return sealed.rpartition(".")[0] == self._kid
+
     def _open(self, sealed: str) -> str:
         """Raises CannotOpen."""
         kid, _, text = sealed.rpartition(".")

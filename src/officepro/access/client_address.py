@@ -1,0 +1,91 @@
+"""The client's address of a request: the peer's, or behind trusted proxies the one that X-Forwarded-For names.
+
+Proxies write X-Forwarded-For in several ways, all of which are accepted: `192.0.2.7`, `192.0.2.7:50123` (Azure, IIS),
+`2001:db8::7`, `[2001:db8::7]`, `[2001:db8::7]:50123`, with spaces, in one header or in several. An IPv4-mapped IPv6
+address (`::ffff:192.0.2.7`, which a socket for both versions reports) is the IPv4 address.
+"""
+
+import ipaddress
+import logging
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from litestar.types import Scope
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAXIMUM_CHARACTERS = 80  # of an address with scope and port; longer texts are neither parsed nor cached
+CACHED_ADDRESSES = 4096
+_BRACKETED = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?")
+_WITH_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}")
+
+logger = logging.getLogger("officepro")
+
+
+class ClientAddresses:
+    """Finds the client's address of each request."""
+
+    def __init__(self, trusted_proxies: Sequence[Network]) -> None:
+        self._trusted_proxies = trusted_proxies
+        self._has_warned = False
+
+    def of(self, scope: Scope) -> str:
+        """The last address of X-Forwarded-For that is not a trusted proxy's, if the peer is one. What stands before
+        it, or before anything that is no address, may have been made up by the client."""
+        client = scope.get("client")
+        peer = client[0] if client else ""
+        address = parse(peer)
+        if not self.is_trusted(address):
+            if not self._has_warned and _forwarded(scope):
+                self._warn(peer)
+            return str(address or peer)
+        for hop in reversed(_forwarded(scope)):
+            named = parse(hop)
+            if named is None:
+                break
+            address = named
+            if not self.is_trusted(named):
+                break
+        return str(address)
+
+    def is_trusted(self, address: Address | None) -> bool:
+        return address is not None and any(address in network for network in self._trusted_proxies)
+
+    def _warn(self, peer: str) -> None:
+        """Once for each process: an unnamed proxy makes all clients one address, for limits and in the logs."""
+        self._has_warned = True
+        logger.warning(
+            "X-Forwarded-For ignored: the peer is not in OFFICEPRO_TRUSTED_PROXIES; add it there if it is your proxy",
+            extra={"peer": peer},
+        )
+
+
+def parse(text: str) -> Address | None:
+    """An address with or without a port; None for what is none."""
+    return _parse(text) if len(text) <= MAXIMUM_CHARACTERS else None
+
+
+@lru_cache(maxsize=CACHED_ADDRESSES)
+def _parse(text: str) -> Address | None:
+    text = text.strip(" \t")
+    with_port = _BRACKETED.fullmatch(text) or _WITH_PORT.fullmatch(text)
+    try:
+        address = ipaddress.ip_address(with_port.group(1) if with_port else text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _forwarded(scope: Scope) -> list[str]:
+    """The addresses in the order in which the proxies have added them; empty list elements are left out (RFC 9110,
+    5.6.1)."""
+    return [
+        hop
+        for name, value in scope["headers"]
+        if name == b"x-forwarded-for"
+        for hop in value.decode("latin-1").split(",")
+        if hop.strip(" \t")
+    ]

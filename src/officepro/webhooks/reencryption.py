@@ -1,0 +1,66 @@
+"""Re-encryption of webhook secrets with the first of OFFICEPRO_ENCRYPTION_KEYS, after which older keys can be removed.
+
+Goes through all subscriptions in batches, each its own transaction. An interrupted run can be repeated: what is
+encrypted with the first key already is left as it is. A secret that is rotated meanwhile is not overwritten.
+"""
+
+import msgspec
+
+from officepro.foundation.database import Connection, Database, Row
+from officepro.webhooks.sealing import CannotOpen, Sealer
+
+BATCH_ROWS = 500
+
+
+class Reencrypted(msgspec.Struct):
+    """Counts of secrets, current and previous ones."""
+
+    reencrypted: int = 0
+    already_current: int = 0
+    failed: int = 0  # their key is not among the settings
+    failed_subscription_ids: list[int] = []
+
+
+async def reencrypt(database: Database, sealer: Sealer) -> Reencrypted:
+    counts, last_id = Reencrypted(), 0
+    while True:
+        async with database.system_transaction() as db:
+            rows = await db.fetch(
+                """
+                SELECT subscription_id, secret, previous_secret FROM webhook_subscription
+                WHERE subscription_id > $1 ORDER BY subscription_id LIMIT $2 FOR UPDATE
+                """,
+                last_id,
+                BATCH_ROWS,
+            )
+            for row in rows:
+                await _reencrypt(db, row, sealer, counts)
+        if len(rows) < BATCH_ROWS:
+            return counts
+        last_id = rows[-1]["subscription_id"]
+
+
+async def _reencrypt(db: Connection, row: Row, sealer: Sealer, counts: Reencrypted) -> None:
+    """One subscription, which is locked."""
+    changed = {}
+    for column in ("secret", "previous_secret"):
+        encrypted = row[column]
+        if encrypted is None:
+            continue
+        if sealer.is_current(encrypted):
+            counts.already_current += 1
+            continue
+        try:
+            changed[column] = sealer.seal(sealer.open(encrypted))
+            counts.reencrypted += 1
+        except CannotOpen:
+            counts.failed += 1
+            if row["subscription_id"] not in counts.failed_subscription_ids[-1:]:
+                counts.failed_subscription_ids.append(row["subscription_id"])
+    if changed:
+        await db.execute(
+            "UPDATE webhook_subscription SET secret = $2, previous_secret = $3 WHERE subscription_id = $1",
+            row["subscription_id"],
+            changed.get("secret", row["secret"]),
+            changed.get("previous_secret", row["previous_secret"]),
+        )
