@@ -17,11 +17,13 @@ from officepro.access import limits
 from officepro.access.limits import Limit, Limiter, network_of
 from officepro.app import create_inner_app
 from officepro.door import Door
+from officepro.foundation.secrets import make_api_key
 from officepro.settings import Settings
 from tests.access.visitors import visitor_from
 from tests.conftest import alive
 from tests.world import BASE_URL, Office
 
+WRONG = make_api_key(10**12)
 TEN = Limit("ten a minute", 10)
 NOON = 1_773_057_600.0
 
@@ -64,7 +66,7 @@ async def test_failures_from_all_over_one_network_are_counted_together(demo_offi
     async def attempt(host: str) -> int:
         transport = httpx.ASGITransport(app=demo_office.house.app, client=(host, 50_000))  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as stranger:
-            return (await stranger.post(f"{demo_office.path}/auth/token", json={"apiKey": "x"})).status_code
+            return (await stranger.post(f"{demo_office.path}/auth/token", json={"apiKey": WRONG})).status_code
 
     assert [await attempt(f"2001:db8:5::{number:x}") for number in range(1, 14)] == [401] * 10 + [429] * 3
     assert await attempt("2001:db8:5:1::1") == 401  # the neighbour's network
@@ -78,7 +80,7 @@ async def test_every_door_where_secrets_are_tried_is_shut_after_ten_failures_and
         if door == "the portal's login":
             return (await visitor.post("/portal/login", data={"secret": "guessed"})).status_code
         if door == "the exchange of keys":
-            return (await visitor.post(f"{demo_office.path}/auth/token", json={"apiKey": "x"})).status_code
+            return (await visitor.post(f"{demo_office.path}/auth/token", json={"apiKey": WRONG})).status_code
         return (await visitor.get("/v1/admin/overview", headers={"X-Admin-Secret": "guessed"})).status_code
 
     async with visitor_from(demo_office.house) as visitor, visitor_from(demo_office.house) as another:

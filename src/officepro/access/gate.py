@@ -31,7 +31,7 @@ from officepro.access import queries
 from officepro.access.caller import Caller
 from officepro.access.key_states import KeyStates
 from officepro.access.limits import Limit, Limiter, Standing, network_of
-from officepro.access.queries import Credential
+from officepro.access.queries import Credential, KeyState
 from officepro.access.tokens import LIFETIME, InvalidToken, Tokens, UnverifiableToken
 from officepro.foundation import clock
 from officepro.foundation.database import Database
