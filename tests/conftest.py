@@ -10,6 +10,8 @@ import asyncio
 import base64
 import fcntl
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,6 +34,21 @@ IS_POOLED = os.environ.get("TEST_POOLED") == "1"
 TEMPLATE = "officepro_template"
 ADMIN_SECRET = "an admin secret of more than 32 bytes"
 KEYS = "test:" + base64.urlsafe_b64encode(b"a signing key of more than 32 bytes!").decode()
+TEMP_ROOT = "PYTEST_DEBUG_TEMPROOT"  # pytest's variable: the folder in which it makes that of the account's test runs
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each run of root a temporary folder of its own.
+
+    pytest keeps all runs of an account below one folder, which each run sets to 0700 at its start: PostgreSQL, which
+    never works as root, could then no longer reach its files of a run that is under way."""
+    if os.geteuid() == 0 and TEMP_ROOT not in os.environ:
+        os.environ[TEMP_ROOT] = tempfile.mkdtemp(prefix="officepro-tests-")  # the processes of this run inherit it
+        config.add_cleanup(_remove_temp_root)
+
+
+def _remove_temp_root() -> None:
+    shutil.rmtree(os.environ.pop(TEMP_ROOT), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -179,10 +179,11 @@ def _own_file(folder: Path) -> Path:
 
 def begin_anew(folder: Path) -> None:
     """What the workers of an earlier server left is taken away."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in folder.glob("*.json"):
-        if not file.name.startswith(f"{os.getppid()}-"):
-            file.unlink(missing_ok=True)
+    with suppress(OSError):  # a full disk must not keep a worker from starting
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in folder.glob("*.json"):
+            if not file.name.startswith(f"{os.getppid()}-"):
+                file.unlink(missing_ok=True)
 
 
 def leave(folder: Path, snapshot: bytes) -> None:

@@ -6,6 +6,7 @@ again. A check costs a few microseconds and no round trip to the database.
 
 import fcntl
 import hashlib
+import logging
 import math
 import mmap
 import os
@@ -22,6 +23,8 @@ PROBES = 8
 HOST_BITS = 64  # of an IPv6 address: whoever has one has all that differ in these
 _SLOT = struct.Struct("<Qd")  # whose, and when its bucket is full again (seconds since the epoch)
 _FILE_BYTES = SLOTS * _SLOT.size
+
+logger = logging.getLogger("officepro")
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -47,18 +50,23 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class Limiter:
-    """Counts over all processes that open the same file."""
+    """Counts over all processes that open the same file.
+
+    Where the file cannot be had in full, as on a full disk, each process counts in memory of its own, and logs so."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if os.fstat(self._file).st_size != _FILE_BYTES:
-            os.ftruncate(self._file, _FILE_BYTES)
-        self._memory = mmap.mmap(self._file, _FILE_BYTES)
+        try:
+            self._file: int | None = _allocated_file(path)
+        except OSError as error:
+            self._file = None
+            reason = error.strerror or type(error).__name__
+            logger.warning("rate_limits_not_shared", extra={"file": str(path), "reason": reason})
+        self._memory = mmap.mmap(-1 if self._file is None else self._file, _FILE_BYTES)
 
     def close(self) -> None:
         self._memory.close()
-        os.close(self._file)
+        if self._file is not None:
+            os.close(self._file)
 
     def spend(self, limit: Limit, subject: str, now: float | None = None) -> Standing:
         """Take one, if one is left."""
@@ -108,7 +116,23 @@ class Limiter:
 
     def _lock(self, operation: int, first: int) -> None:
         """Of the slots in which a subject may be, so that others are not held up."""
-        fcntl.lockf(self._file, operation, PROBES * _SLOT.size, first * _SLOT.size)
+        if self._file is not None:
+            fcntl.lockf(self._file, operation, PROBES * _SLOT.size, first * _SLOT.size)
+
+
+def _allocated_file(path: Path) -> int:
+    """Open the file with all of its blocks allocated; a mapped page of a sparse file that the disk has no space for
+    would end the process by SIGBUS. (mmap(2))
+
+    Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(file, 0, _FILE_BYTES)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
 
 
 def network_of(address: str) -> str:
