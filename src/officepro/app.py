@@ -26,11 +26,13 @@ from officepro.calling import call_directly
 from officepro.door import Door
 from officepro.failures import DOCUMENTATION_URL, answer_problem, answer_replay, methods_of
 from officepro.foundation.database import Database, Mode
+from officepro.foundation.database_errors import level_of, log_fields
 from officepro.foundation.errors import OfficeProError
 from officepro.foundation.input import StrictJson, query_parameters, query_values
 from officepro.foundation.logs import configure_logging
 from officepro.foundation.wire import PARSED, decode_hook, encode_hook
 from officepro.metrics import Account
+from officepro.migrations.verification import verify
 from officepro.portal import routes as portal_routes
 from officepro.practices.setup import Setups
 from officepro.prospects.newcomers import Newcomers, provide_newcomers
@@ -125,8 +127,12 @@ def _answer_unknown(request: Request[None, None, State], error: NotFoundExceptio
 @asynccontextmanager
 async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    app.state.database = database = await Database.connect(
-        settings.database_url, mode=Mode(settings.database_mode), pool_size=settings.database_pool_size
+    app.state.database = database = await Database.waiting(
+        settings.database_url,
+        partial(verify, settings),
+        lambda: logger.info("ready"),
+        mode=Mode(settings.database_mode),
+        pool_size=settings.database_pool_size,
     )
     app.state.room = Room(database)
     app.state.visits = Together(database)
@@ -169,7 +175,7 @@ async def _flush_use(gate: Gate) -> None:
         try:
             await gate.flush_use()
         except OfficeProError as error:
-            logger.warning("key use not written", extra={"cause": error.code})
+            logger.log(level_of(error), "key use not written", extra=log_fields(error))
 
 
 async def _look_over(request: Request[None, None, State]) -> Response[None] | None:

@@ -15,6 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from officepro.access.once import Replay, fault_of_key
 from officepro.foundation import input as reading
+from officepro.foundation.database_errors import cause_of, kind_of, log_fields
 from officepro.foundation.errors import (
     Invalid,
     MalformedJson,
@@ -25,6 +26,8 @@ from officepro.foundation.errors import (
     problem,
 )
 from officepro.foundation.etags import etag
+from officepro.foundation.input import template
+from officepro.foundation.logs import frames_of
 from officepro.foundation.wire import encode
 
 logger = logging.getLogger("officepro")
@@ -128,21 +131,16 @@ def _limit(request: AnyRequest) -> int:
 
 
 def log_failure(request: AnyRequest, told: OfficeProError, error: Exception) -> None:
-    """Where it happened and of what kind; never its text, which may carry what a caller sent."""
-    cause = error.__cause__ or error
+    """Which request it was, and the failure's kind; never its text, which may quote what a caller sent."""
+    method, route = request.scope["method"], request.scope.get("path_template") or "(unknown)"
+    of_request = {"requestId": request.scope.get("request_id"), "method": method, "route": template(route)}
     if told.status == 503:
-        logger.warning(told.code, extra={"request_id": request.scope.get("request_id"), "cause": type(cause).__name__})
+        fields = {"group": (told.code, kind_of(error), method, route), **log_fields(error)}
+        if missing := told.members.get("missing"):  # of /readyz, which is asked for all the time
+            fields |= {"missing": missing, "group": str(missing), "lines_per_window": 1}
+        logger.warning("request_unavailable", extra={**of_request, "code": told.code, **fields})
         return
-    frames = []
-    traceback = cause.__traceback__
-    while traceback is not None:
-        frames.append(f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}")
-        traceback = traceback.tb_next
-    logger.error(
-        "internal_error",
-        extra={
-            "request_id": request.scope.get("request_id"),
-            "kind": type(cause).__name__,
-            "where": frames[-8:],
-        },
-    )
+    cause = cause_of(error)
+    where = frames_of(cause.__traceback__)
+    of_cause = {"kind": type(cause).__name__, "where": where, "group": (type(cause), *where[-1:])}
+    logger.error("internal_error", extra={**of_request, **of_cause})

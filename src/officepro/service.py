@@ -14,6 +14,7 @@ from litestar.datastructures import State
 from officepro.access.asked import TheDatabase
 from officepro.access.guards import is_open
 from officepro.foundation.database import Database
+from officepro.foundation.database_errors import sentence_of
 from officepro.foundation.documented import documented
 from officepro.foundation.errors import OfficeProError, Unavailable
 from officepro.migrations.known import revisions
@@ -86,12 +87,12 @@ async def _lacks(database: Database, room: Room, *, is_draining: bool) -> AsyncI
     try:
         async with asyncio.timeout(DATABASE_ANSWERS_WITHIN_SECONDS):
             revision = await database.revision()
-    except (OfficeProError, TimeoutError):
-        yield f"the database does not answer within {DATABASE_ANSWERS_WITHIN_SECONDS:g} seconds"
+    except (OfficeProError, TimeoutError) as error:
+        yield sentence_of(error)
         return
     # A revision that is unknown here is a newer version's, whose migration runs before it is deployed everywhere.
     if revision is None or (revision in _revisions() and revision != _revisions()[0]):
-        yield f"the database is at revision {revision or 'none'} instead of {_revisions()[0]}"
+        yield f"the database is at revision {revision or 'none'} instead of {_revisions()[0]}: run officepro migrate"
     if not await room.is_left():
         yield "the database cannot write: its disk is full, or fails"
 

@@ -249,6 +249,12 @@ class Settings:
         return self.from_environment({**self.given, **{PREFIX + name.upper(): text for name, text in texts.items()}})
 
     @property
+    def public(self) -> dict[str, str]:
+        """What is set and no secret, by variable, as text."""
+        secret = {setting.variable for setting in declarations() if setting.secret}
+        return {variable: text for variable, text in self.given.items() if variable not in secret}
+
+    @property
     def is_embedded(self) -> bool:
         return not self.database_url
 

@@ -61,7 +61,7 @@ async def test_with_another_schema_than_its_own_it_is_not_ready(house: House, mo
     answer = await house.stranger.get("/readyz")
 
     assert answer.status_code == 503
-    assert answer.json()["missing"][0].endswith("instead of 9999")
+    assert answer.json()["missing"][0].endswith("instead of 9999: run officepro migrate")
 
 
 async def test_a_newer_version_s_schema_does_not_stop_this_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,8 @@ import msgspec
 
 from officepro.activity import disclosure_queries
 from officepro.foundation.database import Database
-from officepro.foundation.errors import OfficeProError, Unavailable
+from officepro.foundation.database_errors import level_of, log_fields
+from officepro.foundation.errors import Unavailable
 
 MAXIMUM_BATCH = 500
 
@@ -71,8 +72,7 @@ class Ledger:
         self.rows += 1
 
     def note_not_kept(self, failure: Exception, answers: int) -> None:
-        cause = failure.code if isinstance(failure, OfficeProError) else type(failure).__name__
-        logger.warning("disclosures not kept", extra={"cause": cause, "answers": answers})
+        logger.log(level_of(failure), "disclosures not kept", extra={"answers": answers, **log_fields(failure)})
         self.failures += answers
 
     async def record(self, disclosure: Disclosure) -> None:

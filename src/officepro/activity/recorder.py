@@ -22,6 +22,7 @@ from officepro.access.queries import KeyState
 from officepro.activity import queries
 from officepro.foundation.clock import now
 from officepro.foundation.database import Database
+from officepro.foundation.database_errors import level_of, log_fields
 from officepro.foundation.errors import OfficeProError
 from officepro.foundation.input import template
 
@@ -168,7 +169,7 @@ class Recorder:
                 await queries.write(db, batch)
             self._has_unsummed = True
         except OfficeProError as error:
-            logger.warning("request log not written", extra={"cause": error.code, "calls": len(batch)})
+            logger.log(level_of(error), "request log not written", extra={"calls": len(batch), **log_fields(error)})
             self._waiting.extendleft(reversed(batch))
             return False
         except Exception as error:  # not to be tried again for ever
@@ -185,7 +186,7 @@ class Recorder:
                 async with database.system() as db:
                     await queries.sum_up(db)
             except OfficeProError as error:
-                logger.warning("request log not summed", extra={"cause": error.code})
+                logger.log(level_of(error), "request log not summed", extra=log_fields(error))
                 self._has_unsummed = True
             except Exception as error:
                 logger.error("request log not summed", extra={"kind": type(error).__name__})

@@ -9,10 +9,12 @@ from officepro.cli.house import CommandError
 from officepro.foundation.embedded import EmbeddedError
 from officepro.foundation.errors import OfficeProError
 from officepro.foundation.kept_secrets import KeptSecretsError
+from officepro.foundation.logs import CRASHED, configure_logging, log_crash, logger
 from officepro.settings import SettingsError
 
 FAILED = 1
 MISUSED = 2
+SERVICES = ("serve", "worker")  # all that these write is JSON, for the collector of an operator's logs
 
 # Where each command stands: file and name in it. In the order of the help.
 COMMANDS = {
@@ -35,12 +37,20 @@ COMMANDS = {
 
 def main() -> None:
     """A user's mistake is one clear line and an exit code; a traceback is left to our own."""
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    fail = _refuse_start if asked in SERVICES else _fail
     try:
-        command(sys.argv[1] if len(sys.argv) > 1 else "")()
+        command(asked)()
     except SettingsError as error:
-        _fail(str(error), MISUSED)
+        fail(str(error), MISUSED)
     except (CommandError, EmbeddedError, KeptSecretsError, OfficeProError) as error:
-        _fail(str(error), FAILED)
+        fail(str(error), FAILED)
+    except Exception as error:
+        if asked not in SERVICES:
+            raise
+        configure_logging("info")
+        log_crash(error)
+        sys.exit(CRASHED)
 
 
 def command(asked: str) -> typer.Typer:
@@ -66,6 +76,12 @@ def command(asked: str) -> typer.Typer:
 
 def _group() -> None:
     """Without a callback Typer takes an application of one command for that command itself."""
+
+
+def _refuse_start(reason: str, code: int) -> None:
+    configure_logging("info")
+    logger.error("start_refused", extra={"reason": " ".join(reason.split())})
+    sys.exit(code)
 
 
 def _fail(message: str, code: int) -> None:

@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -10,17 +11,33 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
-import typer
-
-from officepro.cli.house import CommandError, read_settings
+from officepro import __version__
+from officepro.cli.house import read_settings
+from officepro.foundation import embedded
+from officepro.foundation.database_errors import place_of
+from officepro.foundation.logs import configure_logging
 from officepro.settings import Settings, declarations
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-FALLS_BEFORE_GIVING_UP = 5
-STEADY_SECONDS = 60.0  # who stood that long has recovered
-LONGEST_PAUSE_SECONDS = 16.0
+STEADY_SECONDS = 60.0  # what ran that long is started again at once, when it ends
+LONGEST_PAUSE_SECONDS = 60.0
+LONGEST_DATABASE_PAUSE_SECONDS = 8.0
+DATABASE_CHECK_SECONDS = 0.5
+REFUSALS = (1, 2)  # exit codes of the command: with the same settings it would refuse again
 KILL_GRACE_SECONDS = 2.0
+
+logger = logging.getLogger("officepro.run")
+
+
+def log_start(logger: logging.Logger, settings: Settings) -> None:
+    """Have this process log as the settings say, and write its first line: the version, what is set, no secret."""
+    configure_logging(settings.log_level)
+    database = place_of(settings.database_url) if settings.database_url else "embedded"
+    extra = {"version": __version__, "settings": settings.public, "database": database}
+    logger.info("starting", extra=extra)
 
 
 def stop_with_parent(parent: int) -> None:
@@ -40,6 +57,13 @@ def settings_of_process(parent: int) -> Settings:
         return read_settings()
     stop_with_parent(parent)
     return Settings.from_environment(json.loads(sys.stdin.buffer.read()))
+
+
+class Supervised(Protocol):
+    """What the supervisor keeps running."""
+
+    def look_after(self, now: float) -> None:
+        """Start it again when it has ended; `now` is of the monotonic clock."""
 
 
 @dataclass
@@ -64,24 +88,52 @@ class Child:
             pipe.write(json.dumps(dict(self.settings)).encode())
 
     def look_after(self, now: float) -> None:
-        """Start it again when it has fallen, later each time. Raises CommandError when it only ever falls."""
+        """Start it again when it has ended, later each time, and never give up: the others go on meanwhile."""
         if self.process is None:
             if now >= self.due_at:
                 self.start()
         elif self.process.poll() is not None:
             self.falls = 1 if now - self.started_at > STEADY_SECONDS else self.falls + 1
-            if self.falls >= FALLS_BEFORE_GIVING_UP:
-                raise CommandError(f"The {self.name} ended {self.falls} times at once, so everything was stopped.")
             pause = min(2.0 ** (self.falls - 1), LONGEST_PAUSE_SECONDS)
-            typer.echo(f"officepro: the {self.name} {self._ending()}; starting it again in {pause:g} s", err=True)
+            ended = {"process": self.name, "ending": _ending(self.process.returncode), "restartSeconds": pause}
+            logger.warning("process_ended", extra={"group": ("process_ended", self.name), **ended})
             self.process, self.due_at = None, now + pause
 
-    def has_ended(self) -> bool:
-        return self.process is not None and self.process.poll() is not None
+    def has_refused(self) -> bool:
+        """Whether it has ended because of its settings, or of a database that will not do."""
+        return self.process is not None and self.process.poll() in REFUSALS
 
-    def _ending(self) -> str:
-        code = self.process.returncode if self.process else 0
-        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+@dataclass
+class EmbeddedDatabase:
+    """The embedded PostgreSQL, which is no child of ours: it is found by its data folder."""
+
+    data_dir: Path
+    starts: int = 0
+    started_at: float = -STEADY_SECONDS
+    due_at: float = 0.0
+
+    def look_after(self, now: float) -> None:
+        """Start it again when it has ended, later each time, and never give up."""
+        if now < self.due_at:
+            return
+        self.due_at = now + DATABASE_CHECK_SECONDS
+        if embedded.running(self.data_dir) is not None:
+            return
+        logger.warning("database_ended")
+        self.starts = 1 if now - self.started_at > STEADY_SECONDS else self.starts + 1
+        try:
+            embedded.start(self.data_dir)
+        except embedded.EmbeddedError as error:
+            logger.error("database_not_started", extra={"reason": str(error)})
+        else:
+            logger.warning("database_started", extra={"seconds": round(time.monotonic() - now, 1)})
+        self.started_at = time.monotonic()
+        self.due_at = self.started_at + min(2.0 ** (self.starts - 1), LONGEST_DATABASE_PAUSE_SECONDS)
+
+
+def _ending(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
 def stop_all(children: list[Child], drain_seconds: float) -> None:

@@ -1,12 +1,15 @@
 """`officepro run`, behind `make run`: the whole house under one supervisor, stopped as one."""
 
+import asyncio
 import fcntl
 import http.client
 import json
+import logging
 import os
+import shlex
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -16,26 +19,35 @@ import typer
 
 from officepro.cli.house import CommandError, House, make_data_dir, own_house, read_settings
 from officepro.cli.ports import with_a_free_port
-from officepro.cli.processes import Child, stop_all, stop_with_parent
+from officepro.cli.processes import Child, EmbeddedDatabase, Supervised, stop_all, stop_with_parent
 from officepro.demo.load import load_demo
+from officepro.foundation.database import refuse_unusable
 from officepro.foundation.kept_secrets import keep_secret, kept_secrets, write_privately
-from officepro.migrations.run import migrate
+from officepro.foundation.logs import configure_logging
+from officepro.migrations.run import DatabaseNotReached, migrate
 from officepro.settings import Settings
 
 DEMO_PRACTICE = "DemoOffice"
 DEMO_FILE = "demo.json"
 DEMO_KEY = "demo_api_key"
-READY_TIMEOUT_SECONDS = 60.0
+READY_REPORT_SECONDS = 60.0
+RETRY_SECONDS = 1.0  # from one attempt to reach a database that is away to the next
 POLL_SECONDS = 0.1
+
+logger = logging.getLogger("officepro.run")
 
 
 class Stop(KeyboardInterrupt):
     """A signal asked us to end."""
 
 
-def run(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=True)] = 0) -> None:
+def run(
+    stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=True)] = 0,
+    show_secrets: Annotated[bool, typer.Option(help="Print the demo key and the admin secret.")] = False,
+) -> None:
     """Start everything: database, migration, demo practice, API and worker. Ctrl-C stops it."""
     settings = read_settings()
+    configure_logging(settings.log_level)
     try:
         with ExitStack() as stack:
             stack.enter_context(_stop_on_signals())
@@ -46,11 +58,16 @@ def run(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=True
             settings = with_a_free_port(settings)
             house = stack.enter_context(own_house(settings))
             demo_key = _furnish(house)
+            if demo_key is not None:
+                _write_demo_file(house.settings, demo_key)  # before /readyz says that all of it is there
             children = stack.enter_context(_children(house))
-            _wait_until_ready(house.settings, children)
-            _announce(house.settings, demo_key)
+            supervised: list[Supervised] = [*children]
+            if house.is_embedded:
+                supervised.insert(0, EmbeddedDatabase(house.settings.data_dir))
+            _wait_until_ready(house.settings, children, supervised)
+            _announce(house.settings, demo_key, show_secrets=show_secrets)
             while True:
-                _look_after(children)
+                _look_after(supervised)
     except Stop:
         typer.echo("officepro: stopped")
 
@@ -58,7 +75,7 @@ def run(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=True
 def _furnish(house: House) -> str | None:
     """Migrates where we may, and loads the demo practice once; its key is known to the data folder alone."""
     if house.owner_url:
-        migrate(house.owner_url, house.application_login)
+        _migrate(house)
     if not house.is_embedded:
         return None
     data_dir = house.settings.data_dir
@@ -68,6 +85,19 @@ def _furnish(house: House) -> str | None:
         key = load_demo(house.settings).api_key
         keep_secret(data_dir, DEMO_KEY, key)
     return key
+
+
+def _migrate(house: House) -> None:
+    """A database that is away is waited for. Raises CannotConnect, MigrationRefused."""
+    while True:
+        try:
+            migrate(house.owner_url, house.application_login)
+        except DatabaseNotReached as error:
+            asyncio.run(refuse_unusable(house.owner_url))
+            logger.warning("database_unavailable", extra={"reason": error.detail, "lines_per_window": 1})
+            time.sleep(RETRY_SECONDS)
+        else:
+            return
 
 
 @contextmanager
@@ -83,56 +113,76 @@ def _children(house: House) -> Iterator[list[Child]]:
         stop_all(children, int(given["OFFICEPRO_UNREADY_SECONDS"]) + house.settings.drain_seconds)
 
 
-def _wait_until_ready(settings: Settings, children: list[Child]) -> None:
-    deadline = time.monotonic() + READY_TIMEOUT_SECONDS
-    while not _is_ready(settings):
+def _wait_until_ready(settings: Settings, children: list[Child], supervised: Sequence[Supervised]) -> None:
+    """However long it takes. Raises CommandError when a child refuses to start, which trying again does not change."""
+    report_at = time.monotonic() + READY_REPORT_SECONDS
+    while (missing := _missing(settings)) is not None:
         for child in children:
-            if child.has_ended():
-                raise CommandError(f"The {child.name} did not start; what it said stands above.")
-        if time.monotonic() > deadline:
-            raise CommandError(f"The API was not ready within {READY_TIMEOUT_SECONDS:g} seconds.")
-        time.sleep(POLL_SECONDS)
+            if child.has_refused():
+                raise CommandError(f"The {child.name} refused to start; the line above says why.")
+        if time.monotonic() > report_at:
+            report_at += READY_REPORT_SECONDS
+            logger.warning("not_ready", extra={"reason": missing})
+        _look_after(supervised)
 
 
-def _is_ready(settings: Settings) -> bool:
+def _missing(settings: Settings) -> str | None:
+    """What /readyz says is missing; None when nothing is."""
     connection = http.client.HTTPConnection(settings.local_host, settings.port, timeout=5)
     try:
         connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
+        answer = connection.getresponse()
+        if answer.status == http.HTTPStatus.OK:
+            return None
+        return str(json.loads(answer.read()).get("detail"))
+    except (OSError, http.client.HTTPException, ValueError):
+        return "the API does not answer"
     finally:
         connection.close()
 
 
-def _look_after(children: list[Child]) -> None:
-    for child in children:
-        child.look_after(time.monotonic())
+def _look_after(supervised: Sequence[Supervised]) -> None:
+    for one in supervised:
+        one.look_after(time.monotonic())
     time.sleep(POLL_SECONDS)
 
 
-def _announce(settings: Settings, demo_key: str | None) -> None:
+def _write_demo_file(settings: Settings, demo_key: str) -> None:
+    demo = {
+        "baseUrl": settings.base_url,
+        "practice": DEMO_PRACTICE,
+        "apiKey": demo_key,
+        "adminSecret": settings.admin_secret,
+    }
+    file = settings.data_dir / DEMO_FILE
+    try:
+        write_privately(file, json.dumps(demo, indent=2))
+    except OSError as error:
+        raise CommandError(f"{file} cannot be written: {error.strerror}.") from error
+
+
+def _announce(settings: Settings, demo_key: str | None, *, show_secrets: bool) -> None:
+    """Prints no secret unless asked to: what is printed is often kept, in logs and in terminals' histories."""
     base = settings.base_url
     typer.echo(f"\n  API      {base}\n  Portal   {base}/portal")
     if demo_key is None:
         typer.echo("\nReady; Ctrl-C stops it.\n")
         return
-    demo = {
-        "baseUrl": base,
-        "practice": DEMO_PRACTICE,
-        "apiKey": demo_key,
-        "adminSecret": settings.admin_secret,
-    }
-    write_privately(settings.data_dir / DEMO_FILE, json.dumps(demo, indent=2))
     practice = f"{base}/v1/{DEMO_PRACTICE}"
+    file = (settings.data_dir / DEMO_FILE).resolve()
+    if show_secrets:
+        secrets = f"  Demo key {demo_key}\n  Admin    {settings.admin_secret}"
+    else:
+        secrets = f"  Secrets  {file}: the demo key and the admin secret (officepro run --show-secrets prints them)"
+    read_key = f"import json; print(json.dumps({{'apiKey': json.load(open({str(file)!r}))['apiKey']}}))"
     typer.echo(f"""\
   Practice {DEMO_PRACTICE}
-  Demo key {demo_key}
-  Admin    {settings.admin_secret}
+{secrets}
 
 Try it:
 
-TOKEN=$(curl -s {practice}/auth/token -H 'Content-Type: application/json' -d '{{"apiKey": "{demo_key}"}}' \
+TOKEN=$(python3 -c {shlex.quote(read_key)} \
+| curl -s {practice}/auth/token -H 'Content-Type: application/json' -d @- \
 | python3 -c 'import json, sys; print(json.load(sys.stdin)["accessToken"])')
 curl -s -H "Authorization: Bearer $TOKEN" '{practice}/prospects'
 curl -s -H "Authorization: Bearer $TOKEN" '{practice}/availability/providers/1/next-slot?duration=30&maxDays=30'
@@ -173,5 +223,5 @@ def _alone(data_dir: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        (data_dir / DEMO_FILE).unlink(missing_ok=True)  # it tells of a server that is ready
+        (data_dir / DEMO_FILE).unlink(missing_ok=True)  # of an earlier start, on another port
         yield

@@ -8,11 +8,12 @@ SIGHUP            the workers are replaced, one after another, by new ones; befo
 """
 
 import asyncio
+import logging
 import os
 import resource
 import signal
+import sys
 import threading
-from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
 
@@ -24,10 +25,10 @@ from granian.server.mp import MPServer
 from officepro.app import create_app
 from officepro.cli.house import make_data_dir, open_house
 from officepro.cli.ports import with_a_free_port
-from officepro.cli.processes import settings_of_process, stop_with_parent
+from officepro.cli.processes import log_start, settings_of_process, stop_with_parent
 from officepro.door import Door
-from officepro.foundation.database import Database, Mode
-from officepro.foundation.errors import Unavailable
+from officepro.foundation.logs import CRASHED, granian_logging, log_crash
+from officepro.migrations.verification import refuse_what_waiting_does_not_mend
 from officepro.settings import Settings
 
 BACKLOG_CONNECTIONS = 2048
@@ -38,32 +39,33 @@ RESPAWN_SECONDS = 3.5  # a new worker's start, for which the one that it replace
 ABOUT_TO_STOP = signal.SIGUSR1
 ABOUT_TO_BE_REPLACED = signal.SIGUSR2
 
+logger = logging.getLogger("officepro.serve")
+
 
 def serve(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=True)] = 0) -> None:
     """Serve the API until SIGTERM or Ctrl-C."""
     with open_house(with_a_free_port(settings_of_process(stop_with))) as house:
         make_data_dir(house.settings.data_dir)
-        asyncio.run(_refuse_what_waiting_does_not_mend(house.settings))
+        log_start(logger, house.settings)
+        asyncio.run(refuse_what_waiting_does_not_mend(house.settings))
         _allow_as_many_files_as_may_be()
         for told in (ABOUT_TO_STOP, ABOUT_TO_BE_REPLACED):
             signal.signal(told, signal.SIG_IGN)  # and so do workers, until they know what it means
-        # Granian hands the settings over from process to process: read once, and in no environment.
-        _server(house.settings).serve(target_loader=partial(application, house.settings), wrap_loader=False)
-
-
-async def _refuse_what_waiting_does_not_mend(settings: Settings) -> None:
-    """A database that is away may come, and the workers ask again; one that will not do is told once, and clearly.
-
-    Raises WrongServer, WrongRole."""
-    with suppress(Unavailable):
-        database = await Database.connect(settings.database_url, mode=Mode(settings.database_mode), pool_size=1)
-        await database.close()
+        try:
+            # Granian hands the settings over from process to process: read once, and in no environment.
+            _server(house.settings).serve(target_loader=partial(application, house.settings), wrap_loader=False)
+        finally:
+            logger.info("stopped")
 
 
 def application(settings: Settings) -> Door:
     """What each Granian worker calls. It ends with Granian's main process, even when that is killed."""
     stop_with_parent(os.getppid())
-    door = create_app(settings)
+    try:
+        door = create_app(settings)
+    except Exception as error:
+        log_crash(error)
+        sys.exit(CRASHED)  # without the traceback that multiprocessing prints of other exceptions
     signal.signal(ABOUT_TO_STOP, lambda *_: door.close())
     signal.signal(ABOUT_TO_BE_REPLACED, lambda *_: door.send_elsewhere())
     return door
@@ -78,6 +80,8 @@ class DrainingServer(MPServer):
         self._is_told = False
 
     def signal_handler_interrupt(self, *_: Any, **__: Any) -> None:
+        if not self._is_told:
+            logger.info("stopping")
         if self._is_told or not self._unready_seconds:
             self._stop()
             return
@@ -122,7 +126,8 @@ def _server(settings: Settings) -> DrainingServer:
         respawn_failed_workers=True,
         respawn_interval=RESPAWN_SECONDS,
         workers_kill_timeout=max(1, settings.drain_seconds),
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error if settings.log_level == "error" else LogLevels.warning,
+        log_dictconfig=granian_logging(),
         log_access=False,  # the application writes its own, without a word about persons
         unready_seconds=settings.unready_seconds,
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from officepro.cli.house import make_data_dir, open_house
-from officepro.cli.processes import settings_of_process
+from officepro.cli.processes import log_start, settings_of_process
 from officepro.webhooks import dispatcher
 
 
@@ -13,4 +13,8 @@ def work(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=Tru
     """Deliver webhooks until SIGTERM or Ctrl-C."""
     with open_house(settings_of_process(stop_with)) as house:
         make_data_dir(house.settings.data_dir)
-        dispatcher.run(house.settings)
+        log_start(dispatcher.logger, house.settings)
+        try:
+            dispatcher.run(house.settings)
+        finally:
+            dispatcher.logger.info("stopped")

@@ -24,6 +24,10 @@ class Lent(Protocol):
 Borrowed = TypeVar("Borrowed", bound=Lent)
 
 
+class PoolFull(TimeoutError):
+    """Every connection was in use for as long as a caller waits for one."""
+
+
 class Checkout(Generic[Borrowed]):
     """Opens at most `size` by `obtain`, and gives up by `release` those that are closed or were cut off at work."""
 
@@ -47,7 +51,7 @@ class Checkout(Generic[Borrowed]):
         return len(self._resting)
 
     async def take(self, practice_id: int | None) -> Borrowed:
-        """Raises TimeoutError when none comes free in time."""
+        """Raises PoolFull when none comes free in time."""
         connection = await self._taken(practice_id)
         connection.lent_at = time.monotonic()
         return connection
@@ -112,11 +116,13 @@ class Checkout(Generic[Borrowed]):
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await waiting
-        except BaseException:
+        except BaseException as error:
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
             elif not waiting.cancelled():  # it was handed over in the very instant in which we gave up
                 await self._pass_on(waiting.result())
+            if isinstance(error, TimeoutError):
+                raise PoolFull from error
             raise
 
     async def _pass_on(self, handed: Borrowed | None) -> None:

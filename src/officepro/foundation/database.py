@@ -8,11 +8,12 @@ A connection serves one practice at a time, and row-level security holds it to t
 """
 
 import asyncio
+import logging
 import re
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from enum import StrEnum
 from typing import Any, cast
@@ -21,6 +22,15 @@ import asyncpg
 
 from officepro.foundation import distribution
 from officepro.foundation.checkout import Checkout
+from officepro.foundation.database_errors import (
+    PERMANENT,
+    ConnectTimeout,
+    UnusableFile,
+    kind_of,
+    reason_of,
+    refuse_unreadable_files,
+    sqlstate_of,
+)
 from officepro.foundation.errors import OfficeProError, Unavailable
 from officepro.foundation.servers import Reign, Servers
 
@@ -36,6 +46,8 @@ COMMAND_TIMEOUT_SECONDS = 20.0  # the client's own bound, for a server that has 
 SILENCE_SECONDS = 10  # after which a machine that acknowledges nothing at all counts as gone
 PATIENCE_SECONDS = 2.0  # with one borrower, until another primary is looked for
 LOOK_SECONDS = 1.0  # from one look to the next, and for each
+RETRY_SECONDS = 1.0  # from one attempt to reach a database that is away to the next
+FIRST_ATTEMPT_SECONDS = 3.0  # how long a start waits for it; after that it goes on without
 ROOM_BYTES = 256 * 1024  # which the database's disk must have left for the service to be ready
 OLDEST_SERVER_VERSION = 160000
 APPLICATION_NAME = "officepro"
@@ -73,7 +85,10 @@ _AWAY = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,
+    UnusableFile,
 )
+
+logger = logging.getLogger("officepro")
 
 
 class Mode(StrEnum):
@@ -99,6 +114,25 @@ class DatabaseUnavailable(Unavailable):
     """The database does not answer just now; try again in a moment."""
 
     code = "database_unavailable"
+
+
+class CannotConnect(DatabaseUnavailable):
+    """The database cannot be used; the sentence says where and why, for operators."""
+
+    def __init__(self, url: str, failure: BaseException) -> None:
+        self.kind = kind_of(failure)
+        super().__init__(reason_of(failure, url))
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether waiting does not help: another setting is needed, or an operator of PostgreSQL."""
+        return self.kind in PERMANENT
+
+
+class NotMigrated(DatabaseUnavailable):
+    """The database has no schema: run officepro migrate."""
+
+    kind = "not_migrated"
 
 
 class OutcomeUnknown(Unavailable):
@@ -197,14 +231,64 @@ class Connection(asyncpg.Connection):
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_SECONDS * 1000)
 
 
+class DatabaseState:
+    """Whether this process can use the database, as it last found; each change is one line of the log.
+
+    Where a database is waited for, no connection of a pool is opened before `accept` was called: what answers may be
+    the wrong server, or have no schema. Commands wait for none, and report a failure themselves."""
+
+    def __init__(self, url: str, *, is_waited_for: bool) -> None:
+        self._url = url
+        self._is_waited_for = is_waited_for
+        self._is_accepted = not is_waited_for
+        self._failure: BaseException | None = None
+        self._failed_at = 0.0
+
+    @property
+    def is_lost(self) -> bool:
+        return self._failure is not None
+
+    def refuse_if_not_accepted(self) -> None:
+        """Raises DatabaseUnavailable with what keeps the database from being used."""
+        if not self._is_accepted:
+            raise DatabaseUnavailable from self._failure
+
+    def lose(self, failure: BaseException) -> None:
+        if not self._is_waited_for:
+            return
+        kind = kind_of(failure)
+        if self._failure is None:
+            self._failed_at = time.monotonic()
+        elif kind == kind_of(self._failure):
+            return
+        self._failure = failure
+        fields = {"kind": kind, "reason": reason_of(failure, self._url)}
+        if sqlstate := sqlstate_of(failure):
+            fields["sqlstate"] = sqlstate
+        logger.warning("database_unavailable", extra=fields)
+
+    def accept(self) -> None:
+        """It can be used, now and whenever it comes back."""
+        self._is_accepted = True
+        self.regain()
+
+    def regain(self) -> None:
+        if self._failure is not None:
+            self._failure = None
+            seconds = round(time.monotonic() - self._failed_at, 1)
+            logger.info("database_available", extra={"unavailableSeconds": seconds})
+
+
 class Database:
     """One pool per role. `practice` and `practice_transaction` see one practice; `system` sees all, but no person."""
 
-    def __init__(self, url: str, mode: Mode, pool_size: int) -> None:
+    def __init__(self, url: str, mode: Mode, pool_size: int, *, is_waited_for: bool = False) -> None:
         servers: Servers[Connection] = Servers(url, self._leave_former)
-        self._application = _Pool(servers, "officepro_app", mode, pool_size)
-        self._system = _Pool(servers, "officepro_system", mode, max(2, pool_size // 3))
-        self._watch = asyncio.create_task(self._watch_for_silence())
+        self._state = state = DatabaseState(url, is_waited_for=is_waited_for)
+        self._application = _Pool(servers, state, "officepro_app", mode, pool_size)
+        self._system = _Pool(servers, state, "officepro_system", mode, max(2, pool_size // 3))
+        self._first_attempt = asyncio.Event()
+        self._tasks = [asyncio.create_task(self._watch_for_silence())]
         self._mode = mode
         self._begin_application = _begin(mode, "officepro_app")
         self._begin_system = _begin(mode, "officepro_system")
@@ -215,11 +299,12 @@ class Database:
 
     @classmethod
     async def connect(cls, url: str, *, mode: Mode = Mode.SINGLE, pool_size: int = 10) -> "Database":
-        """Raises DatabaseUnavailable; WrongServer where the mode does not suit what answers there; WrongRole where the
-        login could pass the wall."""
+        """Raises CannotConnect, which says why; NotMigrated where there is no schema; WrongServer where the mode does
+        not suit what answers there; WrongRole where the login could read other practices."""
         database = cls(url, mode, pool_size)
         try:
             with _failures_explained():
+                refuse_unreadable_files(url)
                 await _refuse_wrong_server(url, mode)
             await database.refuse_wrong_role()
             async with database.system_transaction():
@@ -227,10 +312,31 @@ class Database:
         except BaseException as error:
             await database.close()
             if isinstance(error, (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError)):
-                raise WrongRole(_NO_ROLES) from error
-            if isinstance(error.__cause__, asyncpg.ProtocolViolationError):
+                raise (WrongRole(_NO_ROLES) if await _has_schema(url) else NotMigrated()) from None
+            if isinstance(error.__cause__, asyncpg.ProtocolViolationError) and "parameter" in str(error.__cause__):
                 raise WrongServer(_NOT_PASSED_ON) from error
+            if isinstance(error, (DatabaseUnavailable, Overloaded)) and (failure := error.__cause__) is not None:
+                raise CannotConnect(url, failure) from failure
             raise
+        return database
+
+    @classmethod
+    async def waiting(
+        cls,
+        url: str,
+        verify: Callable[[], Awaitable[object]],
+        when_ready: Callable[[], object],
+        *,
+        mode: Mode,
+        pool_size: int,
+    ) -> "Database":
+        """A database that need not be there yet. `verify` is called until it raises nothing, and then `when_ready`,
+        once; until then whatever needs a connection raises DatabaseUnavailable."""
+        database = cls(url, mode, pool_size, is_waited_for=True)
+        database._tasks.append(asyncio.create_task(database._watch_for_return(verify, when_ready)))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_ATTEMPT_SECONDS):
+                await database._first_attempt.wait()
         return database
 
     @property
@@ -242,7 +348,8 @@ class Database:
         return self._mode is Mode.DISTRIBUTED
 
     async def close(self) -> None:
-        self._watch.cancel()
+        for task in self._tasks:
+            task.cancel()
         for pool in (self._application, self._system):
             await pool.close()
 
@@ -254,6 +361,32 @@ class Database:
             lent_seconds = max(pool.longest_lent_seconds() for pool in (self._application, self._system))
             if lent_seconds > PATIENCE_SECONDS:
                 await self._application.look_elsewhere()
+
+    async def _watch_for_return(
+        self, verify: Callable[[], Awaitable[object]], when_ready: Callable[[], object]
+    ) -> None:
+        """Ask nothing while the database answers; once it does not, once a second until it does."""
+        while not await self._is_accepted(verify):  # noqa: ASYNC110 -- no event says that it is back
+            await asyncio.sleep(RETRY_SECONDS)
+        when_ready()
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            if self._state.is_lost and await self.is_reachable():
+                self._state.regain()
+
+    async def _is_accepted(self, verify: Callable[[], Awaitable[object]]) -> bool:
+        try:
+            await verify()
+            self._state.accept()
+            async with self.practice_transaction(NO_PRACTICE), self.system_transaction():
+                pass  # so that the first who needs a connection finds one
+        except Exception as error:  # whatever it is, the process waits and says so
+            self._state.lose(error)
+            return False
+        else:
+            return True
+        finally:
+            self._first_attempt.set()
 
     def _leave_former(self, reign: Reign) -> None:
         for pool in (self._application, self._system):
@@ -383,8 +516,9 @@ class Database:
 class _Pool:
     """Opens and closes the connections of one role; the checkout hands them round."""
 
-    def __init__(self, servers: Servers[Connection], role: str, mode: Mode, size: int) -> None:
+    def __init__(self, servers: Servers[Connection], state: DatabaseState, role: str, mode: Mode, size: int) -> None:
         self._servers = servers
+        self._state = state
         self._mode = mode
         self._options = _options(role, mode)
         self._size = size
@@ -413,8 +547,18 @@ class _Pool:
         await self._checkout.give_back(connection, is_whole=not isinstance(error, unusable))
 
     async def _obtain(self) -> Connection:
-        async with asyncio.timeout(ACQUIRE_TIMEOUT_SECONDS):
-            connection = await self._servers.connected(self._connect)
+        self._state.refuse_if_not_accepted()
+        try:
+            async with asyncio.timeout(ACQUIRE_TIMEOUT_SECONDS):
+                connection = await self._servers.connected(self._connect)
+        except TimeoutError as error:
+            failure = ConnectTimeout()
+            self._state.lose(failure)
+            raise failure from error
+        except Exception as error:
+            self._state.lose(error)
+            raise
+        self._state.regain()
         connection.notice_silence()
         connection.add_log_listener(connection.note)
         self._open.add(connection)
@@ -548,6 +692,18 @@ def _options(role: str, mode: Mode) -> dict[str, Any]:
     }
 
 
+async def refuse_unusable(url: str) -> None:
+    """Raises CannotConnect where waiting does not help; returns where the database can be used, or is away."""
+    try:
+        refuse_unreadable_files(url)
+        async with _plain_connection(url):
+            pass
+    except Exception as error:
+        refused = CannotConnect(url, error)
+        if refused.is_permanent:
+            raise refused from error
+
+
 async def _refuse_wrong_server(url: str, mode: Mode) -> None:
     """Raises WrongServer for a standby, for a pooler that is not told of, and where the tables are not spread as the
     mode says."""
@@ -591,6 +747,11 @@ async def _refuse_wrong_distribution(connection: "asyncpg.Connection[Row]", mode
 _DISTRIBUTE = "Run officepro distribute."
 
 
+async def _has_schema(url: str) -> bool:
+    async with _plain_connection(url) as connection:
+        return bool(await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL"))
+
+
 @asynccontextmanager
 async def _plain_connection(url: str) -> AsyncIterator["asyncpg.Connection[Row]"]:
     """Set to nothing, for looking at what answers there."""
@@ -614,6 +775,8 @@ async def _connected(url: str) -> Connection:
         )
     except asyncpg.TargetServerAttributeNotMatched as standby:
         raise ConnectionRefusedError("not the primary") from standby
+    except TimeoutError as error:
+        raise ConnectTimeout from error
     return connection
 
 
@@ -670,8 +833,8 @@ def raise_explained(error: Exception) -> None:
         if meaning := MEANING.get(constraint_of(error)):
             raise meaning() from None
     elif isinstance(error, Retryable):
-        raise Unsettled from None
+        raise Unsettled from error
     elif isinstance(error, (*_OVERLOADED, TimeoutError)):
-        raise Overloaded from None
+        raise Overloaded from error
     elif isinstance(error, _AWAY):
         raise DatabaseUnavailable from error

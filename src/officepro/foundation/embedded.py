@@ -11,6 +11,7 @@ adopts it.
 
 import fcntl
 import hashlib
+import logging
 import os
 import pwd
 import re
@@ -81,6 +82,9 @@ log_min_duration_statement = -1
 log_parameter_max_length = 0
 log_parameter_max_length_on_error = 0
 """
+
+
+logger = logging.getLogger("officepro")
 
 
 class EmbeddedError(Exception):
@@ -391,10 +395,21 @@ def _open_the_way(path: Path, account: Account) -> None:
     """As root: the other account must be able to pass through every folder above, and no more than pass."""
     if account.is_ours:
         return
-    for folder in path.parents:
-        mode = folder.stat().st_mode
-        if not mode & stat.S_IXOTH and folder.stat().st_uid != account.uid:
-            folder.chmod(mode | stat.S_IXOTH)
+    closed = [folder for folder in path.parents if not _may_pass(folder, account)]
+    for folder in closed:
+        folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
+    if closed:
+        folders = ", ".join(map(str, closed))
+        logger.warning("made searchable for all (chmod o+x), so that PostgreSQL's account can pass: %s", folders)
+
+
+def _may_pass(folder: Path, account: Account) -> bool:
+    found = folder.stat()
+    if found.st_uid == account.uid:
+        return bool(found.st_mode & stat.S_IXUSR)
+    if found.st_gid == account.gid:
+        return bool(found.st_mode & stat.S_IXGRP)
+    return bool(found.st_mode & stat.S_IXOTH)
 
 
 def _open_the_programs(account: Account) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, NamedTuple
 
 from officepro.foundation.database import Database
+from officepro.foundation.database_errors import level_of
 from officepro.foundation.errors import OfficeProError
 from officepro.maintenance import queries
 
@@ -61,7 +62,7 @@ class Maintenance:
             try:
                 await self._count()
             except Exception as error:
-                logger.warning("maintenance not counted", extra={"job": job.name, **_reason(error)})
+                logger.log(level_of(error), "maintenance not counted", extra={"job": job.name, **_reason(error)})
         return outcome
 
     async def _outcome_of(self, job: Job) -> Outcome:
@@ -71,7 +72,8 @@ class Maintenance:
                 return "skipped"
             await job.run(self._database)
         except Exception as error:
-            logger.error("maintenance failed", extra={"job": job.name, **_reason(error)})
+            level = logging.DEBUG if level_of(error) == logging.DEBUG else logging.ERROR  # DEBUG: the database is away
+            logger.log(level, "maintenance failed", extra={"job": job.name, **_reason(error)})
             return "failed"
         return "succeeded"
 

@@ -13,6 +13,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from officepro.foundation.database_errors import place_of, without_password
 from officepro.foundation.errors import OfficeProError
 
 OLDEST_SERVER_VERSION = 160000
@@ -27,6 +28,10 @@ class MigrationRefused(OfficeProError):
     """The database cannot be migrated as it stands."""
 
     code = "migration_refused"
+
+
+class DatabaseNotReached(MigrationRefused):
+    """The database cannot be connected to."""
 
 
 def revisions() -> list[str]:
@@ -150,6 +155,7 @@ def connected(owner_url: str, application_name: str = "officepro migrate") -> It
         with engine.connect() as connection:
             yield connection
     except sqlalchemy.exc.OperationalError as error:
-        raise MigrationRefused(f"The database does not answer: {str(error.orig).splitlines()[0]}") from error
+        said = without_password(str(error.orig).splitlines()[0], owner_url)
+        raise DatabaseNotReached(f"The database at {place_of(owner_url)} cannot be used: {said}") from error
     finally:
         engine.dispose()

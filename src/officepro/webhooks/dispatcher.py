@@ -16,15 +16,17 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import uvloop
 
 from officepro.foundation import clock, heartbeat
 from officepro.foundation.database import Connection, Database, Mode
-from officepro.foundation.errors import OfficeProError, Unavailable
-from officepro.foundation.logs import configure_logging
+from officepro.foundation.database_errors import level_of, log_fields
+from officepro.foundation.errors import OfficeProError
 from officepro.foundation.outbound.client import OutboundClient
 from officepro.maintenance.runner import Maintenance
+from officepro.migrations.verification import refuse_what_waiting_does_not_mend, verify
 from officepro.settings import Settings
 from officepro.webhooks import fan_out, maintenance_jobs, recording
 from officepro.webhooks.delivery import Delivered, Failed, attempt
@@ -48,7 +50,6 @@ SYSTEM_CONNECTIONS = PRACTICES_AT_ONCE + 3
 FIRST_ATTEMPTS_AT_ONCE = 12  # to one endpoint, over all practices
 RETRIES_AT_ONCE = 4
 GARBAGE_THRESHOLDS = (50_000, 20, 100)  # what is in hand lives longer than the collector's defaults expect
-START_SECONDS = 30.0  # how long a database that is starting is waited for
 
 logger = logging.getLogger("officepro.worker")
 _random = random.SystemRandom()
@@ -334,9 +335,9 @@ class Dispatcher:
     def _distrust(self, error: Exception) -> None:
         """What was claimed last may or may not be ours: under a new name, only its lease will tell."""
         if isinstance(error, OfficeProError):
-            logger.warning(error.code, extra={"cause": type(error.__cause__ or error).__name__})
+            logger.log(level_of(error), error.code, extra=log_fields(error))
         else:
-            logger.error("worker failed", extra={"cause": type(error).__name__})
+            logger.error("worker failed", extra=log_fields(error))
         self._worker = _new_worker()
 
     async def _drain(self, drain_seconds: float) -> None:
@@ -383,24 +384,17 @@ async def dispatcher(settings: Settings) -> AsyncIterator[Dispatcher]:
 
 @asynccontextmanager
 async def _database(settings: Settings) -> AsyncIterator[Database]:
-    database = await _connected(settings)
+    database = await Database.waiting(
+        settings.database_url,
+        partial(verify, settings),
+        lambda: logger.info("ready"),
+        mode=Mode(settings.database_mode),
+        pool_size=3 * SYSTEM_CONNECTIONS,  # of which a third is the system role's
+    )
     try:
         yield database
     finally:
         await database.close()
-
-
-async def _connected(settings: Settings) -> Database:
-    mode = Mode(settings.database_mode)
-    connections = 3 * SYSTEM_CONNECTIONS  # of which a third is the system role's
-    deadline = asyncio.get_running_loop().time() + START_SECONDS
-    while True:
-        try:
-            return await Database.connect(settings.database_url, mode=mode, pool_size=connections)
-        except Unavailable:
-            if asyncio.get_running_loop().time() > deadline:
-                raise
-            await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
 
 
 async def live(settings: Settings, stop: asyncio.Event) -> None:
@@ -410,18 +404,24 @@ async def live(settings: Settings, stop: asyncio.Event) -> None:
 
 async def _until_signalled(settings: Settings) -> None:
     stop = asyncio.Event()
+
+    def stop_soon() -> None:
+        if not stop.is_set():
+            logger.info("stopping")
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop_soon)
     beating = asyncio.create_task(heartbeat.beat(settings.data_dir))
     try:
+        await refuse_what_waiting_does_not_mend(settings)
         await live(settings, stop)
     finally:
         beating.cancel()
 
 
 def run(settings: Settings) -> None:
-    """Deliver until SIGTERM or Ctrl-C."""
-    configure_logging(settings.log_level)
+    """Deliver until SIGTERM or Ctrl-C. Raises CannotConnect, WrongServer, WrongRole."""
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
