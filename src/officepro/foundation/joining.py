@@ -11,13 +11,14 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from officepro.foundation.database import MEANING, Connection, Database, DatabaseUnavailable, Row
+from officepro.foundation.database import MEANING, Connection, Database, DatabaseUnavailable, Row, Unsettled
 from officepro.foundation.errors import Unavailable
 from officepro.foundation.wire import encode
 
 PATIENCE_SECONDS = 0.02  # with what is under way: many times what it takes
 MOST_WRITTEN = 16  # by one statement, which holds as many practices at most
 BUSY = "busy"  # somebody else has been at work in the practice for longer than others should wait for it
+NO_NAME = ""  # a partition was attached meanwhile: see database.raise_explained
 
 Wish = TypeVar("Wish")
 Result = TypeVar("Result")
@@ -100,6 +101,8 @@ class JoinedWrites:
         row = await self._joined.do(wish)
         if row["refused_by"] == BUSY:  # wait for it alone
             (row,) = await self._write([wish])
+        if row["refused_by"] == NO_NAME:
+            raise Unsettled
         if row["refused_by"] is not None:
             raise MEANING[row["refused_by"]]
         return row
