@@ -11,6 +11,7 @@ from officepro.knowledge.routes import administration as knowledge_administratio
 from officepro.knowledge.routes import router as knowledge
 from officepro.me.routes import router as me
 from officepro.metrics import router as metrics
+from officepro.partners.change_routes import router as partner_changes
 from officepro.partners.key_routes import router as keys
 from officepro.partners.routes import router as partners
 from officepro.practices.list_routes import router as practice_lists
@@ -40,6 +41,7 @@ ROUTERS: list[Router] = [
     practice_lists,
     provider_hours,
     partners,
+    partner_changes,
     keys,
     visits,
     products,

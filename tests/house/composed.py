@@ -85,7 +85,7 @@ def _asks() -> Iterator[tuple[str, Ask]]:
     ):
         yield "knowledge.queries.some", lambda db, article=article: knowledge.some(db, article, page)  # type: ignore[misc]
     yield "knowledge.queries.change", lambda db: knowledge.change(db, 1, {"title": "t"}, None, 2)
-    yield "me.queries.change", lambda db: me.change(db, 1, {"phone": "1"}, None)
+    yield "me.queries.update", lambda db: me.update(db, 1, {"phone": "1"})
     for product in (products.Filter(), products.Filter(beginnings=["a"], vendor_code="v", after=("v", "p"))):
         yield "products.queries.some", lambda db, product=product: products.some(db, product, page)  # type: ignore[misc]
     for prospect in (

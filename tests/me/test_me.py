@@ -41,7 +41,6 @@ async def test_a_key_of_every_practice_has_none(demo_office: Office, house: Hous
 async def test_what_is_sent_is_changed_and_the_rest_stays(demo_office: Office) -> None:
     changes = {
         "contact": "Jo Doe",
-        "email": "jo@example.com",
         "phone": "555-0123",
         "website": "https://partner.example.com",
     }

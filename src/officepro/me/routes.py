@@ -2,6 +2,7 @@
 
 from litestar import Response, Router, get, patch
 from litestar.params import JSONBody
+from msgspec import UNSET
 
 from officepro.access.asked import TheCaller, TheDatabase, TheSettings
 from officepro.access.guards import any_partner
@@ -11,9 +12,10 @@ from officepro.foundation.documented import ETAG, documented
 from officepro.foundation.etags import etag, version_of
 from officepro.foundation.parameters import IfMatch
 from officepro.me import queries
-from officepro.me.shapes import ChangeMe, Limits, Me, MyKey
+from officepro.me.shapes import ChangeMe, Limits, Me, MyKey, PendingChanges
 from officepro.settings import Settings
 
+REQUESTED = "Profile updated; company and email change when an administrator approves them"
 _EXAMPLE = {
     "partnerId": 1,
     "company": "Example Company",
@@ -23,6 +25,7 @@ _EXAMPLE = {
     "website": "https://partner.example.com",
     "createdAt": "2026-03-02T14:00:00.000Z",
     "updatedAt": "2026-03-09T14:15:00.000Z",
+    "pendingChanges": None,
     "key": {
         "keyId": 1,
         "name": "Booking site",
@@ -51,6 +54,9 @@ async def get_me(caller: TheCaller, database: TheDatabase, settings: TheSettings
     opt=documented(
         example_request={"contact": "Jo Doe", "phone": "555-0123"},
         example_response={"message": "Profile updated successfully", "data": _EXAMPLE},
+        further_answers={
+            202: "Accepted: `company` or `email` was requested, and changes when an administrator approves"
+        },
     ),
 )
 async def change_me(
@@ -60,11 +66,18 @@ async def change_me(
     settings: TheSettings,
     if_match: IfMatch = None,
 ) -> Response[Written[Me]]:
-    """Changes the fields that are sent and leaves the rest. Names, practices and scopes of keys are the admin's."""
+    """Changes the fields that are sent and leaves the rest. `contact`, `phone` and `website` change at once. `company`
+    and `email` identify you in the practices' disclosure logs: they are requested, answered 202 with `pendingChanges`,
+    and change when an administrator approves. Another request for them replaces the one before; sending the present
+    value withdraws it. Names, practices, scopes and purposes of keys are the administrator's."""
     async with database.system_transaction() as db:
-        await queries.change(db, caller.partner_id, data.columns(), version_of(if_match))
+        is_pending = await queries.change(db, caller.partner_id, caller.key_id, data.columns(), version_of(if_match))
         row = await queries.partner_and_key(db, caller.partner_id, caller.key_id)
-    return Response(Written("Profile updated successfully", _me(row, settings)), headers=etag(row["version"]))
+    return Response(
+        Written(REQUESTED if is_pending else "Profile updated successfully", _me(row, settings)),
+        status_code=202 if is_pending else 200,
+        headers=etag(row["version"]),
+    )
 
 
 def _me(row: Row, settings: Settings) -> Me:
@@ -87,7 +100,20 @@ def _me(row: Row, settings: Settings) -> Me:
         row["website"],
         row["created_at"],
         row["updated_at"],
+        _pending(row),
         key,
+    )
+
+
+def _pending(row: Row) -> PendingChanges | None:
+    if row["partner_change_id"] is None:
+        return None
+    company, email = row["pending_company"], row["pending_email"]
+    return PendingChanges(
+        row["partner_change_id"],
+        row["requested_at"],
+        UNSET if company is None else company,
+        UNSET if email is None else email,
     )
 
 

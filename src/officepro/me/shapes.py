@@ -14,7 +14,8 @@ Website = Annotated[str, Meta(max_length=500, pattern=WEB_ADDRESS_OR_EMPTY, exam
 
 
 class ChangeMe(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What a partner may change of itself. A field that is not sent is left as it is; empty text empties it."""
+    """What a partner may change of itself. A field that is not sent is left as it is; empty text empties it. `company`
+    and `email` change when an administrator approves."""
 
     company: Name | UnsetType = UNSET
     contact: Text200 | UnsetType = UNSET
@@ -47,8 +48,17 @@ class MyKey(msgspec.Struct, rename="camel"):
     limits: Limits
 
 
+class PendingChanges(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What was requested and an administrator has not decided yet; a field that is left out does not change."""
+
+    change_id: int
+    requested_at: datetime
+    company: str | UnsetType = UNSET
+    email: str | UnsetType = UNSET
+
+
 class Me(msgspec.Struct, rename="camel"):
-    """The partner, and the key it calls with."""
+    """The partner, and the key it calls with. `pendingChanges` is null when nothing waits for an administrator."""
 
     partner_id: int
     company: str
@@ -58,4 +68,5 @@ class Me(msgspec.Struct, rename="camel"):
     website: str
     created_at: datetime
     updated_at: datetime
+    pending_changes: PendingChanges | None
     key: MyKey

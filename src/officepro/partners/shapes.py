@@ -12,7 +12,7 @@ from officepro.access.keys import LONGEST_GRACE_SECONDS, Purpose, Status
 from officepro.access.scopes import DEFAULT_SCOPES, EVERY_SCOPE
 from officepro.foundation.clock import timestamp
 from officepro.foundation.wire import E_MAIL, END, WEB_ADDRESS_OR_EMPTY, Moment, Name, RecordId, Text50
-from officepro.partners import queries
+from officepro.partners import change_queries, queries
 
 MAXIMUM_EMAIL_CHARACTERS = 254  # RFC 5321, section 4.5.3.1
 MAXIMUM_WEBSITE_CHARACTERS = 500
@@ -214,3 +214,18 @@ class IssuedKey(msgspec.Struct, rename="camel"):
 
 def _at(moment: datetime | None) -> str | None:
     return timestamp(moment) if moment else None
+
+
+class PartnerChange(msgspec.Struct, rename="camel"):
+    """A change that a partner has requested; `company` and `email` are null where they do not change."""
+
+    change_id: int
+    partner_id: int
+    present_company: str
+    present_email: str
+    company: str | None
+    email: str | None
+    key_id: int
+    status: change_queries.Status
+    requested_at: datetime
+    decided_at: datetime | None
