@@ -67,6 +67,7 @@ def enclose(inner: Litestar) -> Door:
     door = Door(
         inner,
         trusted_proxies=settings.trusted_proxies,
+        is_always_https=settings.public_url.startswith("https://"),
         documentation_url=DOCUMENTATION_URL,
         when_done=account.note,
     )
@@ -144,7 +145,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         database,
         Tokens([(key.kid, key.secret) for key in settings.token_keys]),
         limiter,
-        admin_secrets=[settings.admin_secret, settings.admin_secret_previous],
+        admin_secrets=settings.admin_secrets,
         requests_per_minute=settings.rate_limit_per_minute,
     )
     flushing = asyncio.create_task(_flush_use(gate))

@@ -41,11 +41,13 @@ class Door:
         app: ASGIApp,
         *,
         trusted_proxies: Sequence[Network] = (),
+        is_always_https: bool = False,
         documentation_url: str = "/docs/errors",
         when_done: Callable[[Done], None] | None = None,
     ) -> None:
         self._app = app
         self._addresses = ClientAddresses(trusted_proxies)
+        self._is_always_https = is_always_https
         self._documentation_url = documentation_url
         self._when_done = when_done
         self._bodies = Bodies()
@@ -63,6 +65,8 @@ class Door:
         request_id = self._request_id(scope["headers"])
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
         scope["address"] = self._addresses.of(scope)  # type: ignore[typeddict-unknown-key]
+        if self._is_always_https or self._addresses.is_https(scope):
+            scope["scheme"] = "https"
         if (refusal := self._refusal(scope)) is not None:
             await self._turn_away(refusal, request_id, send)
             self._tell(Done(scope, refusal.status, 0.0, was_turned_away=True))
@@ -162,6 +166,8 @@ def _headers(scope: Scope, request_id: str) -> list[tuple[bytes, bytes]]:
     headers = [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
     if scope["path"].startswith("/v1/"):
         headers.append((b"cache-control", b"no-store"))
+    if scope["scheme"] == "https":
+        headers.append((b"strict-transport-security", b"max-age=31536000"))  # a year, in seconds
     standing: Standing | None = scope.get("standing")  # type: ignore[assignment]
     if standing is not None:
         headers.append((b"ratelimit-limit", b"%d" % standing.limit))

@@ -24,6 +24,7 @@ from officepro.requests.routes import administration as access_request_administr
 from officepro.requests.routes import router as access_requests
 from officepro.scheduling.availability import router as availability
 from officepro.scheduling.visit_routes import router as visits
+from officepro.security_contact import router as security_contact
 from officepro.service import router as service
 from officepro.tags.routes import router as tags
 from officepro.tickets.routes import router as tickets
@@ -59,6 +60,7 @@ ROUTERS: list[Router] = [
     activity,
     disclosures,
     service,
+    security_contact,
     metrics,
     documentation,
     errors_page,

@@ -97,6 +97,15 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _security_contact(text: str) -> str:
+    """As RFC 9116 has it: a URI."""
+    if not text or re.fullmatch(r"(https://[!-~]+|mailto:[!-~]+@[!-~]+|tel:[+0-9().-]+)", text):
+        return text
+    if re.fullmatch(r"[!-9;-~]+@[!-9;-~]+", text):  # without a colon
+        return f"mailto:{text}"
+    raise ValueError("must be an e-mail address, or begin with https://, mailto: or tel:")
+
+
 def _secret(text: str) -> str:
     if text and len(text.encode()) < SECRET_MIN_BYTES:
         raise ValueError(f"must have at least {SECRET_MIN_BYTES} bytes")
@@ -157,7 +166,16 @@ class Settings:
         "", "URL", "Where others reach this server, for links; empty is http://host:port", _public_url
     )
     trusted_proxies: tuple[Network, ...] = _setting(
-        "", "networks", "The proxies whose X-Forwarded-For is believed, separated by commas", _networks
+        "",
+        "networks",
+        "The proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, separated by commas",
+        _networks,
+    )
+    security_contact: str = _setting(
+        "",
+        "e-mail or URL",
+        "Who takes reports of security faults of this server, in /.well-known/security.txt; empty is no such file",
+        _security_contact,
     )
     data_dir: Path = _setting(
         ".officepro", "folder", "Where the embedded PostgreSQL and the secrets made for it are kept", _folder
@@ -253,6 +271,11 @@ class Settings:
         """What is set and no secret, by variable, as text."""
         secret = {setting.variable for setting in declarations() if setting.secret}
         return {variable: text for variable, text in self.given.items() if variable not in secret}
+
+    @property
+    def admin_secrets(self) -> tuple[str, ...]:
+        """Those that are accepted now: the current one, and during a rotation the previous one."""
+        return tuple(secret for secret in (self.admin_secret, self.admin_secret_previous) if secret)
 
     @property
     def is_embedded(self) -> bool:

@@ -18,6 +18,7 @@ from officepro.access.scopes import EVERY_SCOPE
 from officepro.access.tokens import ALGORITHM, AUDIENCE, ISSUER, Tokens
 from officepro.foundation.clock import now
 from officepro.foundation.secrets import fingerprint, key_id_of
+from officepro.portal.sessions import admin_secret_hmac
 from officepro.settings import Settings
 from tests.world import Office, make_key
 
@@ -59,9 +60,12 @@ async def every_kind(office: Office, other: Office) -> list[Kind]:
         Kind("an empty admin secret", {"X-Admin-Secret": ""}),
         Kind("the admin secret as a token", _bearer(settings.admin_secret)),
         Kind("a made-up session", {"Cookie": f"{COOKIE}=made-up"}),
+        Kind("a session of an earlier admin secret", {"Cookie": f"{COOKIE}={await _session(owner)}"}),
         Kind("an ended session", {"Cookie": f"{COOKIE}={await _session(owner, hours_ago=9)}"}),
         Kind("a partner's session", {"Cookie": f"{COOKIE}={await _session(owner, key_id_of(office.keys['partner']))}"}),
-        Kind("the admin's session", {"Cookie": f"{COOKIE}={await _session(owner)}"}),
+        Kind(
+            "the admin's session", {"Cookie": f"{COOKIE}={await _session(owner, admin_secret=settings.admin_secret)}"}
+        ),
         Kind("the admin", {"X-Admin-Secret": settings.admin_secret}),
         Kind("a partner with every scope", _bearer(genuine), EVERY_SCOPE),
         Kind("another practice's partner", _bearer(await other.token()), EVERY_SCOPE, of_this_practice=False),
@@ -159,16 +163,19 @@ async def _of_all(office: Office, other: Office) -> str:
     return await other.token("of all")
 
 
-async def _session(owner: asyncpg.Connection, key_id: int | None = None, hours_ago: int = 0) -> str:
-    """Its name, as the browser holds it. Without a key it is the admin's."""
+async def _session(
+    owner: asyncpg.Connection, key_id: int | None = None, hours_ago: int = 0, admin_secret: str = ""
+) -> str:
+    """Its name, as the browser holds it. Without a key it is the admin's, who entered this secret."""
     name = f"session {next(_numbers)}"
     await owner.execute(
         """
-        INSERT INTO portal_session (session_sha256, api_key_id, csrf_token, created_at)
-        VALUES ($1, $2, 'token', now() - make_interval(hours => $3))
+        INSERT INTO portal_session (session_sha256, api_key_id, csrf_token, created_at, admin_secret_hmac)
+        VALUES ($1, $2, 'token', now() - make_interval(hours => $3), $4)
         """,
         fingerprint(name),
         key_id,
         hours_ago,
+        admin_secret_hmac(admin_secret, name),
     )
     return name

@@ -5,6 +5,7 @@ Used by tests/access (small) and tests/chaos (large).
 
 import asyncio
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -165,11 +166,17 @@ def using(office: Office, key: str) -> Ask:
 
 
 def signing_in(secret: str) -> Ask:
-    form = urlencode({"secret": secret, "next": "/portal"}).encode()
+    """Opens the login page, and sends its form."""
 
     async def ask(connection: Connection) -> int:
+        _, page = await connection.ask("GET", "/portal/login")
+        found = re.search(rb'name="csrf_token" value="([0-9a-f]+)"', page)
+        if found is None:
+            return 0
+        form = urlencode({"secret": secret, "next": "/portal", "csrf_token": found[1].decode()}).encode()
+        cookie = f"Cookie: {connection.headers['set-cookie'].partition(';')[0]}\r\n"
         content_type = "application/x-www-form-urlencoded"
-        return (await connection.ask("POST", "/portal/login", body=form, content_type=content_type))[0]
+        return (await connection.ask("POST", "/portal/login", body=form, more=cookie, content_type=content_type))[0]
 
     return ask
 

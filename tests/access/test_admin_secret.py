@@ -12,6 +12,7 @@ from officepro.door import Door
 from officepro.settings import Settings
 from tests.access.visitors import visitor_from
 from tests.conftest import alive
+from tests.portal.test_pages import log_in
 from tests.world import House
 
 UNUSUAL = "ein Geheimnis mit Umlauten: äöü, ≥ 32 Bytes"
@@ -91,8 +92,7 @@ async def test_during_a_rotation_the_previous_secret_is_accepted_too(
             secret: (await admin.get("/v1/admin/guarded", headers={"X-Admin-Secret": secret})).status_code
             for secret in (settings.admin_secret, previous, "", previous[:-1])
         }
-        form = {"secret": previous, "next": "/portal"}
-        signed_in = await admin.post("/portal/login", data=form)
+        signed_in = await log_in(admin, previous)
 
     assert list(statuses.values()) == [200, 200, 401, 401]
     assert "set-cookie" in signed_in.headers

@@ -21,6 +21,7 @@ from officepro.foundation.secrets import make_api_key
 from officepro.settings import Settings
 from tests.access.visitors import visitor_from
 from tests.conftest import alive
+from tests.portal.test_pages import log_in
 from tests.world import BASE_URL, Office
 
 WRONG = make_api_key(10**12)
@@ -78,7 +79,7 @@ async def test_every_door_where_secrets_are_tried_is_shut_after_ten_failures_and
 ) -> None:
     async def attempt(visitor: httpx.AsyncClient) -> int:
         if door == "the portal's login":
-            return (await visitor.post("/portal/login", data={"secret": "guessed"})).status_code
+            return (await log_in(visitor, "guessed")).status_code
         if door == "the exchange of keys":
             return (await visitor.post(f"{demo_office.path}/auth/token", json={"apiKey": WRONG})).status_code
         return (await visitor.get("/v1/admin/overview", headers={"X-Admin-Secret": "guessed"})).status_code

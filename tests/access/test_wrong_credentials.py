@@ -15,6 +15,7 @@ from officepro.access.scopes import EVERY_SCOPE
 from officepro.foundation.database import Connection
 from officepro.foundation.secrets import key_id_of, make_api_key
 from tests.access.visitors import visitor_from
+from tests.portal.test_pages import log_in
 from tests.world import House, Office, issue_token, make_key
 
 MANY = 15  # more than the ten wrong secrets a minute that are answered 401
@@ -114,7 +115,7 @@ async def test_each_place_counts_for_itself_and_bounds_what_comes_from_an_addres
         return await visitor.get("/v1/admin/keys", headers={"X-Admin-Secret": secret})
 
     async def sign_in(secret: str) -> httpx.Response:
-        return await visitor.post("/portal/login", data={"secret": secret, "next": "/portal"})
+        return await log_in(visitor, secret)
 
     async def exchange_here(key: str) -> httpx.Response:
         return await exchange(visitor, demo_office.practicepass, key)
@@ -222,7 +223,7 @@ async def test_limited_guesses_are_a_figure(demo_office: Office, visitor: httpx.
     for _ in range(12):
         await exchange(visitor, demo_office.practicepass, make_api_key(10**9 + 5))
     for _ in range(11):
-        await visitor.post("/portal/login", data={"secret": "guess"})
+        await log_in(visitor, "guess")
 
     assert await limited() == before + 3
 

@@ -21,6 +21,7 @@ from officepro.settings import Settings
 from officepro.webhooks.dispatcher import Dispatcher, dispatcher
 from tests.activity.conftest import Written
 from tests.conftest import alive
+from tests.portal.test_pages import log_in
 from tests.webhooks.acts import sign_up
 from tests.webhooks.receivers import Receiver, receiving
 from tests.world import BASE_URL, House, Office, client
@@ -147,8 +148,8 @@ async def _complained_of(office: Office, mark: str) -> list[str]:
 
 async def _looked_at_in_the_portal(office: Office, mark: str) -> None:
     async with client(office.house.app) as browser:
-        await browser.post("/portal/login", data={"secret": f"opk_1_{mark}"})
-        await browser.post("/portal/login", data={"secret": office.house.settings.admin_secret})
+        await log_in(browser, f"opk_1_{mark}")
+        await log_in(browser, office.house.settings.admin_secret)
         for page in ("calendar", "activity", "webhooks", "disclosures"):
             await browser.get(f"/portal/{page}?practice={office.practicepass}&search={mark}&patient={mark}")
         await browser.get(f"/portal/{mark}")

@@ -6,10 +6,13 @@ A browser that is missing fails these tests: the machine needs Debian's `chromiu
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
+import psycopg
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from officepro.foundation import embedded
 from tests.browser.lived_in import live_in
 from tests.journeys.conftest import RunningHouse, start
 
@@ -81,6 +84,15 @@ def sign_in(page: Page, house: RunningHouse, who: str) -> None:
     page.fill("#secret", secret)
     page.click("button.primary")
     page.wait_for_url(f"{house.base}/portal")
+
+
+def query(house: RunningHouse, sql: str) -> list[tuple[Any, ...]]:
+    """The rows that a statement gives, run past the application."""
+    server = embedded.running(house.data_dir)
+    assert server is not None
+    with psycopg.connect(server.url("officepro"), autocommit=True) as db:
+        cursor = db.execute(sql.encode())
+        return cursor.fetchall() if cursor.description else []
 
 
 def new_page(browser: Browser, seen: Seen, width: int = 1440, scheme: str = "light") -> Page:

@@ -2,7 +2,6 @@
 
 import html
 import re
-from typing import Any
 
 import httpx
 import pytest
@@ -16,9 +15,17 @@ def portal(house: House) -> httpx.AsyncClient:
 
 async def signed_in(house: House, secret: str) -> httpx.AsyncClient:
     browser = portal(house)
-    answer = await browser.post("/portal/login", data={"secret": secret, "next": "/portal"})
+    answer = await log_in(browser, secret)
     assert (answer.status_code, answer.headers["location"]) == (303, "/portal"), answer.text
     return browser
+
+
+async def log_in(browser: httpx.AsyncClient, secret: str, **fields: str) -> httpx.Response:
+    """Opens the login page and sends its form."""
+    token = csrf_token(await browser.get("/portal/login"))
+    return await browser.post(
+        "/portal/login", data={"next": "/portal", **fields, "csrf_token": token, "secret": secret}
+    )
 
 
 def csrf_token(page: httpx.Response) -> str:
@@ -36,7 +43,7 @@ async def test_the_login_has_the_words_of_the_seeds(house: House) -> None:
 
 
 async def test_a_wrong_secret_is_refused_in_the_words_of_the_seeds(house: House) -> None:
-    page = await portal(house).post("/portal/login", data={"secret": "opk_1_nonsense"})
+    page = await log_in(portal(house), "opk_1_nonsense")
 
     assert page.status_code == 401
     assert "Invalid access key" in page.text
@@ -52,8 +59,7 @@ async def test_nobody_sees_a_page_without_signing_in(house: House, address: str)
 
 async def test_the_next_page_is_always_one_of_our_own(house: House) -> None:
     for elsewhere in ("https://evil.example/portal", "//evil.example/portal", "/\\evil.example"):
-        data = {"secret": house.settings.admin_secret, "next": elsewhere}
-        answer = await portal(house).post("/portal/login", data=data)
+        answer = await log_in(portal(house), house.settings.admin_secret, next=elsewhere)
         assert answer.headers["location"] in ("/portal",), elsewhere
 
 
@@ -104,14 +110,16 @@ async def test_signing_out_needs_the_page_s_own_form(house: House, demo_office: 
 
 
 async def test_a_form_that_is_sent_too_late_is_kept(house: House, demo_office: Office) -> None:
-    typed: dict[str, Any] = {"csrf_token": "old", "reason": "Not <b>now</b>"}
-    asked = await portal(house).post("/portal/logout", data=typed)
+    browser = await signed_in(house, house.settings.admin_secret)
+    typed = {"csrf_token": csrf_token(await browser.get("/portal")), "reason": "Not <b>now</b>"}
+    await house.owner.execute("DELETE FROM portal_session")
+    asked = await browser.post("/portal/logout", data=typed)
     assert asked.status_code == 401
     assert "What you typed is kept" in asked.text
     kept = re.search(r'name="kept" value="([^"]*)"', asked.text)
     assert kept is not None
-    data = {"secret": house.settings.admin_secret, "next": "/portal/logout", "kept": html.unescape(kept.group(1))}
-    resumed = await portal(house).post("/portal/login", data=data)
+    fields = {"next": "/portal/logout", "kept": html.unescape(kept.group(1)), "csrf_token": csrf_token(asked)}
+    resumed = await browser.post("/portal/login", data={**fields, "secret": house.settings.admin_secret})
     assert "Not &lt;b&gt;now&lt;/b&gt;" in resumed.text
     assert "Send it now" in resumed.text
 
@@ -163,9 +171,11 @@ async def test_a_newline_is_no_number(house: House, demo_office: Office, path: s
 
 
 async def test_a_request_for_access_is_approved_once(house: House, demo_office: Office) -> None:
-    asked = await portal(house).post(
+    stranger = portal(house)
+    asked = await stranger.post(
         "/portal/request-access",
         data={
+            "csrf_token": csrf_token(await stranger.get("/portal/request-access")),
             "company": "CallPilot AI",
             "practice": demo_office.practicepass,
             "contact": "Pat",

@@ -50,6 +50,15 @@ class ClientAddresses:
                 break
         return str(address)
 
+    def is_https(self, scope: Scope) -> bool:
+        """Whether a trusted proxy says in X-Forwarded-Proto that its client came by TLS. Of several values the last
+        counts, which the peer itself wrote."""
+        protocols = [value for name, value in scope["headers"] if name == b"x-forwarded-proto"]
+        if not protocols or protocols[-1].rpartition(b",")[2].strip().lower() != b"https":
+            return False
+        client = scope.get("client")
+        return client is not None and self.is_trusted(parse(client[0]))
+
     def is_trusted(self, address: Address | None) -> bool:
         return address is not None and any(address in network for network in self._trusted_proxies)
 

@@ -1,7 +1,5 @@
 """Who was told of whom: the disclosure ledger, for the practice's own eyes and for its auditors."""
 
-import csv
-import io
 from collections.abc import AsyncIterator, Iterable
 from typing import Annotated, Literal
 
@@ -20,6 +18,7 @@ from officepro.activity.shapes import DisclosedAnswer, Stretch
 from officepro.foundation.clock import timestamp
 from officepro.foundation.database import Database, Row
 from officepro.foundation.documented import documented
+from officepro.foundation.spreadsheets import csv_lines
 from officepro.foundation.wire import MAXIMUM_ID
 from officepro.practices.asked import PRACTICE_PROVIDED, ThePractice
 from officepro.practices.queries import UnknownPractice
@@ -30,7 +29,6 @@ _COLUMNS = (
     "number", "time", "patientId", "partner", "partnerId", "key", "keyId", "method", "endpoint", "requestId",
     "address", "purpose", "kinds",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 OfPatient = Annotated[
     int | None, QueryParameter(name="patientId", ge=1, le=MAXIMUM_ID, description="Only answers that told of this one.")
@@ -107,11 +105,11 @@ def _file(practicepass: str, lines: AsyncIterator[str]) -> Response[Stretch[Disc
 
 
 async def _lines(database: Database, practice_id: int, wanted: Filter) -> AsyncIterator[str]:
-    yield _written([_COLUMNS])
+    yield csv_lines([_COLUMNS])
     while True:
         async with database.system() as db:
             rows = await disclosure_queries.some(db, practice_id, wanted, ROWS_AT_ONCE)
-        yield _written(line for row in rows for line in _lines_of(row, wanted.patient_id))
+        yield csv_lines(line for row in rows for line in _lines_of(row, wanted.patient_id))
         if len(rows) < ROWS_AT_ONCE:
             return
         wanted = msgspec.structs.replace(wanted, before=rows[-1]["number"])
@@ -120,29 +118,18 @@ async def _lines(database: Database, practice_id: int, wanted: Filter) -> AsyncI
 def _lines_of(row: Row, patient_id: int | None) -> Iterable[tuple[object, ...]]:
     before = (row["number"], timestamp(row["happened_at"]))
     behind = (
-        _plain(row["company"]),
+        row["company"],
         row["partner_id"],
-        _plain(row["name"]),
+        row["name"],
         row["api_key_id"],
         row["method"],
         row["endpoint"],
         row["request_id"],
-        _plain(row["address"]),
+        row["address"],
         row["purpose"],
         " ".join(row["kinds"] or ()),
     )
     return [(*before, told, *behind) for told in row["patient_ids"] if patient_id in (None, told)]
-
-
-def _plain(text: str | None) -> str:
-    """A partner names itself: nothing of that may become a formula."""
-    return f"'{text}" if text and text.startswith(_FORMULA) else text or ""
-
-
-def _written(lines: Iterable[Iterable[object]]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerows(lines)
-    return out.getvalue()
 
 
 router = Router(

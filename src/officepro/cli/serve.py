@@ -8,6 +8,7 @@ SIGHUP            the workers are replaced, one after another, by new ones; befo
 """
 
 import asyncio
+import ipaddress
 import logging
 import os
 import resource
@@ -47,6 +48,7 @@ def serve(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=Tr
     with open_house(with_a_free_port(settings_of_process(stop_with))) as house:
         make_data_dir(house.settings.data_dir)
         log_start(logger, house.settings)
+        warn_of_no_public_url(house.settings)
         asyncio.run(refuse_what_waiting_does_not_mend(house.settings))
         _allow_as_many_files_as_may_be()
         for told in (ABOUT_TO_STOP, ABOUT_TO_BE_REPLACED):
@@ -56,6 +58,25 @@ def serve(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=Tr
             _server(house.settings).serve(target_loader=partial(application, house.settings), wrap_loader=False)
         finally:
             logger.info("stopped")
+
+
+def warn_of_no_public_url(settings: Settings) -> None:
+    """Log a warning where clients of other machines can call, and nothing says by which address they do."""
+    if not settings.public_url and not _is_loopback(settings.host):
+        logger.warning(
+            "OFFICEPRO_PUBLIC_URL is not set, and the API listens on %s: set it to the address that clients use. Until "
+            "then links name %s, and cookies are Secure only where a proxy of OFFICEPRO_TRUSTED_PROXIES sends "
+            "X-Forwarded-Proto: https",
+            settings.host,
+            settings.base_url,
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def application(settings: Settings) -> Door:

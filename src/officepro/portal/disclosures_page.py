@@ -1,7 +1,6 @@
 """Disclosures: who read which person's record, when, under which key; as a table and as CSV."""
 
-import csv
-import io
+from collections.abc import Iterable
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -12,9 +11,10 @@ from officepro.access.asked import TheDatabase
 from officepro.activity import disclosure_queries
 from officepro.activity.disclosure_queries import Filter
 from officepro.foundation.clock import timestamp
+from officepro.foundation.spreadsheets import csv_lines
 from officepro.foundation.wire import DIGITS_OR_EMPTY, NO_NUL
 from officepro.portal import queries
-from officepro.portal.frame import AnyRequest, SignedIn, page
+from officepro.portal.frame import SAFE, AnyRequest, SignedIn, page
 
 ROWS = 50
 ROWS_OF_CSV = 10_000
@@ -52,23 +52,15 @@ async def download_disclosures(
 ) -> Response[str]:
     """The newest ten thousand; `before` goes on from there."""
     _, chosen, rows = await _read(database, practice, patient, before, ROWS_OF_CSV)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow([*COLUMNS])
+    lines: list[Iterable[object]] = [COLUMNS]
     for row in rows:
         patients = " ".join(map(str, row["patient_ids"]))
-        moment = timestamp(row["happened_at"])
-        name = (_harmless(row["company"]), _harmless(row["name"]))
-        recipient = (_harmless(row["address"]), row["purpose"], " ".join(row["kinds"] or ()))
+        recipient = (row["address"], row["purpose"], " ".join(row["kinds"] or ()))
         call = (row["method"], row["endpoint"], row["request_id"])
-        writer.writerow([row["number"], moment, *name, *call, patients, *recipient])
-    headers = {"Content-Disposition": f'attachment; filename="disclosures-{chosen}.csv"', "Cache-Control": "no-store"}
-    return Response(text.getvalue(), media_type="text/csv", headers=headers)
-
-
-def _harmless(text: str | None) -> str:
-    """A spreadsheet takes what begins so for a formula."""
-    return f"'{text}" if text and text[0] in "=+-@\t\r" else text or ""
+        moment = timestamp(row["happened_at"])
+        lines.append([row["number"], moment, row["company"], row["name"], *call, patients, *recipient])
+    headers = {"Content-Disposition": f'attachment; filename="disclosures-{chosen}.csv"', **SAFE}
+    return Response(csv_lines(lines), media_type="text/csv", headers=headers)
 
 
 async def _read(

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from importlib.resources import files
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ import jinja2
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
+from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 from markupsafe import Markup, escape
@@ -20,8 +22,10 @@ from markupsafe import Markup, escape
 from officepro.access.guards import PageGuard, is_open
 from officepro.foundation.clock import now
 from officepro.foundation.database import Database
-from officepro.foundation.errors import Forbidden, Invalid, NotFound, OfficeProError
-from officepro.portal import sessions
+from officepro.foundation.errors import Invalid, NotFound, OfficeProError
+from officepro.foundation.input import header_of
+from officepro.portal import csrf, sessions
+from officepro.portal.csrf import TOKEN_FIELD, WrongForm, read_form
 from officepro.portal.sessions import Visitor
 
 MAXIMUM_FORM_BYTES = 64 * 1024
@@ -64,15 +68,9 @@ class SignedOut(OfficeProError):
     code = "signed_out"
 
     def __init__(self, typed: list[tuple[str, str]]) -> None:
-        """`typed` is the form that was sent, whose fields shall not be lost."""
+        """`typed` is the form that was sent from a page of the session that has ended, whose fields are kept."""
         self.typed = typed
         super().__init__()
-
-
-class WrongForm(Forbidden):
-    """This form is out of date: open the page again and repeat what you did."""
-
-    code = "form_out_of_date"
 
 
 class SignedIn(PageGuard):
@@ -87,20 +85,29 @@ class SignedIn(PageGuard):
         visitor = None
         if name:
             database: Database = connection.app.state.database
+            admin_secrets = connection.app.state.settings.admin_secrets
             async with database.system() as db:
-                visitor = await sessions.find(db, name)
+                visitor = await sessions.find(db, name, admin_secrets, renews=not _is_background(connection))
         if visitor is None:
-            raise SignedOut(await _typed(connection))
+            raise SignedOut(await _typed(connection, name or ""))
         if not may_see(visitor, "admin" if self.admin else self.scope or "all"):
             raise NotFound("There is no such page for you.")
         connection.scope["visitor"] = visitor  # type: ignore[typeddict-unknown-key]
 
 
-async def _typed(connection: ASGIConnection[Any, Any, Any, Any]) -> list[tuple[str, str]]:
-    if not isinstance(connection, Request) or connection.method != "POST":
-        return []
-    form = await connection.form()
-    return [(name, str(value)) for name, value in form.multi_items() if name != "csrf_token"]
+def _is_background(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Whether a script of the page made this request, not the person before it; those do not prolong a session."""
+    return header_of(connection.scope, b"sec-fetch-dest") == "empty" or "rows" in connection.query_params
+
+
+async def _typed(connection: ASGIConnection[Any, Any, Any, Any], session: str) -> list[tuple[str, str]]:
+    """The form, if a page of this browser's own session sent it; what anybody else sent is never shown again."""
+    if session and isinstance(connection, Request) and connection.method == "POST":
+        with suppress(OfficeProError, HTTPException):
+            fields = await read_form(connection)
+            if csrf.is_token(dict(fields).get(TOKEN_FIELD, ""), csrf.token_of(session)):
+                return [(name, value) for name, value in fields if name != TOKEN_FIELD]
+    return []
 
 
 # The portal's pages answer to a session, not to a bearer token: the API's own guards do not apply to them.
@@ -117,15 +124,26 @@ def visitor_of(request: AnyRequest) -> Visitor:
 
 
 async def checked_form(request: AnyRequest) -> dict[str, str]:
-    """The fields of a form that was sent from our own page; many values of one name are joined by commas.
+    """The fields of a form that was sent from a page of this session; several values of one name are joined by commas.
 
-    Raises WrongForm when the token is not the session's own.
+    Raises WrongForm when the token is not the session's own, and what `read_form` raises.
     """
-    form = await request.form()
-    token = str(form.get("csrf_token", ""))
-    if not hmac.compare_digest(token.encode(), visitor_of(request).csrf_token.encode()):
+    return _checked(await read_form(request), visitor_of(request).csrf_token)
+
+
+async def checked_open_form(request: AnyRequest) -> dict[str, str]:
+    """The same for a form that `open_form_page` showed, to somebody who is not signed in."""
+    cookie = request.cookies.get(_form_cookie_name(request.scope), "")
+    return _checked(await read_form(request), csrf.token_of(cookie) if cookie else "")
+
+
+def _checked(fields: list[tuple[str, str]], token: str) -> dict[str, str]:
+    form: dict[str, str] = {}
+    for name, value in fields:
+        form[name] = f"{form[name]},{value}" if name in form else value
+    if not token or not csrf.is_token(form.pop(TOKEN_FIELD, ""), token):
         raise WrongForm
-    return {name: ",".join(str(value) for value in form.getall(name)) for name in form if name != "csrf_token"}
+    return form
 
 
 def chosen_practice(form: dict[str, str]) -> str | None:
@@ -150,14 +168,25 @@ def page(
     text = _templates.get_template(template).render(
         visitor=visitor, rail=rail, here=request.url.path.rstrip("/"), version=VERSION, now=now(), **values
     )
-    headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-store", **_SAFE}
+    headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, **SAFE}
     return Response(text, media_type="text/html", status_code=status, headers={**headers, **(cookies or {})})
+
+
+def open_form_page(request: AnyRequest, template: str, *, status: int = 200, **values: Any) -> Response[str]:
+    """A page with a form for somebody who is not signed in: its token is bound to a cookie of its own."""
+    name = _form_cookie_name(request.scope)
+    secret = request.cookies.get(name) or csrf.new_secret()
+    # Lax, so that a link from an e-mail to the login does not replace it under a form that is open in another tab; no
+    # browser sends it with a POST from another site either.
+    cookie = {"Set-Cookie": f"{name}={secret}; Path=/; HttpOnly; SameSite=Lax{_secure(request.scope)}"}
+    cookies = {} if name in request.cookies else cookie
+    return page(request, template, status=status, cookies=cookies, form_token=csrf.token_of(secret), **values)
 
 
 def go_to(address: str, cookies: Mapping[str, str] | None = None, **query: str) -> Response[None]:
     """After a form: the page to look at next, by GET."""
     location = f"{address}?{urlencode(query)}" if query else address
-    return Response(None, status_code=303, headers={"Location": location, **_SAFE, **(cookies or {})})
+    return Response(None, status_code=303, headers={"Location": location, **SAFE, **(cookies or {})})
 
 
 def tell(visitor: Visitor, address: str, said: str) -> Response[None]:
@@ -176,10 +205,13 @@ def _proof(visitor: Visitor, said: str) -> str:
     return hmac.new(visitor.csrf_token.encode(), b"said on a page: " + said.encode(), hashlib.sha256).hexdigest()
 
 
-_SAFE = {
+# Of every answer of the portal that is not a static file.
+SAFE = {
+    "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -191,13 +223,20 @@ def cookie_name(scope: Any) -> str:
 def session_cookie(scope: Any, name: str) -> dict[str, str]:
     """The header that gives the browser its session, or takes it away when the name is empty."""
     life = "" if name else "; Max-Age=0"
-    secure = "; Secure" if _is_secure(scope) else ""
-    return {"Set-Cookie": f"{cookie_name(scope)}={name}; Path=/; HttpOnly; SameSite=Strict{secure}{life}"}
+    return {"Set-Cookie": f"{cookie_name(scope)}={name}; Path=/; HttpOnly; SameSite=Strict{_secure(scope)}{life}"}
+
+
+def _form_cookie_name(scope: Any) -> str:
+    return "__Host-officepro-form" if _is_secure(scope) else "officepro-form"
+
+
+def _secure(scope: Any) -> str:
+    return "; Secure" if _is_secure(scope) else ""
 
 
 def _is_secure(scope: Any) -> bool:
-    settings = scope["litestar_app"].state.settings
-    return bool(scope["scheme"] == "https" or settings.public_url.startswith("https://"))
+    """Whether the browser came by TLS, as the edge middleware found out."""
+    return bool(scope["scheme"] == "https")
 
 
 def local_moment(moment: datetime | None) -> str:

@@ -156,7 +156,7 @@ def _new_key(form: dict[str, str]) -> NewKey:
     partner = form.get("partner", "")
     if not name or len(name) > 200 or "\0" in name:
         raise Invalid.at("name", "must be a name of 1 to 200 characters")
-    if not partner.isdigit() or len(partner) > 18:
+    if not partner.isascii() or not partner.isdigit() or len(partner) > 18:
         raise Invalid.at("partner", "must be one of the list")
     scopes = [scope for scope in form.get("scopes", "").split(",") if scope]
     purpose = form.get("purpose") or "other"
@@ -167,7 +167,7 @@ def _new_key(form: dict[str, str]) -> NewKey:
 
 def _grace(form: dict[str, str]) -> int:
     grace = form.get("grace", "")
-    if not grace.isdigit() or int(grace) not in GRACES:
+    if grace not in map(str, GRACES):
         raise Invalid.at("grace", "must be one of the list")
     return int(grace)
 

@@ -1,61 +1,74 @@
 """Signing in with an API key or the admin secret, and out again. (seeds: Partner Portal Login)
 
-A form that is sent when its session has ended is not lost: it is kept in the page that asks to sign in again, and can
-be sent from there afterwards.
+A form that is sent when its session has ended is not lost, if a page of that very session sent it: it is kept in the
+page that asks to sign in again, and can be sent from there afterwards.
 """
 
-import json
+import re
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from litestar import Response, Router, get, post
 from litestar.params import QueryParameter
 
-from officepro.access.asked import TheDatabase, TheGate
+from officepro.access.asked import TheDatabase, TheGate, TheSettings
 from officepro.access.gate import InvalidApiKey, TooManyFailures
 from officepro.access.guards import address_of
 from officepro.portal import sessions
+from officepro.portal.csrf import WrongForm
 from officepro.portal.frame import (
-    MAXIMUM_FORM_BYTES,
     AnyRequest,
     SignedIn,
     checked_form,
+    checked_open_form,
+    cookie_name,
     go_to,
+    open_form_page,
     open_page,
     page,
     session_cookie,
     visitor_of,
 )
 
-NextAddress = Annotated[str, QueryParameter(name="next", max_length=2000)]
+MAXIMUM_KEPT_CHARACTERS = 16 * 1024
+MAXIMUM_NEXT_CHARACTERS = 2000
+
+NextAddress = Annotated[str, QueryParameter(name="next", max_length=MAXIMUM_NEXT_CHARACTERS)]
 
 
 @get("/login", guards=[open_page])
 async def show_login(request: AnyRequest, next_address: NextAddress = "/portal") -> Response[str]:
-    return page(request, "login.html", fault=None, next_address=_own(next_address), kept=None)
+    return _show(request, next_address=own_address(next_address))
 
 
 @post("/login", guards=[open_page], status_code=200)
-async def sign_in(request: AnyRequest, database: TheDatabase, gate: TheGate) -> Response[Any]:
-    form = await request.form()
-    next_address, kept = _own(str(form.get("next", "/portal"))), str(form.get("kept", ""))[:MAXIMUM_FORM_BYTES]
+async def sign_in(request: AnyRequest, database: TheDatabase, gate: TheGate, settings: TheSettings) -> Response[Any]:
     try:
-        api_key_id = await gate.sign_in(str(form.get("secret", "")).strip(), address_of(request.scope))
+        form = await checked_open_form(request)
+    except WrongForm:
+        return _show(request, status=403, fault="This page was out of date, and nothing was done. Sign in again here.")
+    next_address, kept = own_address(form.get("next", "")), form.get("kept", "")
+    entered = form.get("secret", "").strip()
+    try:
+        api_key_id = await gate.sign_in(entered, address_of(request.scope))
+        async with database.system_transaction() as db:
+            await sessions.forget_ended(db)
+            name = await sessions.start(db, api_key_id, entered)
+            visitor = await sessions.find(db, name, settings.admin_secrets)
+            if visitor is None:  # the key's practice is closed
+                raise InvalidApiKey
+            await sessions.end_named(db, request.cookies.get(cookie_name(request.scope), ""))
     except TooManyFailures as failure:
         request.scope["error_code"] = failure.code  # type: ignore[typeddict-unknown-key]
-        return page(request, "login.html", status=429, fault=failure.detail, next_address=next_address, kept=kept)
+        return _show(request, status=429, fault=failure.detail, next_address=next_address, kept=kept)
     except InvalidApiKey:
-        fault = "Invalid access key"
-        return page(request, "login.html", status=401, fault=fault, next_address=next_address, kept=kept)
-    async with database.system() as db:
-        await sessions.forget_ended(db)
-        name = await sessions.start(db, api_key_id)
-        visitor = await sessions.find(db, name)
+        return _show(request, status=401, fault="Invalid access key", next_address=next_address, kept=kept)
     cookie = session_cookie(request.scope, name)
     if not kept:
         return go_to(next_address, cookie)
     request.scope["visitor"] = visitor  # type: ignore[typeddict-unknown-key]
-    return page(request, "resume.html", cookies=cookie, address=next_address, fields=_fields(kept))
+    fields = parse_qsl(kept, keep_blank_values=True)
+    return page(request, "resume.html", cookies=cookie, address=next_address, fields=fields)
 
 
 @post("/logout", guards=[SignedIn()], status_code=200)
@@ -66,27 +79,41 @@ async def sign_out(request: AnyRequest, database: TheDatabase) -> Response[None]
     return go_to("/portal/login", session_cookie(request.scope, ""))
 
 
+@post("/logout/everywhere", guards=[SignedIn()], status_code=200)
+async def sign_out_everywhere(request: AnyRequest, database: TheDatabase) -> Response[None]:
+    """End every session of this key, or of the admin, in all browsers."""
+    await checked_form(request)
+    async with database.system() as db:
+        await sessions.end_all(db, visitor_of(request).api_key_id)
+    return go_to("/portal/login", session_cookie(request.scope, ""))
+
+
 def ask_to_sign_in(request: AnyRequest, typed: list[tuple[str, str]]) -> Response[Any]:
     """In place of a page that needs a session: by GET it is gone back to, and a form that was sent is kept."""
+    path = request.scope["path"]
     if request.method == "GET":
-        return go_to("/portal/login", None, next=_own(str(request.url)))
+        query = request.scope["query_string"].decode("latin-1")
+        address = own_address(f"{path}?{query}" if query else path)
+        return go_to("/portal/login", None, next=address if len(address) <= MAXIMUM_NEXT_CHARACTERS else path)
+    kept = urlencode(typed)
+    if not kept or len(kept) > MAXIMUM_KEPT_CHARACTERS:
+        return _show(request, status=401, fault="Your session has ended, and nothing was done. Sign in again.")
     fault = "Your session has ended. What you typed is kept: sign in, and send it from the next page."
-    return page(request, "login.html", status=401, fault=fault, next_address=request.url.path, kept=json.dumps(typed))
+    return _show(request, status=401, fault=fault, next_address=own_address(path), kept=kept)
 
 
-def _own(address: str) -> str:
-    """An address of the portal itself, whatever was asked for: nobody is sent elsewhere by signing in."""
-    parts = urlsplit(address)
-    path = parts.path if parts.path.startswith("/portal") and "\\" not in address else "/portal"
-    return f"{path}?{parts.query}" if parts.query and path == parts.path else path
+def _show(
+    request: AnyRequest, *, status: int = 200, fault: str = "", next_address: str = "/portal", kept: str = ""
+) -> Response[str]:
+    return open_form_page(request, "login.html", status=status, fault=fault, next_address=next_address, kept=kept)
 
 
-def _fields(kept: str) -> list[tuple[str, str]]:
-    try:
-        fields = json.loads(kept)
-        return [(str(name), str(value)) for name, value in fields]
-    except (ValueError, TypeError):
-        return []
+_OWN = re.compile(r"/portal(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?(\?[!-~]*)?")
 
 
-router = Router("/portal", route_handlers=[show_login, sign_in, sign_out])
+def own_address(address: str) -> str:
+    """The address if it is one of the portal itself, else the overview: signing in leads to no other site."""
+    return address if _OWN.fullmatch(address) else "/portal"
+
+
+router = Router("/portal", route_handlers=[show_login, sign_in, sign_out, sign_out_everywhere])

@@ -11,7 +11,7 @@ from officepro.access.limits import network_of
 from officepro.access.scopes import MEANINGS
 from officepro.foundation.errors import Fault
 from officepro.foundation.wire import decode_hook
-from officepro.portal.frame import AnyRequest, open_page, page
+from officepro.portal.frame import AnyRequest, checked_open_form, open_form_page, open_page
 from officepro.requests.queries import Wish
 from officepro.requests.routes import REQUESTS_PER_HOUR, refuse_beyond_limit, save
 from officepro.requests.shapes import AskForAccess
@@ -27,9 +27,9 @@ async def show_request_access(request: AnyRequest) -> Response[str]:
 
 @post("/request-access", guards=[open_page], status_code=200)
 async def ask(request: AnyRequest, database: TheDatabase, gate: TheGate) -> Response[Any]:
-    form = await request.form()
-    typed: dict[str, Any] = {name: str(form.get(name, "")).strip() for name in FIELDS}
-    typed["scopes"] = [str(scope) for scope in form.getall("scopes", [])]
+    form = await checked_open_form(request)
+    typed: dict[str, Any] = {name: form.get(name, "").strip() for name in FIELDS}
+    typed["scopes"] = [scope for scope in form.get("scopes", "").split(",") if scope]
     faults = _faults(typed)
     if faults:
         return _show(request, typed=typed, faults=faults)
@@ -43,7 +43,7 @@ async def ask(request: AnyRequest, database: TheDatabase, gate: TheGate) -> Resp
 def _show(
     request: AnyRequest, *, typed: dict[str, Any] | None = None, faults: list[Fault] | None = None, sent: bool = False
 ) -> Response[str]:
-    return page(
+    return open_form_page(
         request,
         "request_access.html",
         status=400 if faults else 200,

@@ -21,6 +21,7 @@ from officepro.portal import (
     requests_page,
     webhooks_page,
 )
+from officepro.portal.csrf import refuse_cross_site
 from officepro.portal.frame import MAXIMUM_FORM_BYTES, STATIC, AnyRequest, SignedOut, open_page, page
 
 _MEDIA_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -76,6 +77,7 @@ router = Router(
         request_access_page.router,
         documentation_page.router,
     ],
+    guards=[refuse_cross_site],  # before those of the pages
     exception_handlers={OfficeProError: answer_fault, HTTPException: answer_fault, Exception: answer_fault},
     request_max_body_size=MAXIMUM_FORM_BYTES,
     include_in_schema=False,

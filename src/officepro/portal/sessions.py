@@ -1,16 +1,21 @@
 """Who is signed in to the portal: sessions are kept on the server, the browser holds a random name of one.
 
-A session ends after 15 minutes without a call, and after 8 hours in any case; a partner's also ends with the key that
-opened it.
+A session ends after 15 minutes without a page being opened, and after 8 hours in any case. A partner's also ends with
+the key that opened it, with its partner and its practice; an admin's ends with the admin secret that was entered: the
+row holds an HMAC, keyed with that secret, of the session's name, which every worker compares with the secrets that it
+accepts now. The HMAC is of no use to guess the secret by: the name is random and not in the database.
 """
 
-import secrets
+import hashlib
+import hmac
+from collections.abc import Iterable
 from datetime import timedelta
 
 import msgspec
 
 from officepro.foundation.database import Connection, Row
 from officepro.foundation.secrets import fingerprint
+from officepro.portal import csrf
 
 IDLE = timedelta(minutes=15)
 LONGEST = timedelta(hours=8)
@@ -39,45 +44,75 @@ class Visitor(msgspec.Struct, frozen=True):
         return "admin" if self.is_admin else f"{self.company} · {self.key_name}"
 
 
-async def start(db: Connection, api_key_id: int | None) -> str:
-    """The name of a new session, which is shown to nobody but the browser."""
-    name = secrets.token_urlsafe(32)
+async def start(db: Connection, api_key_id: int | None, entered: str) -> str:
+    """Insert a session and return its name, which only the browser gets. `entered` is the key or secret."""
+    name = csrf.new_secret()
     await db.execute(
-        "INSERT INTO portal_session (session_sha256, api_key_id, csrf_token) VALUES ($1, $2, $3)",
+        """
+        INSERT INTO portal_session (session_sha256, api_key_id, csrf_token, admin_secret_hmac) VALUES ($1, $2, $3, $4)
+        """,
         fingerprint(name),
         api_key_id,
-        secrets.token_urlsafe(24),
+        csrf.token_of(name),
+        admin_secret_hmac(entered, name) if api_key_id is None else None,
     )
     return name
 
 
-async def find(db: Connection, name: str) -> Visitor | None:
-    """None when there is no such session, or not any more."""
+async def find(db: Connection, name: str, admin_secrets: Iterable[str], *, renews: bool = True) -> Visitor | None:
+    """Return who is signed in, or None when there is no such session or it has ended.
+
+    `renews` is false for requests that no person made, which do not prolong the session.
+    """
     row = await db.fetchrow(
         """
         WITH seen AS (
             UPDATE portal_session SET last_seen_at = now()
-            WHERE session_sha256 = $1 AND last_seen_at > now() - $2::interval AND created_at > now() - $3::interval
-              AND last_seen_at < now() - $4::interval
+            WHERE $5 AND session_sha256 = $1 AND last_seen_at > now() - $2::interval
+              AND created_at > now() - $3::interval AND last_seen_at < now() - $4::interval
         )
-        SELECT s.session_sha256, s.csrf_token, s.api_key_id, k.partner_id, p.company, k.name, k.practice_id,
-               practice.practicepass, k.scopes
+        SELECT s.admin_secret_hmac, s.session_sha256, s.csrf_token, s.api_key_id, k.partner_id, p.company, k.name,
+               k.practice_id, practice.practicepass, k.scopes
         FROM portal_session s LEFT JOIN api_key k USING (api_key_id) LEFT JOIN partner p USING (partner_id)
              LEFT JOIN practice ON practice.practice_id = k.practice_id
         WHERE s.session_sha256 = $1 AND s.last_seen_at > now() - $2::interval AND s.created_at > now() - $3::interval
-          AND (s.api_key_id IS NULL OR k.revoked_at IS NULL AND p.active
+          AND (s.api_key_id IS NULL OR k.revoked_at IS NULL AND p.active AND practice.active IS NOT FALSE
                AND (k.expires_at IS NULL OR k.expires_at > now()))
         """,
         fingerprint(name),
         IDLE,
         LONGEST,
         SEEN_EVERY,
+        renews,
     )
-    return None if row is None else _visitor(row)
+    if row is None or (row["api_key_id"] is None and not _is_of_one(row["admin_secret_hmac"], name, admin_secrets)):
+        return None
+    return _visitor(row)
+
+
+def admin_secret_hmac(secret: str, name: str) -> bytes:
+    return hmac.digest(secret.encode(), b"portal session: " + name.encode(), hashlib.sha256)
+
+
+def _is_of_one(stored: bytes | None, name: str, admin_secrets: Iterable[str]) -> bool:
+    """None is stored of sessions which an earlier version started: they end."""
+    return stored is not None and any(
+        hmac.compare_digest(stored, admin_secret_hmac(secret, name)) for secret in admin_secrets
+    )
 
 
 async def end(db: Connection, session: bytes) -> None:
     await db.execute("DELETE FROM portal_session WHERE session_sha256 = $1", session)
+
+
+async def end_named(db: Connection, name: str) -> None:
+    """The same by the name that the browser holds."""
+    await end(db, fingerprint(name))
+
+
+async def end_all(db: Connection, api_key_id: int | None) -> None:
+    """Delete every session of this key; None is the admin."""
+    await db.execute("DELETE FROM portal_session WHERE api_key_id IS NOT DISTINCT FROM $1", api_key_id)
 
 
 async def forget_ended(db: Connection) -> None:
@@ -89,7 +124,7 @@ async def forget_ended(db: Connection) -> None:
 
 
 def _visitor(row: Row) -> Visitor:
-    session, csrf_token, api_key_id, partner_id, company, name, practice_id, practicepass, scopes = row.values()
+    _, session, csrf_token, api_key_id, partner_id, company, name, practice_id, practicepass, scopes = row.values()
     return Visitor(
         session, csrf_token, api_key_id, partner_id, company, name, practice_id, practicepass, frozenset(scopes or ())
     )

@@ -2,6 +2,7 @@
 test, pause and resume, replay, try one delivery again. A partner does so with its own subscription, an admin with all.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -210,7 +211,7 @@ async def _practice(db: Connection, subscription: hooks.Subscription, form: dict
 async def _start(db: Connection, practice_id: int, form: dict[str, str]) -> int:
     """From a number, or from a moment in UTC. Raises Invalid, ReplayOfTheFuture."""
     number, since = form.get("from", "").strip(), form.get("since", "").strip()
-    if number.isascii() and number.isdigit() and 1 <= int(number[:20]) <= MAXIMUM_ID:
+    if re.fullmatch(r"[0-9]{1,19}", number) and 1 <= int(number) <= MAXIMUM_ID:
         return int(number)
     if number or not since:
         raise Invalid.at("from", "Give the number of an event, from 1, or a day and time to replay from.")

@@ -7,8 +7,8 @@ function keepLive(section) {
   const refresh = async () => {
     if (document.visibilityState === "visible" && !section.contains(document.getSelection()?.anchorNode ?? null)) {
       const answer = await fetch(section.dataset.live, { redirect: "manual" }).catch(() => null); // away: tried again
-      if (answer && !answer.ok) return; // signed out: the rows stay as they are
-      const text = answer ? await answer.text() : "";
+      if (answer?.type === "opaqueredirect") return location.reload(); // the session has ended: to the login
+      const text = answer?.ok ? await answer.text() : "";
       const fresh = new DOMParser().parseFromString(`<table><tbody>${text}</tbody></table>`, "text/html");
       const newest = fresh.querySelector("tr");
       if (newest && !rows) return location.reload(); // the first row of all, for which there is no table yet
