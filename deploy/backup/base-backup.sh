@@ -12,4 +12,10 @@ copy=$folder/base-$(date -u +%Y%m%dT%H%M%SZ)
 pg_basebackup --pgdata="$copy.part" --checkpoint=fast --wal-method=stream --manifest-checksums=SHA256
 pg_verifybackup --quiet "$copy.part"
 mv "$copy.part" "$copy"
+if [ -n "${TEXTFILE_DIR:-}" ]; then # for node_exporter, and the alert OfficeproBackupTooOld
+    metric=$TEXTFILE_DIR/officepro_backup_base.prom
+    echo "officepro_backup_last_success_timestamp_seconds{kind=\"base\"} $(date +%s)" >"$metric.$$"
+    chmod 644 "$metric.$$"
+    mv "$metric.$$" "$metric"
+fi
 echo "$copy"

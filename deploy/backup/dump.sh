@@ -14,4 +14,10 @@ pg_dump --format=custom --file="$file.part"
 pg_restore --list "$file.part" >/dev/null # it can be read to its end
 sync "$file.part"
 mv "$file.part" "$file"
+if [ -n "${TEXTFILE_DIR:-}" ]; then # for node_exporter, and the alert OfficeproBackupTooOld
+    metric=$TEXTFILE_DIR/officepro_backup_dump.prom
+    echo "officepro_backup_last_success_timestamp_seconds{kind=\"dump\"} $(date +%s)" >"$metric.$$"
+    chmod 644 "$metric.$$"
+    mv "$metric.$$" "$metric"
+fi
 echo "$file"

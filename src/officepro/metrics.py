@@ -8,7 +8,10 @@ request, and wants to be told by an environment variable before it is first impo
 """
 
 import asyncio
+import logging
 import os
+import platform
+import resource
 import time
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -25,7 +28,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from officepro.access.asked import TheDatabase
+from officepro import __version__
 from officepro.access.guards import is_open
 from officepro.activity.ledger import Ledger
 from officepro.activity.recorder import Done, Recorder
@@ -38,8 +41,10 @@ from officepro.webhooks.figures_queries import DispatchFigures, dispatch_figures
 
 SNAPSHOT_SECONDS = 1.0
 STALE_SECONDS = 5.0  # a worker that has not written for so long is gone, and what it had in hand with it
-DISPATCH_SECONDS = 15.0  # how long the webhooks' figures are good for
+DATABASE_SECONDS = 15.0  # how often each process reads the figures that the database has
+DATABASE_TIMEOUT_SECONDS = 10.0
 BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BUILD = {"version": __version__, "python": platform.python_version()}
 TEXT_FORMAT = "text/plain; version=0.0.4"
 
 COUNTERS = {
@@ -59,6 +64,8 @@ GAUGES = {
     "log_waiting": ("request_log_waiting", "Calls waiting to be written to the request log."),
 }
 
+logger = logging.getLogger("officepro")
+
 
 class Inside(Protocol):
     """Who knows how many requests are under way: the door."""
@@ -75,6 +82,25 @@ class Snapshot(msgspec.Struct):
     counters: dict[str, float]
     gauges: dict[str, float]
     connections: dict[str, tuple[int, int, int]]  # by role: how many, how many idle, how many at most
+    process: "ProcessFigures | None" = None
+
+
+class ProcessFigures(msgspec.Struct):
+    """CPU, memory and files of one process."""
+
+    cpu_seconds: float
+    resident_bytes: int
+    open_files: int
+
+    @classmethod
+    def of_this_process(cls) -> "ProcessFigures | None":
+        """None where there is no /proc."""
+        times = os.times()
+        try:
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            return cls(times.user + times.system, pages * resource.getpagesize(), len(os.listdir("/proc/self/fd")))
+        except OSError:
+            return None
 
 
 class Answered(msgspec.Struct):
@@ -97,6 +123,9 @@ class Account:
         self._answered: dict[tuple[str, str], Answered] = defaultdict(Answered)
         self._shed = 0
         self._refused: Counter[str] = Counter()  # by error code, of those that are counters
+        self.dispatch: DispatchFigures | None = None  # as they were when the database last answered
+        self.dispatch_at = 0.0  # when that was, by the monotonic clock
+        self.database_is_up = False
 
     def watch(self, door: Inside) -> None:
         self._door = door
@@ -118,13 +147,15 @@ class Account:
         begin_anew(self._folder)
         with ThreadPoolExecutor(1) as disk:  # one, so that what is left last was written last
             leaving = asyncio.create_task(self._leave_snapshots(disk))
+            reading = asyncio.create_task(self._read_database_repeatedly(database))
             try:
                 async with self.recorder.writing(database):
                     yield
             finally:
-                leaving.cancel()
-                with suppress(asyncio.CancelledError):
-                    await leaving
+                for task in (reading, leaving):
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
                 disk.submit(leave, self._folder, encode(self.snapshot()))
 
     async def _leave_snapshots(self, disk: Executor) -> None:
@@ -134,6 +165,26 @@ class Account:
             told = encode(self.snapshot())
             await asyncio.get_running_loop().run_in_executor(disk, leave, self._folder, told)
             await asyncio.sleep(SNAPSHOT_SECONDS)
+
+    async def _read_database_repeatedly(self, database: Database) -> None:
+        """In the background: a scrape never waits for the database."""
+        while True:
+            await self.read_database(database)
+            await asyncio.sleep(DATABASE_SECONDS)
+
+    async def read_database(self, database: Database) -> None:
+        """Read the figures that the database has; where it does not answer, the last ones stay and age."""
+        try:
+            async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS), database.system() as db:
+                self.dispatch = await dispatch_figures(db)
+        except (OfficeProError, TimeoutError) as error:
+            self.database_is_up = False
+            logger.warning("figures not read", extra={"reason": getattr(error, "code", "timeout")})
+        except Exception:  # whatever it is, the process goes on, and the age of the figures shows it
+            self.database_is_up = False
+            logger.exception("figures not read")
+        else:
+            self.database_is_up, self.dispatch_at = True, time.monotonic()
 
     def snapshot(self) -> Snapshot:
         rate_limited = sum(answered.by_status.get(429, 0) for answered in self._answered.values())
@@ -165,6 +216,7 @@ class Account:
             counters,
             gauges,
             self._database.connections() if self._database else {},
+            ProcessFigures.of_this_process(),
         )
 
     def of_all_workers(self) -> list[Snapshot]:
@@ -207,9 +259,9 @@ def left_by_others(folder: Path) -> Iterator[Snapshot]:
 class Told(Collector):
     """Snapshots, and how the webhooks are doing, as Prometheus reads them."""
 
-    def __init__(self, snapshots: list[Snapshot], dispatch: DispatchFigures | None) -> None:
-        self._snapshots = snapshots
-        self._dispatch = dispatch
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._snapshots = account.of_all_workers()
 
     def collect(self) -> Iterable[Metric]:
         yield self._requests()
@@ -223,8 +275,32 @@ class Told(Collector):
         yield self._connections()
         workers = sum(bool(one.connections) for one in self._snapshots)
         yield GaugeMetricFamily("officepro_workers", "Processes that answer requests.", value=workers)
-        if self._dispatch is not None:
-            yield from _told_of_dispatch(self._dispatch)
+        yield from self._processes()
+        yield GaugeMetricFamily(
+            "officepro_database_up",
+            "1 if the database answered when its figures were last read, every 15 seconds.",
+            value=self._account.database_is_up,
+        )
+        if (dispatch := self._account.dispatch) is not None:
+            yield GaugeMetricFamily(
+                "officepro_database_figures_age_seconds",
+                "Age of the figures that come from the database.",
+                value=time.monotonic() - self._account.dispatch_at,
+            )
+            yield from _told_of_dispatch(dispatch)
+
+    def _processes(self) -> Iterator[Metric]:
+        """Sums over the API processes of this machine, by the names that Prometheus' own clients use."""
+        build = GaugeMetricFamily("officepro_build_info", "Version of officepro and of Python.", labels=list(BUILD))
+        build.add_metric(list(BUILD.values()), 1)
+        yield build
+        processes = [one.process for one in self._snapshots if one.process is not None]
+        cpu = sum(process.cpu_seconds for process in processes)
+        yield CounterMetricFamily("process_cpu_seconds", "CPU time of all API processes.", value=cpu)
+        resident = sum(process.resident_bytes for process in processes)
+        yield GaugeMetricFamily("process_resident_memory_bytes", "Memory of all API processes.", value=resident)
+        files = sum(process.open_files for process in processes)
+        yield GaugeMetricFamily("process_open_fds", "Open files of all API processes.", value=files)
 
     def _requests(self) -> Metric:
         sums: dict[tuple[str, str, int], int] = defaultdict(int)
@@ -279,18 +355,45 @@ def _told_of_dispatch(dispatch: DispatchFigures) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "officepro_fan_out_lag_events", "Events that were not made into deliveries yet.", value=dispatch.lag_events
     )
+    yield GaugeMetricFamily(
+        "officepro_fan_out_oldest_event_age_seconds",
+        "Age of the oldest event that was not made into deliveries yet; 0: there is none.",
+        value=dispatch.oldest_event_seconds,
+    )
+    yield GaugeMetricFamily(
+        "officepro_deliveries_oldest_queued_age_seconds",
+        "Age of the oldest delivery to an active, healthy endpoint that was never attempted; 0: there is none.",
+        value=dispatch.oldest_queued_seconds,
+    )
+    yield GaugeMetricFamily(
+        "officepro_worker_last_seen_timestamp_seconds",
+        "When a worker last looked for work, in seconds since the epoch; 0: never.",
+        value=dispatch.worker_seen_seconds,
+    )
     yield from _maintenance(dispatch.maintenance)
+    if (archiver := dispatch.archiver) is not None:
+        yield GaugeMetricFamily(
+            "officepro_wal_archive_last_success_timestamp_seconds",
+            "When PostgreSQL last archived WAL, in seconds since the epoch; 0: never.",
+            value=archiver.last_success_seconds,
+        )
+        yield GaugeMetricFamily(
+            "officepro_wal_archive_last_failure_timestamp_seconds",
+            "When PostgreSQL last failed to archive WAL, in seconds since the epoch; 0: never.",
+            value=archiver.last_failure_seconds,
+        )
 
 
 def _maintenance(jobs: Iterable[JobFigures]) -> Iterator[Metric]:
-    """Counted in the database over all workers, so every machine says the same."""
+    """Counted in the database over all workers, so every machine says the same. The label is not `job`, which is
+    Prometheus' own for the target."""
     runs = CounterMetricFamily(
-        "officepro_maintenance_runs", "Runs of the workers' maintenance jobs.", labels=["job", "outcome"]
+        "officepro_maintenance_runs", "Runs of the workers' maintenance jobs.", labels=["maintenance_job", "outcome"]
     )
     last = GaugeMetricFamily(
         "officepro_maintenance_last_success_timestamp_seconds",
         "When a maintenance job last succeeded, in seconds since the epoch; 0: never.",
-        labels=["job"],
+        labels=["maintenance_job"],
     )
     for job in jobs:
         for outcome in ("succeeded", "failed", "skipped"):
@@ -299,29 +402,14 @@ def _maintenance(jobs: Iterable[JobFigures]) -> Iterator[Metric]:
     yield from (runs, last)
 
 
-@get("/metrics", summary="Figures for Prometheus", media_type=TEXT_FORMAT, opt=documented())
-async def metrics(state: State, database: TheDatabase) -> str:
-    """Requests by route template and status, their durations, connections, the disclosure ledger and the webhooks, of
-    all workers of this machine. Nothing in it tells of a person."""
-    account: Account = state.account
-    told = Told(account.of_all_workers(), await _dispatch(state, database))
+@get("/metrics", summary="Metrics for Prometheus", media_type=TEXT_FORMAT, opt=documented())
+async def metrics(state: State) -> str:
+    """Requests by route template and status, durations, connections, disclosure log, webhooks, maintenance and WAL
+    archive, of all workers of this machine. Figures of the database are read in the background every 15 seconds, so an
+    answer never waits for it. No data of a person."""
     registry = CollectorRegistry()
-    registry.register(told)
+    registry.register(Told(state.account))
     return generate_latest(registry).decode()
-
-
-async def _dispatch(state: State, database: Database) -> DispatchFigures | None:
-    """Asked for now and then only; None while the database is away: the other figures matter most just then."""
-    known: tuple[float, DispatchFigures] | None = state.get("dispatch_figures")
-    if known is not None and time.monotonic() - known[0] < DISPATCH_SECONDS:
-        return known[1]
-    try:
-        async with database.system() as db:
-            figures = await dispatch_figures(db)
-    except OfficeProError:
-        return None
-    state.dispatch_figures = (time.monotonic(), figures)
-    return figures
 
 
 router = Router(

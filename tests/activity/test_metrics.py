@@ -5,6 +5,8 @@ import json
 import os
 import re
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,8 +19,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from officepro import metrics
 from officepro.activity.recorder import Done
+from officepro.foundation.database import Database, DatabaseUnavailable
 from officepro.foundation.wire import encode
 from officepro.metrics import Account, Snapshot, Told
+from officepro.settings import Settings
+from officepro.webhooks.dispatcher import dispatcher
 from officepro.webhooks.figures_queries import DispatchFigures
 from tests.world import House, Office
 
@@ -78,25 +83,98 @@ async def test_the_ledger_and_the_connections_are_told(house: House, demo_office
         assert (name, labels()) in after
 
 
-async def test_the_webhooks_are_told(house: House, inner_app: Litestar) -> None:
-    inner_app.state.dispatch_figures = (time.monotonic(), DispatchFigures({"delivered": 9, "failed": 1}, 4))
-
-    told = await scraped(house)
-
-    assert told["officepro_deliveries", labels(state="delivered")] == 9
-    assert told["officepro_fan_out_lag_events", labels()] == 4
-    del inner_app.state.dispatch_figures
-
-
-async def test_events_that_nobody_fanned_out_are_the_lag(
+async def test_events_that_were_not_fanned_out_are_the_lag(
     house: House, inner_app: Litestar, demo_office: Office
 ) -> None:
+    account: Account = inner_app.state.account
     await house.owner.execute("INSERT INTO dispatch_state (practice_id) VALUES ($1)", demo_office.practice_id)
+    await account.read_database(inner_app.state.database)
     before = (await scraped(house))["officepro_fan_out_lag_events", labels()]
     await demo_office.partner.post("/prospects", json={"FirstName": "John"})
-    del inner_app.state.dispatch_figures
+    await account.read_database(inner_app.state.database)
 
-    assert (await scraped(house))["officepro_fan_out_lag_events", labels()] == before + 1
+    after = await scraped(house)
+    assert after["officepro_fan_out_lag_events", labels()] == before + 1
+    assert after["officepro_fan_out_oldest_event_age_seconds", labels()] > 0
+
+
+async def test_a_queued_delivery_has_an_age_while_its_endpoint_is_healthy(
+    house: House, inner_app: Litestar, demo_office: Office
+) -> None:
+    account: Account = inner_app.state.account
+    signed_up = await demo_office.partner_global.post(
+        "/webhooks/signup", json={"hookUrl": "http://127.0.0.1:1234/never", "scopes": ["Claims"]}
+    )
+    assert signed_up.status_code == 201, signed_up.text
+    subscription_id = signed_up.json()["data"]["id"]
+    await house.owner.execute(
+        """
+        INSERT INTO webhook_delivery (practice_id, created_at, subscription_id, kind, event, event_id, log_id,
+                                      occurred_at, hook_url, state)
+        VALUES ($1, now() - interval '1 hour', $2, 'live', 'patient.created', 'evt_1', 1, now(), 'http://x', 'queued')
+        """,
+        demo_office.practice_id,
+        subscription_id,
+    )
+    ages = {}
+    for status, failing_since in (("active", None), ("paused", None), ("active", "now()")):
+        await house.owner.execute(
+            f"UPDATE webhook_subscription SET status = '{status}', failing_since = {failing_since or 'NULL'} "
+            "WHERE subscription_id = $1",
+            subscription_id,
+        )
+        await account.read_database(inner_app.state.database)
+        ages[status, failing_since] = (await scraped(house))["officepro_deliveries_oldest_queued_age_seconds", labels()]
+
+    await house.owner.execute("DELETE FROM webhook_delivery WHERE practice_id = $1", demo_office.practice_id)
+    assert ages["active", None] >= 3600
+    assert ages["paused", None] < 3600
+    assert ages["active", "now()"] < 3600
+
+
+async def test_a_worker_at_work_is_seen(house: House, inner_app: Litestar, settings: Settings) -> None:
+    began = time.time()
+    async with dispatcher(settings) as worker:
+        await worker.round()
+    await inner_app.state.account.read_database(inner_app.state.database)
+
+    told = await scraped(house)
+    assert told["officepro_worker_last_seen_timestamp_seconds", labels()] >= began - 1
+    assert (
+        "officepro_maintenance_runs_total",
+        labels(maintenance_job="webhook_dispatch", outcome="succeeded"),
+    ) not in told
+
+
+async def test_a_scrape_does_not_wait_for_a_database_that_is_away(tmp_path: Path, inner_app: Litestar) -> None:
+    """Its figures stay, and age."""
+    account = Account(tmp_path)
+    await account.read_database(inner_app.state.database)
+    assert totals(account)["officepro_database_up", labels()] == 1
+    known = {name for name, _ in totals(account)}
+    blocked = asyncio.Event()
+
+    class Away:
+        def system(self) -> Any:
+            raise DatabaseUnavailable
+
+    class Frozen:
+        @asynccontextmanager
+        async def system(self) -> AsyncIterator[None]:
+            await blocked.wait()
+            yield
+
+    await account.read_database(cast(Database, Away()))
+    reading = asyncio.create_task(account.read_database(cast(Database, Frozen())))
+    await asyncio.sleep(0)
+    began = time.monotonic()
+    told = totals(account)
+    reading.cancel()
+
+    assert time.monotonic() - began < 0.5
+    assert told["officepro_database_up", labels()] == 0
+    assert told["officepro_database_figures_age_seconds", labels()] > 0
+    assert {name for name, _ in told} == known
 
 
 async def test_addresses_and_methods_of_strangers_make_no_series(house: House) -> None:
@@ -121,7 +199,7 @@ def snapshot(calls: int, in_flight: int) -> Snapshot:
 
 def totals(account: Account) -> dict[Any, float]:
     registry = CollectorRegistry()
-    registry.register(Told(account.of_all_workers(), None))
+    registry.register(Told(account))
     return parsed(generate_latest(registry).decode())
 
 
@@ -208,7 +286,7 @@ async def test_a_slow_disk_holds_up_no_request(
 async def test_the_dashboard_shows_figures_that_there_are(
     house: House, demo_office: Office, inner_app: Litestar
 ) -> None:
-    inner_app.state.dispatch_figures = (time.monotonic(), DispatchFigures({"delivered": 9}, 4))
+    inner_app.state.account.dispatch = DispatchFigures({"delivered": 9}, 4)
     dashboard = json.loads((Path(__file__).parents[2] / "docs" / "grafana-dashboard.json").read_text())
     asked = {
         name

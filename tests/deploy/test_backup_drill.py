@@ -77,7 +77,9 @@ class Site:
         return done.stderr if fails else done.stdout
 
     def script(self, name: str, *arguments: str, user: str = "officepro_backup", fails: bool = False) -> str:
-        return self.run(str(self.folder / "deploy" / "backup" / name), *arguments, user=user, fails=fails).strip()
+        program = str(self.folder / "deploy" / "backup" / name)
+        folder = str(self.folder / "backups")
+        return self.run(program, *arguments, user=user, fails=fails, TEXTFILE_DIR=folder).strip()
 
     def sql(self, statement: str, database: str = "officepro") -> str:
         return self.run("psql", "-X", "-At", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", statement).strip()
@@ -225,6 +227,15 @@ async def fan_out(site: Site, office: Office) -> None:
 def _give(path: Path, server: EmbeddedServer) -> None:
     if not server.account.is_ours:
         os.chown(path, server.account.uid, server.account.gid)
+
+
+def test_the_age_of_each_backup_is_left_for_node_exporter(drill: Drill) -> None:
+    """For the alert OfficeproBackupTooOld."""
+    for kind in ("base", "dump"):
+        (line,) = (drill.site.folder / "backups" / f"officepro_backup_{kind}.prom").read_text().splitlines()
+        name, _, seconds = line.partition(" ")
+        assert name == f'officepro_backup_last_success_timestamp_seconds{{kind="{kind}"}}'
+        assert abs(time.time() - int(seconds)) < 3600
 
 
 async def test_the_moment_before_the_accident_comes_back_whole(drill: Drill) -> None:

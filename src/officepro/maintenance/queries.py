@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 from officepro.foundation.database import Connection
 
+# The name under which workers count the rounds of their dispatcher, which is how a worker shows that it works.
+DISPATCH_JOB = "webhook_dispatch"
+
 
 class JobFigures(NamedTuple):
     """What became of a job's runs, over all workers."""

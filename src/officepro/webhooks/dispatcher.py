@@ -25,6 +25,7 @@ from officepro.foundation.database import Connection, Database, Mode
 from officepro.foundation.database_errors import level_of, log_fields
 from officepro.foundation.errors import OfficeProError
 from officepro.foundation.outbound.client import OutboundClient
+from officepro.maintenance.queries import DISPATCH_JOB, count_runs
 from officepro.maintenance.runner import Maintenance
 from officepro.migrations.verification import refuse_what_waiting_does_not_mend, verify
 from officepro.settings import Settings
@@ -42,6 +43,7 @@ ROUND_GROWTH = 1.5
 GATHER_SECONDS = 0.02  # how long results wait for company …
 FEW_RESULTS = 20  # … and when more than these have come by then …
 LONGER_GATHER_SECONDS = 0.08  # … how much longer: each practice's take a statement, however many they are
+SEEN_SECONDS = 15.0  # how often a worker writes down that it works
 TROUBLE_PAUSE_SECONDS = 0.5  # while the database does not answer
 CONNECTIONS = 1024
 MOST_IN_HAND = 8000  # deliveries; beyond it nothing more is claimed
@@ -74,6 +76,8 @@ class Dispatcher:
         self._go_round = asyncio.Event()
         self._practices = asyncio.Semaphore(PRACTICES_AT_ONCE)
         self._recording = asyncio.Lock()
+        self._seen_at = -SEEN_SECONDS  # when it was last written down that this worker works
+        self._rounds = 0  # since then
 
     async def live(self, stop: asyncio.Event, drain_seconds: float) -> None:
         """Until `stop` is set, and then as long as deliveries in flight take, at most `drain_seconds`."""
@@ -112,6 +116,7 @@ class Dispatcher:
         try:
             async with self._database.system() as db:
                 todo = await fan_out.practices_with_work(db, ended, due)
+                await self._note_round(db)
         except Exception:
             self._ended |= ended
             raise
@@ -124,6 +129,13 @@ class Dispatcher:
             if isinstance(failure, BaseException):
                 raise failure
         return any(found)
+
+    async def _note_round(self, db: Connection) -> None:
+        """Write down every 15 s that this worker looks for work, for the alert OfficeproWorkerDown."""
+        self._rounds += 1
+        if time.monotonic() - self._seen_at >= SEEN_SECONDS:
+            await count_runs(db, DISPATCH_JOB, "succeeded", self._rounds)
+            self._seen_at, self._rounds = time.monotonic(), 0
 
     async def _visit(self, todo: fan_out.Todo) -> bool:
         """A practice that could not be worked on, or at which another worker was, is looked at again."""

@@ -1,35 +1,77 @@
-"""How the webhooks are doing, cheaply enough to be asked every few seconds; under the system role."""
+"""State of webhooks, worker and WAL archive for /metrics: cheap enough for every few seconds; under the system role."""
 
 from collections.abc import Sequence
 
 import msgspec
 
 from officepro.foundation.database import Connection
-from officepro.maintenance.queries import JobFigures, job_figures
+from officepro.maintenance.queries import DISPATCH_JOB, JobFigures, job_figures
 
 NEWEST_DELIVERIES = 10_000
 
 
-class DispatchFigures(msgspec.Struct, frozen=True):
-    """The newest deliveries by state, how many events wait to be made into deliveries, and the worker's maintenance."""
+class ArchiverFigures(msgspec.Struct, frozen=True):
+    """PostgreSQL's own account of its WAL archive; seconds since the epoch, 0: never."""
 
-    by_state: dict[str, int]
-    lag_events: int
+    last_success_seconds: float
+    last_failure_seconds: float
+
+
+class DispatchFigures(msgspec.Struct, frozen=True):
+    """State of the webhooks and of the worker, as the database knows it."""
+
+    by_state: dict[str, int]  # of the newest deliveries
+    lag_events: int  # events of which no deliveries were made yet
+    oldest_event_seconds: float = 0.0  # age of the oldest of them
+    oldest_queued_seconds: float = 0.0  # age of the oldest delivery that could be sent and never was
+    worker_seen_seconds: float = 0.0  # when a worker last looked for work, in seconds since the epoch; 0: never
     maintenance: Sequence[JobFigures] = ()
+    archiver: ArchiverFigures | None = None  # None: archive_mode is off
 
 
 async def dispatch_figures(db: Connection) -> DispatchFigures:
-    rows = await db.fetch(
+    by_state = await db.fetch(
         """
         SELECT state, count(*) FROM (SELECT state FROM webhook_delivery ORDER BY delivery_id DESC LIMIT $1) AS newest
         GROUP BY state
         """,
         NEWEST_DELIVERIES,
     )
-    lag: int = await db.fetchval(
+    lag = await db.fetch(
         """
-        SELECT coalesce(sum(head.last - state.last_log_id), 0)::bigint
-        FROM log_head head JOIN dispatch_state state USING (practice_id) WHERE head.last > state.last_log_id
+        SELECT coalesce(sum(head.last - state.last_log_id), 0)::bigint AS events,
+               coalesce(extract(epoch FROM now() - min(log.occurred_at)), 0)::float8 AS age
+        FROM log_head head JOIN dispatch_state state USING (practice_id)
+        LEFT JOIN log ON log.practice_id = head.practice_id AND log.log_id = state.last_log_id + 1
+        WHERE head.last > state.last_log_id
         """
     )
-    return DispatchFigures({row[0]: row[1] for row in rows}, lag, await job_figures(db))
+    oldest_queued: float = await db.fetchval(
+        """
+        SELECT coalesce(extract(epoch FROM now() - min(delivery.created_at)), 0)::float8
+        FROM webhook_delivery delivery JOIN webhook_subscription subscription USING (subscription_id)
+        WHERE delivery.state = 'queued' AND subscription.status = 'active' AND subscription.failing_since IS NULL
+        """
+    )
+    jobs = {job.job: job for job in await job_figures(db)}
+    dispatch = jobs.pop(DISPATCH_JOB, None)
+    return DispatchFigures(
+        {row["state"]: row["count"] for row in by_state},
+        lag[0]["events"],
+        max(0.0, lag[0]["age"]),
+        max(0.0, oldest_queued),
+        dispatch.last_success_seconds if dispatch else 0.0,
+        list(jobs.values()),
+        await _archiver(db),
+    )
+
+
+async def _archiver(db: Connection) -> ArchiverFigures | None:
+    rows = await db.fetch(
+        """
+        SELECT coalesce(extract(epoch FROM last_archived_time), 0)::float8 AS success,
+               coalesce(extract(epoch FROM last_failed_time), 0)::float8 AS failure
+        FROM pg_stat_archiver WHERE current_setting('archive_mode') <> 'off'
+        """
+    )
+    return ArchiverFigures(rows[0]["success"], rows[0]["failure"]) if rows else None
