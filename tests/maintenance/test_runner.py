@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from litestar import Litestar
 
 from officepro.foundation.database import Database
 from officepro.foundation.errors import Unavailable
@@ -53,7 +54,11 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str, str]]:
 
 
 async def test_whatever_a_job_raises_is_logged_and_counted_and_the_others_go_on(
-    database: Database, house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    house: House,
+    inner_app: Litestar,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(runner, "EVERY_SECONDS", 0.05)
     monkeypatch.setattr(runner, "RETRY_SECONDS", 0.05)
