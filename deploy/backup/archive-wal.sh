@@ -17,6 +17,7 @@ if [ -e "$archive/$name" ]; then
     echo "archive-wal.sh: $archive/$name is there already, and is another" >&2
     exit 1
 fi
+trap 'rm -f "$archive/.$name.part"' EXIT
 cp "$source" "$archive/.$name.part"
 sync "$archive/.$name.part"
 mv "$archive/.$name.part" "$archive/$name"

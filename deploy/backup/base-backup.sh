@@ -3,12 +3,15 @@
 #
 #   PGHOST=… PGUSER=officepro_backup base-backup.sh FOLDER
 #
-# The server goes on working meanwhile. The copy is read again and held against its checksums before it counts.
+# The server goes on working meanwhile. The copy is read again and held against its checksums before it counts. A copy that
+# fails or is stopped leaves nothing behind.
 set -eu
 umask 077
 
 folder=${1:?usage: base-backup.sh FOLDER}
 copy=$folder/base-$(date -u +%Y%m%dT%H%M%SZ)
+trap 'rm -rf "$copy.part"' EXIT
+trap 'exit 1' HUP INT TERM
 pg_basebackup --pgdata="$copy.part" --checkpoint=fast --wal-method=stream --manifest-checksums=SHA256
 pg_verifybackup --quiet "$copy.part"
 mv "$copy.part" "$copy"

@@ -5,11 +5,14 @@
 #
 # The connection is that of libpq's own variables (PGHOST, PGPORT, PGUSER, PGPASSFILE, PGDATABASE). What changes while it
 # runs is not in it: all is of the one moment at which it began. The file holds the records of people; so does every copy.
+# A dump that fails or is stopped leaves nothing behind.
 set -eu
 umask 077
 
 folder=${1:?usage: dump.sh FOLDER}
 file=$folder/officepro-$(date -u +%Y%m%dT%H%M%SZ).dump
+trap 'rm -f "$file.part"' EXIT
+trap 'exit 1' HUP INT TERM
 pg_dump --format=custom --file="$file.part"
 pg_restore --list "$file.part" >/dev/null # it can be read to its end
 sync "$file.part"

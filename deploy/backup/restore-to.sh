@@ -20,6 +20,7 @@ if [ -n "$(ls -A "$new" 2>/dev/null)" ]; then
     echo "restore-to.sh: $new is not empty" >&2
     exit 1
 fi
+archive=$(cd "$archive" && pwd)
 case $base$archive$moment in
 *\'*) echo "restore-to.sh: no name may have a quotation mark in it" >&2 && exit 1 ;;
 esac
@@ -27,14 +28,19 @@ pg_verifybackup --quiet "$base"
 mkdir -p "$new"
 chmod 700 "$new"
 cp -a "$base/." "$new/"
-rm -f "$new"/.s.PGSQL.* # where the socket is in the data folder, its lock came along and names a server that lives
+rm -f "$new/standby.signal" "$new"/.s.PGSQL.* # where the socket is in the data folder, its lock came along and names a server that lives
+# A base backup of a server that was itself restored carries that restore's target: with it, this one would stop there.
+settings=$new/postgresql.auto.conf
+targets='^[[:space:]]*(recovery_target[a-z_]*|restore_command|recovery_end_command|archive_cleanup_command|archive_mode)'
+sed -E -i "/$targets[[:space:]]*=/Id" "$settings"
 {
-    echo "restore_command = 'cp \"$(cd "$archive" && pwd)/%f\" \"%p\"'"
+    echo "restore_command = 'cp \"$archive/%f\" \"%p\"'"
     echo "archive_mode = off"
+    echo "recovery_target_timeline = 'latest'"
     if [ "$moment" != latest ]; then
         echo "recovery_target_time = '$moment'"
         echo "recovery_target_action = 'promote'"
     fi
-} >>"$new/postgresql.auto.conf"
+} >>"$settings"
 touch "$new/recovery.signal"
-echo "Start PostgreSQL on $new; it takes connections for writing once it has reached $moment."
+echo "Start PostgreSQL on $new; it takes connections for writing once it has reached $moment. verify.sql says how far it came."

@@ -28,6 +28,23 @@ BEGIN
             wrong.practice_id, wrong.missing, wrong.log_id;
     END IF;
 
+    -- Where the log jumps behind a cursor, the worker waits for events that will never come.
+    SELECT dispatch.practice_id, dispatch.last_log_id, next.log_id INTO wrong
+    FROM dispatch_state dispatch JOIN log_head head USING (practice_id)
+         LEFT JOIN LATERAL (SELECT min(log_id) AS log_id FROM log WHERE log.practice_id = dispatch.practice_id
+                            AND log.log_id > dispatch.last_log_id) AS next ON true
+    WHERE head.last > dispatch.last_log_id AND next.log_id IS DISTINCT FROM dispatch.last_log_id + 1 LIMIT 1;
+    IF NOT FOUND THEN  -- a practice without a cursor begins before its first event
+        SELECT head.practice_id, 0 AS last_log_id, min(log.log_id) AS log_id INTO wrong
+        FROM log_head head LEFT JOIN log USING (practice_id)
+        WHERE head.last > 0 AND NOT EXISTS (SELECT FROM dispatch_state d WHERE d.practice_id = head.practice_id)
+        GROUP BY head.practice_id HAVING min(log.log_id) IS DISTINCT FROM 1 LIMIT 1;
+    END IF;
+    IF FOUND THEN
+        RAISE EXCEPTION 'webhooks of practice % stand still: they were sent up to %, and the next event is %',
+            wrong.practice_id, wrong.last_log_id, wrong.log_id;
+    END IF;
+
     SELECT practice_id, dispatch.last_log_id, head.last INTO wrong
     FROM dispatch_state dispatch JOIN log_head head USING (practice_id) WHERE dispatch.last_log_id > head.last LIMIT 1;
     IF FOUND THEN
@@ -46,12 +63,14 @@ BEGIN
             wrong.visit_id, wrong.practice_id, wrong.before;
     END IF;
 
-    SELECT conrelid::regclass AS of, conname INTO wrong FROM pg_constraint WHERE NOT convalidated LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'constraint % of % does not hold for all rows', wrong.conname, wrong.of;
-    END IF;
+    -- Between the revision that adds a constraint NOT VALID and the one that validates it, nothing is wrong.
+    FOR wrong IN SELECT conrelid::regclass AS of, conname FROM pg_constraint WHERE NOT convalidated LOOP
+        RAISE NOTICE 'constraint % of % is not validated yet; officepro migrate validates it', wrong.conname, wrong.of;
+    END LOOP;
 END $$;
 
 SELECT (SELECT version_num FROM alembic_version) AS revision, (SELECT count(*) FROM practice) AS practices,
        (SELECT count(*) FROM visit) AS visits, (SELECT sum(last) FROM log_head) AS events,
-       (SELECT max(occurred_at) FROM log) AS newest_event;
+       (SELECT max(occurred_at) FROM log) AS newest_event,
+       (SELECT max(happened_at) FROM request_log) AS newest_call,
+       pg_last_xact_replay_timestamp() AS restored_up_to;  -- the last transaction; NULL once the server was restarted

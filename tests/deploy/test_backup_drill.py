@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,9 @@ class Site:
             }
         )
 
-    def run(self, *command: str, user: str = "postgres", fails: bool = False, **variables: str) -> str:
+    def run(
+        self, *command: str, user: str = "postgres", fails: bool = False, both: bool = False, **variables: str
+    ) -> str:
         """As the operator would: by the account that PostgreSQL works under, with its programs on the path; what it
         prints, or complains of where it fails."""
         account = self.server.account
@@ -74,7 +76,7 @@ class Site:
             extra_groups=None if account.is_ours else [],
         )
         assert (done.returncode != 0) == fails, done.stdout + done.stderr
-        return done.stderr if fails else done.stdout
+        return done.stderr if fails and not both else done.stdout
 
     def script(self, name: str, *arguments: str, user: str = "officepro_backup", fails: bool = False) -> str:
         program = str(self.folder / "deploy" / "backup" / name)
@@ -156,7 +158,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     server.stop()
     embedded.start(folder / "data")
     yield site
-    for data in ("data", "at-the-moment", "without-the-archive"):
+    for data in ("data", "at-the-moment", "again", "without-the-archive"):
         if (running := embedded.running(folder / data)) is not None:
             running.stop()
 
@@ -249,7 +251,7 @@ async def test_the_moment_before_the_accident_comes_back_whole(drill: Drill) -> 
     assert site.sql("SHOW archive_mode") == "off"
 
     await numbers_go_on_beyond_the_lost_time(site, drill)
-    site.server.stop()
+    await what_was_restored_is_restored_again(site, drill)
 
 
 async def numbers_go_on_beyond_the_lost_time(site: Site, drill: Drill) -> None:
@@ -268,6 +270,28 @@ async def numbers_go_on_beyond_the_lost_time(site: Site, drill: Drill) -> None:
     assert [event["data"]["VisitID"] for event in events] == sorted(booked)
     await fan_out(site, drill.office)
     assert "ERROR" not in site.look()
+
+
+async def what_was_restored_is_restored_again(site: Site, drill: Drill) -> None:
+    """The new base backup is of a server that was brought to a moment; `latest` must not mean that moment once more."""
+    site.sql("ALTER SYSTEM SET archive_mode = on", "postgres")  # as the runbook says
+    site.server.stop()
+    embedded.start(drill.site.folder / "at-the-moment")
+    base = await asyncio.to_thread(site.script, "base-backup.sh", str(site.folder / "backups"))
+    async with site.open() as house:
+        before = await house.owner.fetchval("SELECT clock_timestamp()")
+        office = await same_office(house, drill.office)
+        booked = await book(office, 3)
+        await until_archived(house.owner)
+    visits = site.visits()
+    assert booked <= visits
+    site.server.stop()
+
+    again = drill.site.restored("again", base, "latest")
+    assert again.visits() == visits
+    restored_up_to = again.look().strip().rpartition("|")[2]
+    assert datetime.fromisoformat(restored_up_to + ":00") > before
+    again.server.stop()
 
 
 async def pulled(office: Office, after: int) -> list[dict[str, Any]]:
@@ -332,6 +356,8 @@ async def test_the_dump_comes_back_into_a_new_database(drill: Drill) -> None:
     assert f"1 events are missing after {BOOKED_EACH - 1}" in after(drill.site, cut_off)
     assert "were sent up to 99" in after(drill.site, "UPDATE dispatch_state SET last_log_id = 99")
     assert "takes time of its provider that is taken" in after(drill.site, OVERBOOKED)
+    assert "stand still: they were sent up to 0, and the next event is <NULL>" in after(drill.site, STANDS_STILL)
+    assert "is not validated yet" in after(drill.site, NOT_VALIDATED, fails=False)
 
 
 OVERBOOKED = """
@@ -342,10 +368,63 @@ UPDATE visit SET (starts_at, ends_at, provider_starts_at, provider_ends_at, busy
 """
 
 
-def after(site: Site, damage: str) -> str:
+# What after-restore.sql did to a practice whose webhooks nobody had looked at yet.
+STANDS_STILL = """
+INSERT INTO practice (practicepass, name, time_zone) VALUES ('Quiet', 'Quiet', 'UTC');
+INSERT INTO log_head (practice_id, last) SELECT practice_id, 50000 FROM practice WHERE practicepass = 'Quiet';
+COMMENT ON TABLE log_head IS '[{"skip": 50000}]'
+"""
+NOT_VALIDATED = "ALTER TABLE visit ADD CONSTRAINT visit_notes_there CHECK (notes IS NOT NULL) NOT VALID"
+
+
+def after(site: Site, damage: str, *, fails: bool = True) -> str:
     """What verify.sql says of the restored database after some damage, which is undone again."""
     script = str(site.folder / "deploy" / "backup" / "verify.sql")
-    return site.run("psql", "-X", "-d", "officepro_restored", "-c", "BEGIN", "-c", damage, "-f", script, fails=True)
+    begun = ("psql", "-X", "-d", "officepro_restored", "-c", "BEGIN", "-c", damage)
+    return site.run("sh", "-c", '"$@" 2>&1', "sh", *begun, "-f", script, fails=fails, both=True)
+
+
+async def test_a_practice_whose_webhooks_were_never_looked_at_goes_on_after_a_restore(drill: Drill) -> None:
+    """after-restore.sql makes its cursor before it moves the log's head."""
+    site = drill.site
+    script = str(site.folder / "deploy" / "backup" / "after-restore.sql")
+    quiet = """
+        INSERT INTO practice (practicepass, name, time_zone) VALUES ('Quiet', 'Quiet', 'UTC');
+        INSERT INTO log_head (practice_id) SELECT practice_id FROM practice WHERE practicepass = 'Quiet';
+        UPDATE dispatch_state SET last_log_id = (SELECT last FROM log_head h WHERE h.practice_id = d.practice_id)
+        FROM dispatch_state d WHERE dispatch_state.practice_id = d.practice_id
+    """
+    moved = """
+        SELECT last = 50000 AND last_log_id = 50000 FROM log_head JOIN dispatch_state USING (practice_id)
+        JOIN practice USING (practice_id) WHERE practicepass = 'Quiet'
+    """
+    site.run("createdb", "--template=officepro_restored", "officepro_quiet")
+    site.sql(quiet, "officepro_quiet")
+    site.run("psql", "-X", "-d", "officepro_quiet", "-f", script)
+    assert site.sql(moved, "officepro_quiet") == "t"
+    assert "ERROR" not in site.look("officepro_quiet")
+
+
+def test_what_fails_leaves_nothing_behind(drill: Drill) -> None:
+    """A dump, a base backup and an archived file of which only a part could be written."""
+    folder = drill.site.folder / "parts"
+    folder.mkdir()
+    _give(folder, drill.site.server)
+    for script in ("dump.sh", "base-backup.sh"):
+        half = f'PATH={folder}/bin:$PATH; export PATH; exec "$0" "$@"'
+        programs = folder / "bin"
+        programs.mkdir(exist_ok=True)
+        for program, option in (("pg_dump", "--file="), ("pg_basebackup", "--pgdata=")):
+            fake = programs / program
+            fake.write_text(
+                f'#!/bin/sh\nfor one; do case $one in {option}*) echo half >"${{one#{option}}}" ;; esac; done\n'
+                "echo 'No space left on device' >&2\nexit 1\n"
+            )
+            fake.chmod(0o755)
+        path = str(drill.site.folder / "deploy" / "backup" / script)
+        said = drill.site.run("sh", "-c", half, path, str(folder), user="officepro_backup", fails=True)
+        assert "No space left" in said
+        assert sorted(path.name for path in folder.iterdir()) == ["bin"], script
 
 
 def test_a_file_of_the_archive_is_never_written_over(site: Site) -> None:
