@@ -43,6 +43,8 @@ from officepro.scheduling.questions import Together, provide_visits
 from officepro.scheduling.remembered import Remembered, provide_remembered
 from officepro.service import Room
 from officepro.settings import Settings
+from officepro.webhooks.asked import provide_manual_deliveries
+from officepro.webhooks.manual import ManualDeliveries
 
 MAXIMUM_BODY_BYTES = 1024 * 1024
 USE_FLUSH_SECONDS = 2.0
@@ -84,6 +86,7 @@ def create_inner_app(settings: Settings) -> Litestar:
                 "settings": settings,
                 "setups": Setups(),
                 "remembered": Remembered(),
+                "manual_deliveries": ManualDeliveries(),
                 "account": Account(settings.data_dir),
             }
         ),
@@ -96,6 +99,7 @@ def create_inner_app(settings: Settings) -> Litestar:
             "newcomers": Provide(provide_newcomers, sync_to_thread=False),
             "searches": Provide(provide_searches, sync_to_thread=False),
             "remembered": Provide(provide_remembered, sync_to_thread=False),
+            "manual_deliveries": Provide(provide_manual_deliveries, sync_to_thread=False),
         },
         dto=StrictJson,
         return_dto=None,

@@ -28,8 +28,10 @@ ACROSS_PRACTICES = {
     "webhooks.delivery_queries.recent": "the admin's monitor",
     "webhooks.delivery_queries.counts": "the admin's monitor",
     "webhooks.figures_queries.dispatch_figures": "/metrics",
-    "webhooks.manual.begin_retry": "the admin names a delivery by its number alone; the new one names its practice",
-    "webhooks.manual.shown": "the admin names a delivery by its number alone",
+    "webhooks.manual.queue_retry": "the admin names a delivery by its number alone; the new one names its practice",
+    "webhooks.manual.read_result": "the admin names a delivery by its number alone",
+    "webhooks.replay._latest": "a subscription to every practice has one replay at a time: of any practice",
+    "webhooks.replay.subscriptions_in_progress": "the portal's list of subscriptions",
 }
 
 

@@ -6,7 +6,7 @@ import httpx
 
 from officepro.webhooks.dispatcher import Dispatcher
 from tests.portal.test_pages import csrf_token, signed_in
-from tests.webhooks.acts import befriend, deliveries, happen, sign_up
+from tests.webhooks.acts import befriend, deliveries, happen, recorded, sign_up
 from tests.webhooks.receivers import Receiver
 from tests.world import Office
 
@@ -23,7 +23,7 @@ async def press(browser: httpx.AsyncClient, button: str, **fields: str) -> str:
     return said
 
 
-async def test_a_partner_sends_a_test(demo_office: Office, receiver: Receiver) -> None:
+async def test_a_partner_sends_a_test(demo_office: Office, running: Dispatcher, receiver: Receiver) -> None:
     made = await sign_up(demo_office, receiver)
     browser = await signed_in(demo_office.house, demo_office.keys["partner"])
 
@@ -59,7 +59,13 @@ async def test_events_are_replayed_from_a_number_or_a_time(
 
     said = await press(browser, address, **{"from": "2", "since": ""})
     assert said == f"2 events of {demo_office.practicepass}, from number 2 to 3, are sent again."
+    assert "in progress" in await press(browser, address, **{"from": "1", "since": ""})
+    await worker.settle()
     assert (await press(browser, address, **{"from": "", "since": "2020-01-01T00:00"})).startswith("3 events of")
+    assert (await press(browser, f"{address}/cancel")) == (
+        "The replay is cancelled; 0 of 3 deliveries had been created."
+    )
+    assert (await press(browser, address, **{"from": "1", "since": ""})).startswith("3 events of")
     await worker.settle()
     assert receiver.log_ids == [1, 2, 3, 2, 3, 1, 2, 3]
     assert "nothing to replay" in await press(browser, address, **{"from": "99", "since": ""})
@@ -69,12 +75,11 @@ async def test_events_are_replayed_from_a_number_or_a_time(
 
 
 async def test_a_partner_tries_its_own_delivery_again(
-    demo_office: Office, worker: Dispatcher, receiver: Receiver
+    demo_office: Office, running: Dispatcher, receiver: Receiver
 ) -> None:
     await sign_up(demo_office, receiver)
     await happen(demo_office)
-    await worker.settle()
-    [first] = await deliveries(demo_office)
+    [first] = await recorded(demo_office, 1)
     browser = await signed_in(demo_office.house, demo_office.keys["partner"])
 
     assert (await press(browser, f"{first['delivery_id']}/retry")).endswith(": received.")
@@ -104,7 +109,9 @@ async def test_another_partner_s_subscription_is_not_there(
     assert receiver.log_ids == [1]
 
 
-async def test_an_admin_acts_on_every_subscription(demo_office: Office, worker: Dispatcher, receiver: Receiver) -> None:
+async def test_an_admin_acts_on_every_subscription(
+    demo_office: Office, running: Dispatcher, receiver: Receiver
+) -> None:
     """Also on one that hears of all practices, once the practice is named."""
     await befriend(demo_office, "hub", everywhere=True)
     made = await sign_up(demo_office, receiver, who="hub")

@@ -52,6 +52,16 @@ async def deliveries(office: Office) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
+async def recorded(office: Office, how_many: int, seconds: float = 10.0) -> list[dict[str, Any]]:
+    """The deliveries, once so many of them are over: with a worker that goes on by itself."""
+    async with asyncio.timeout(seconds):
+        while True:
+            rows = await deliveries(office)
+            if sum(row["state"] not in ("queued", "sending") for row in rows) >= how_many:
+                return rows
+            await asyncio.sleep(0.02)
+
+
 async def age(office: Office, seconds: float) -> None:
     """Time passes for what waits or is leased."""
     await office.house.owner.execute(

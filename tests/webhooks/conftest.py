@@ -1,5 +1,6 @@
-"""A worker for each test, stepped by hand, and an endpoint."""
+"""A worker for each test, stepped by hand or left running, and an endpoint."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,6 +14,16 @@ from tests.webhooks.receivers import Receiver, receiving
 async def worker(settings: Settings) -> AsyncIterator[Dispatcher]:
     async with dispatcher(settings) as worker:
         yield worker
+
+
+@pytest.fixture
+async def running(worker: Dispatcher) -> AsyncIterator[Dispatcher]:
+    """The same, which goes on by itself: for requests that wait for what it sends."""
+    stop = asyncio.Event()
+    life = asyncio.create_task(worker.live(stop, 1.0))
+    yield worker
+    stop.set()
+    await life
 
 
 @pytest.fixture

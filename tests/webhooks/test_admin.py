@@ -3,7 +3,7 @@
 from typing import Any
 
 from officepro.webhooks.dispatcher import Dispatcher
-from tests.webhooks.acts import deliveries, happen, sign_up
+from tests.webhooks.acts import deliveries, happen, recorded, sign_up
 from tests.webhooks.receivers import Receiver
 from tests.world import Office
 
@@ -85,13 +85,12 @@ async def test_without_deliveries_the_rate_is_nought(demo_office: Office) -> Non
 
 
 async def test_a_retry_is_a_new_record_of_the_same_event(
-    demo_office: Office, worker: Dispatcher, receiver: Receiver
+    demo_office: Office, running: Dispatcher, receiver: Receiver
 ) -> None:
     await sign_up(demo_office, receiver)
     receiver.statuses = [500]
     await happen(demo_office)
-    await worker.settle()
-    [source] = await deliveries(demo_office)
+    [source] = await recorded(demo_office, 1)
     answer = await retry(demo_office, source["delivery_id"])
 
     [_, made] = await deliveries(demo_office)
@@ -113,12 +112,11 @@ async def test_a_retry_is_a_new_record_of_the_same_event(
 
 
 async def test_a_retry_that_fails_says_so_and_is_not_tried_again(
-    demo_office: Office, worker: Dispatcher, receiver: Receiver
+    demo_office: Office, running: Dispatcher, receiver: Receiver
 ) -> None:
     await sign_up(demo_office, receiver)
     await happen(demo_office)
-    await worker.settle()
-    [source] = await deliveries(demo_office)
+    [source] = await recorded(demo_office, 1)
     receiver.statuses = [503]
     data = (await retry(demo_office, source["delivery_id"])).json()["data"]
 
@@ -128,12 +126,11 @@ async def test_a_retry_that_fails_says_so_and_is_not_tried_again(
 
 
 async def test_a_retry_repeated_by_idempotency_key_is_sent_once(
-    demo_office: Office, worker: Dispatcher, receiver: Receiver
+    demo_office: Office, running: Dispatcher, receiver: Receiver
 ) -> None:
     await sign_up(demo_office, receiver)
     await happen(demo_office)
-    await worker.settle()
-    [source] = await deliveries(demo_office)
+    [source] = await recorded(demo_office, 1)
     key = {"Idempotency-Key": demo_office.practicepass}
     first = await retry(demo_office, source["delivery_id"], **key)
     again = await retry(demo_office, source["delivery_id"], **key)

@@ -16,7 +16,7 @@ import pytest
 
 from officepro.webhooks.dispatcher import Dispatcher
 from officepro.webhooks.sealing import Sealer
-from tests.webhooks.acts import deliveries, happen, sign_up
+from tests.webhooks.acts import happen, recorded, sign_up
 from tests.webhooks.receivers import Receiver
 from tests.world import Office
 
@@ -61,19 +61,18 @@ def wait_for(port: int) -> None:
             return
 
 
-async def drive(office: Office, worker: Dispatcher, receiver: Receiver, process: "subprocess.Popen[str]") -> None:
+async def drive(office: Office, receiver: Receiver, process: "subprocess.Popen[str]") -> None:
     """An event, the same again by hand, a forged one, and one more."""
     secret = receiver.secret
     made = await sign_up(office, receiver, ["Claims"])
     await share_secret(office, made["id"], secret)
     await happen(office)
-    await worker.settle()
-    [first] = await deliveries(office)
+    [first] = await recorded(office, 1)
     again = await office.house.admin.post(f"/v1/admin/webhooks/retry/{first['delivery_id']}")
     async with httpx.AsyncClient() as forger:
         forged = await forger.post(receiver.url, json={"event": "claim.paid", "eventId": "evt_forged", "data": {}})
     await happen(office, event="claim.denied")
-    await worker.settle()
+    await recorded(office, 3)
     process.kill()
 
     assert process.stdout is not None
@@ -93,13 +92,13 @@ async def share_secret(office: Office, subscription_id: int, secret: str) -> Non
     )
 
 
-async def test_the_receiver_in_python(demo_office: Office, worker: Dispatcher, tmp_path: Path) -> None:
+async def test_the_receiver_in_python(demo_office: Office, running: Dispatcher, tmp_path: Path) -> None:
     with documented("python", [sys.executable], tmp_path) as (receiver, process):
-        await drive(demo_office, worker, receiver, process)
+        await drive(demo_office, receiver, process)
 
 
 @needs_node
-async def test_the_receiver_in_node(demo_office: Office, worker: Dispatcher, tmp_path: Path) -> None:
+async def test_the_receiver_in_node(demo_office: Office, running: Dispatcher, tmp_path: Path) -> None:
     assert NODE is not None, "CI needs node for this test"
     with documented("javascript", [NODE], tmp_path) as (receiver, process):
-        await drive(demo_office, worker, receiver, process)
+        await drive(demo_office, receiver, process)

@@ -170,7 +170,7 @@ async def test_another_partner_s_subscription_is_out_of_reach(demo_office: Offic
 
 
 @pytest.mark.parametrize("status", [200, 500])
-async def test_a_test_event_is_sent_at_once(demo_office: Office, receiver: Receiver, status: int) -> None:
+async def test_a_test_event_is_sent_at_once(demo_office: Office, running: Any, receiver: Receiver, status: int) -> None:
     await sign_up(demo_office, receiver)
     receiver.statuses = [status]
     key = {"Idempotency-Key": "one"}

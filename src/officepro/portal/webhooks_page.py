@@ -11,7 +11,7 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import QueryParameter
 
-from officepro.access.asked import TheDatabase, TheSettings
+from officepro.access.asked import TheDatabase
 from officepro.foundation.clock import now
 from officepro.foundation.database import Connection, Database
 from officepro.foundation.errors import Invalid, NotFound, OfficeProError
@@ -30,10 +30,10 @@ from officepro.portal.frame import (
     visitor_of,
 )
 from officepro.portal.sessions import Visitor
-from officepro.settings import Settings
 from officepro.webhooks import delivery_queries, manual, pausing
 from officepro.webhooks import queries as hooks
 from officepro.webhooks import replay as replaying
+from officepro.webhooks.asked import TheManualDeliveries
 from officepro.webhooks.delivery_queries import Filter
 from officepro.webhooks.queries import UnknownSubscription
 
@@ -59,12 +59,14 @@ async def show_webhooks(
     async with database.system() as db:
         practices = await queries.practices(db) if visitor.is_admin else []
         subscriptions = await _shown(db, visitor)
+        replaying_now = await replaying.subscriptions_in_progress(db)
         deliveries = await _deliveries(db, visitor, practices, practice, outcome, number, subscriptions)
     filters = {name: value for name, value in (("practice", practice), ("outcome", outcome)) if value}
     return page(
         request,
         "webhooks.html",
         subscriptions=subscriptions,
+        replaying=replaying_now,
         deliveries=deliveries[:ROWS],
         practices=practices,
         practice=practice,
@@ -107,15 +109,16 @@ async def _deliveries(
 
 @post("/webhooks/{delivery_id:str}/retry", guards=[SignedIn()], status_code=200)
 async def retry(
-    delivery_id: PathId, request: AnyRequest, database: TheDatabase, settings: TheSettings
+    delivery_id: PathId, request: AnyRequest, database: TheDatabase, manual_deliveries: TheManualDeliveries
 ) -> Response[Any]:
     await checked_form(request)
     visitor = visitor_of(request)
     try:
-        async with database.system_transaction() as db:
-            own = None if visitor.is_admin else (await _own(db, visitor)).subscription_id
-            made = await manual.begin_retry(db, delivery_id, own)
-        said = await _sent(made, database, settings)
+        with manual_deliveries.place(visitor.api_key_id):
+            async with database.system_transaction() as db:
+                own = None if visitor.is_admin else (await _own(db, visitor)).subscription_id
+                queued = await manual.queue_retry(db, delivery_id, own)
+            said = _sent(await manual_deliveries.result(database, queued))
     except OfficeProError as refusal:
         said = refusal.detail
     return _told(request, said)
@@ -123,15 +126,17 @@ async def retry(
 
 @post("/webhooks/subscriptions/{subscription_id:str}/test", guards=[SignedIn()], status_code=200)
 async def send_test(
-    subscription_id: PathId, request: AnyRequest, database: TheDatabase, settings: TheSettings
+    subscription_id: PathId, request: AnyRequest, database: TheDatabase, manual_deliveries: TheManualDeliveries
 ) -> Response[Any]:
     form = await checked_form(request)
+    visitor = visitor_of(request)
     try:
-        async with database.system_transaction() as db:
-            found = await _subscription(db, visitor_of(request), subscription_id)
-            practice_id, practicepass = await _practice(db, found, form)
-            made = await manual.begin_test(db, practice_id, practicepass, found.subscription_id)
-        said = await _sent(made, database, settings)
+        with manual_deliveries.place(visitor.api_key_id):
+            async with database.system_transaction() as db:
+                found = await _subscription(db, visitor, subscription_id)
+                practice_id, practicepass = await _practice(db, found, form)
+                queued = await manual.queue_test(db, practice_id, practicepass, found.subscription_id)
+            said = _sent(await manual_deliveries.result(database, queued))
     except OfficeProError as refusal:
         said = refusal.detail
     return _told(request, said)
@@ -159,13 +164,29 @@ async def replay(subscription_id: PathId, request: AnyRequest, database: TheData
             assert endpoint is not None
             wanted = msgspec.structs.replace(found, scopes=sorted(endpoint.scopes))
             start = await _start(db, practice_id, form)
-            done = await replaying.replay(db, practice_id, wanted, start)
+            done = await replaying.start(db, practice_id, wanted, start)
         numbers = f"from number {done.from_log_id} to {done.to_log_id}"
         said = f"{done.deliveries} events of {practicepass}, {numbers}, are sent again."
+        if done.status == "held":
+            said += " They are held until the subscription is active."
         if done.next_from_log_id is not None:
             said += f" There are more: go on from {done.next_from_log_id}."
     except OfficeProError as refusal:
         said = refusal.faults[0].message if isinstance(refusal, Invalid) else refusal.detail
+    return _told(request, said)
+
+
+@post("/webhooks/subscriptions/{subscription_id:str}/replay/cancel", guards=[SignedIn()], status_code=200)
+async def cancel_replay(subscription_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
+    await checked_form(request)
+    try:
+        async with database.system_transaction() as db:
+            await _subscription(db, visitor_of(request), subscription_id)
+            cancelled = await replaying.cancel(db, subscription_id)
+        created = f"{cancelled.created} of {cancelled.deliveries} deliveries had been created"
+        said = f"The replay is {cancelled.status}; {created}."
+    except OfficeProError as refusal:
+        said = refusal.detail
     return _told(request, said)
 
 
@@ -179,12 +200,8 @@ async def _set_status(
     return _told(request, said)
 
 
-async def _sent(made: manual.Made, database: Database, settings: Settings) -> str:
-    outcome = await manual.send(made, settings)
-    async with database.system_transaction() as db:
-        await manual.finish(db, made, outcome)
-        shown = await manual.shown(db, made.delivery_id)
-    return f"Delivery {shown.delivery_id}: " + ("received." if shown.success else f"{shown.error_message}.")
+def _sent(result: manual.Result) -> str:
+    return f"Delivery {result.delivery_id}: " + ("received." if result.success else f"{result.error_message}.")
 
 
 async def _own(db: Connection, visitor: Visitor) -> hooks.Subscription:
@@ -226,4 +243,4 @@ def _told(request: AnyRequest, said: str) -> Response[Any]:
     return tell(visitor_of(request), "/portal/webhooks", said)
 
 
-router = Router("/portal", route_handlers=[show_webhooks, retry, send_test, pause, resume, replay])
+router = Router("/portal", route_handlers=[show_webhooks, retry, send_test, pause, resume, replay, cancel_replay])

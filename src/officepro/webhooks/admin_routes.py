@@ -7,10 +7,9 @@ import msgspec
 from litestar import Router, get, post
 from litestar.params import QueryParameter
 
-from officepro.access.asked import TheDatabase, TheOnce, TheSettings
+from officepro.access.asked import TheDatabase, TheOnce
 from officepro.access.guards import requires_admin
 from officepro.access.once import Replay as Repeated
-from officepro.access.once import StillRunning
 from officepro.foundation import clock
 from officepro.foundation.answers import Written
 from officepro.foundation.database import Connection
@@ -20,8 +19,16 @@ from officepro.foundation.parameters import PathId
 from officepro.foundation.wire import NO_NUL, encode
 from officepro.practices.queries import UnknownPractice, practice_named
 from officepro.webhooks import delivery_queries, manual
+from officepro.webhooks.asked import TheManualDeliveries
 from officepro.webhooks.delivery_queries import Filter
-from officepro.webhooks.manual import EventExpired, SubscriptionGone, UnknownDelivery
+from officepro.webhooks.manual import (
+    EventExpired,
+    ResultPending,
+    SubscriptionGone,
+    TooManyManualDeliveries,
+    UnknownDelivery,
+    WorkerUnavailable,
+)
 from officepro.webhooks.routes import From, OfEvent, Success, To
 from officepro.webhooks.shapes import Begun, Delivery, DispatchState, Monitor, Retried, Summary
 
@@ -120,32 +127,36 @@ async def _summary(db: Connection, wanted: Filter) -> Summary:
                 "errorMessage": None,
             },
         },
-        errors=[UnknownDelivery, SubscriptionGone, EventExpired],
+        errors=[
+            UnknownDelivery,
+            SubscriptionGone,
+            EventExpired,
+            TooManyManualDeliveries,
+            WorkerUnavailable,
+            ResultPending,
+        ],
     ),
 )
 async def retry_webhook_delivery(
-    delivery_id: PathId, once: TheOnce, database: TheDatabase, settings: TheSettings
+    delivery_id: PathId, once: TheOnce, database: TheDatabase, manual_deliveries: TheManualDeliveries
 ) -> Written[Retried]:
-    """Admin endpoint to retry a specific webhook delivery record. Makes a new record with the same event id and sends
-    it at once, with a fresh signature, also where the subscription is paused or disabled; `success` tells what came of
-    it."""
-    try:
-        async with once.system_transaction() as db:
-            made = await manual.begin_retry(db, delivery_id)
-            await once.settled(db, Begun(made.delivery_id), status=200)
-    except Repeated as repeated:
-        async with database.system() as db:
-            shown = await manual.shown(db, msgspec.json.decode(repeated.body, type=Begun).delivery_id)
-        if not shown.is_over:
-            raise StillRunning from None
-        raise Repeated(200, encode(Written(RETRIED, _retried(delivery_id, shown)))) from None
-    outcome = await manual.send(made, settings)
-    async with database.system() as db:
-        await manual.finish(db, made, outcome)
-        return Written(RETRIED, _retried(delivery_id, await manual.shown(db, made.delivery_id)))
+    """Admin endpoint to retry a specific webhook delivery record. Makes a new record with the same event id, which the
+    worker sends once, with a fresh signature, also where the subscription is paused or disabled; `success` tells the
+    result. The request waits for it for at most 20 seconds. A subscription may have two manual deliveries in
+    progress."""
+    with manual_deliveries.place(None):
+        try:
+            async with once.system_transaction() as db:
+                retry_id = await manual.queue_retry(db, delivery_id)
+                await once.settled(db, Begun(retry_id), status=200)
+        except Repeated as repeated:
+            retry_id = msgspec.json.decode(repeated.body, type=Begun).delivery_id
+            shown = _retried(delivery_id, await manual_deliveries.result(database, retry_id))
+            raise Repeated(200, encode(Written(RETRIED, shown))) from None
+        return Written(RETRIED, _retried(delivery_id, await manual_deliveries.result(database, retry_id)))
 
 
-def _retried(source_id: int, shown: manual.Shown) -> Retried:
+def _retried(source_id: int, shown: manual.Result) -> Retried:
     return Retried(source_id, shown.delivery_id, shown.success, shown.status_code, shown.attempts, shown.error_message)
 
 

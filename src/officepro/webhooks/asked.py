@@ -1,18 +1,25 @@
-"""What handlers of webhooks ask for besides the usual: `once` of the right practice."""
+"""What handlers of webhooks ask for besides the usual: `once` of the right practice, places for manual deliveries."""
 
 from functools import partial
 from typing import Any
 
 import msgspec
 from litestar import Request
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
+from litestar.types import Scope
 
 from officepro.access.caller import Caller
 from officepro.access.once import Once
 from officepro.foundation.database import NO_PRACTICE
 from officepro.practices.asked import ThePractice
+from officepro.webhooks.manual import ManualDeliveries
 
 AnyRequest = Request[Any, Any, Any]
+TheManualDeliveries = NamedDependency[ManualDeliveries]
+
+
+def provide_manual_deliveries(scope: Scope) -> Any:
+    return scope["litestar_app"].state.manual_deliveries
 
 
 def _once_of_key(request: AnyRequest) -> Any:

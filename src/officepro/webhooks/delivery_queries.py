@@ -12,7 +12,8 @@ MAXIMUM_STATES = 1000
 
 # In the order of the shape `Delivery`.
 _SHOWN = """
-    d.delivery_id, practice.practicepass, d.subscription_id, d.event, d.event_id, d.log_id, d.hook_url,
+    d.delivery_id, practice.practicepass, d.subscription_id, d.event, d.event_id, d.log_id,
+    regexp_replace(d.hook_url, '[?].*', '?…') AS hook_url,  -- records made by version 0.1 have the query, too
     CASE WHEN d.state = 'delivered' THEN true WHEN d.attempts > 0 THEN false END AS success,
     d.status_code, d.attempts, d.error_code || coalesce(': ' || d.error_message, '') AS error_message, d.duration_ms,
     d.created_at, CASE WHEN d.state = 'pending' THEN d.due_at END AS next_attempt_at

@@ -29,9 +29,19 @@ from officepro.maintenance.queries import DISPATCH_JOB, count_runs
 from officepro.maintenance.runner import Maintenance
 from officepro.migrations.verification import refuse_what_waiting_does_not_mend, verify
 from officepro.settings import Settings
-from officepro.webhooks import fan_out, maintenance_jobs, recording
+from officepro.webhooks import fan_out, maintenance_jobs, queries, recording
 from officepro.webhooks.delivery import Delivered, Failed, attempt
-from officepro.webhooks.lanes import LONGEST_LANE, SENDING_SECONDS, SHORTEST_LANE, TRIED_LANE, Item, Lane, LaneKey
+from officepro.webhooks.lanes import (
+    LONGEST_LANE,
+    MANUAL_AT_ONCE,
+    RETRIES_AT_ONCE,
+    SENDING_SECONDS,
+    SHORTEST_LANE,
+    TRIED_LANE,
+    Item,
+    Lane,
+    LaneKey,
+)
 from officepro.webhooks.patience import Patience
 from officepro.webhooks.recording import Result
 from officepro.webhooks.sealing import Sealer
@@ -50,7 +60,7 @@ MOST_IN_HAND = 8000  # deliveries; beyond it nothing more is claimed
 PRACTICES_AT_ONCE = 6
 SYSTEM_CONNECTIONS = PRACTICES_AT_ONCE + 3
 FIRST_ATTEMPTS_AT_ONCE = 12  # to one endpoint, over all practices
-RETRIES_AT_ONCE = 4
+AT_ONCE = {"retry": RETRIES_AT_ONCE, "manual": MANUAL_AT_ONCE}  # the same, of what does not share these places
 GARBAGE_THRESHOLDS = (50_000, 20, 100)  # what is in hand lives longer than the collector's defaults expect
 
 logger = logging.getLogger("officepro.worker")
@@ -70,7 +80,7 @@ class Dispatcher:
         self._due: dict[int, float] = {}  # practices in which we failed, and when the first retry is due
         self._results: list[Result] = []
         self._failing: set[int] = set()
-        self._slots: dict[tuple[int, bool], asyncio.Semaphore] = {}
+        self._slots: dict[tuple[int, str], asyncio.Semaphore] = {}
         self._patience: dict[int, Patience] = defaultdict(Patience)  # by subscription
         self._has_results = asyncio.Event()
         self._go_round = asyncio.Event()
@@ -157,7 +167,7 @@ class Dispatcher:
                 return None
             if not todo.is_known:
                 async with self._database.system() as db:
-                    await fan_out.make_known(db, todo.practice_id)
+                    await queries.make_known(db, todo.practice_id)
             if not todo.has_subscribers and not todo.is_due:
                 async with self._database.system() as db:
                     await fan_out.pass_over(db, todo.practice_id)
@@ -184,6 +194,8 @@ class Dispatcher:
 
     def _portion_of(self, key: LaneKey) -> int:
         """What comes to nothing need not be held: it would be leased and given back, again and again."""
+        if key.traffic == "manual":
+            return MANUAL_AT_ONCE
         is_tried = key.traffic != "retry" and self._patience[key.subscription_id].is_tried
         return TRIED_LANE if is_tried else self._portion
 
@@ -219,10 +231,10 @@ class Dispatcher:
 
     async def _send_all(self, lane: Lane) -> None:
         slots, patience = self._slots_of(lane.key), self._patience[lane.key.subscription_id]
-        is_retry = lane.key.traffic == "retry"
+        goes_at_once = lane.key.traffic in AT_ONCE
         while lane.items:
             async with slots:
-                if is_retry or not patience.is_tried:
+                if goes_at_once or not patience.is_tried:
                     await self._send_next(lane, patience)
                 else:
                     async with patience.turn():
@@ -241,10 +253,10 @@ class Dispatcher:
         outcome: Delivered | Failed | None = None
         try:
             outcome = await self._attempt(item)
-            if isinstance(outcome, Failed):
-                patience.failed(time.monotonic())
-            else:
+            if not isinstance(outcome, Failed):
                 patience.received()
+            elif lane.key.traffic != "manual":  # which says nothing of what is not tried by hand
+                patience.failed(time.monotonic())
         finally:  # cancelled by a stop: given back
             self._results.append(Result(lane.key, item, outcome))
             self._has_results.set()
@@ -257,10 +269,10 @@ class Dispatcher:
         return await attempt(self._client, item.endpoint.hook_url, signers, item.event, clock.now())
 
     def _slots_of(self, key: LaneKey) -> asyncio.Semaphore:
-        is_retry = key.traffic == "retry"
-        identity = (key.subscription_id, is_retry)
+        kind = key.traffic if key.traffic in AT_ONCE else "first"
+        identity = (key.subscription_id, kind)
         if identity not in self._slots:
-            self._slots[identity] = asyncio.Semaphore(RETRIES_AT_ONCE if is_retry else FIRST_ATTEMPTS_AT_ONCE)
+            self._slots[identity] = asyncio.Semaphore(AT_ONCE.get(kind, FIRST_ATTEMPTS_AT_ONCE))
         return self._slots[identity]
 
     def _give_back(self, lane: Lane, items: Iterable[Item]) -> None:
@@ -313,7 +325,8 @@ class Dispatcher:
     async def _note_health(self, db: Connection, results: list[Result]) -> None:
         latest: dict[int, tuple[LaneKey, Item, Delivered | Failed]] = {}
         for result in results:
-            if result.outcome is not None:
+            is_manual_failure = result.lane.traffic == "manual" and isinstance(result.outcome, Failed)
+            if result.outcome is not None and not is_manual_failure:
                 latest[result.lane.subscription_id] = (result.lane, result.item, result.outcome)
         recovered, failures = set(), {}
         for subscription_id, (lane, item, outcome) in latest.items():

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from officepro.events import event_id
 from officepro.foundation.database import Connection, Row
 from officepro.foundation.errors import OfficeProError
+from officepro.foundation.outbound.urls import without_query
+from officepro.webhooks import manual, replay
 from officepro.webhooks.lanes import LEASE_SECONDS, Item, LaneKey
 from officepro.webhooks.messages import Event
 from officepro.webhooks.queries import Endpoint, Standing, cancel_queued, endpoints
@@ -21,6 +23,7 @@ MAXIMUM_FRESH = 500  # log rows of one practice in one transaction
 MAXIMUM_DUE = 100
 POSTPONED_SECONDS = 5.0  # a retry whose endpoint has enough of them in hand
 ANOTHER_LOOK_SECONDS = 1.0  # at a lane that another worker holds
+REPLAY_LOOK_SECONDS = 5.0  # at a replay that goes on, should the worker that goes on with it die
 ONE_DAY = "interval '1 day'"  # how far a clock may have been set back between two events
 
 Room = Callable[[LaneKey], int]
@@ -69,11 +72,13 @@ async def practices_with_work(db: Connection, ended: Set[int], due: Set[int]) ->
 
 
 async def _waiting(db: Connection, practices: Sequence[int]) -> list[int]:
-    """Those of them with deliveries in a queue."""
+    """Those of them with deliveries in a queue, or a replay that goes on."""
     rows = await db.fetch(
         """
         SELECT practice_id FROM dispatch_state d WHERE practice_id = ANY ($1) AND EXISTS (
-            SELECT FROM webhook_delivery w WHERE w.practice_id = d.practice_id AND w.state = 'queued')
+            SELECT FROM webhook_delivery w WHERE w.practice_id = d.practice_id AND w.state = 'queued'
+            UNION ALL
+            SELECT FROM webhook_replay r WHERE r.practice_id = d.practice_id AND r.state = 'running')
         """,
         list(practices),
     )
@@ -97,10 +102,6 @@ async def pass_over(db: Connection, practice_id: int) -> None:
         """,
         practice_id,
     )
-
-
-async def make_known(db: Connection, practice_id: int) -> None:
-    await db.execute("INSERT INTO dispatch_state (practice_id) VALUES ($1) ON CONFLICT DO NOTHING", practice_id)
 
 
 async def take_work(db: Connection, practice_id: int, worker: int, room: Room, *, is_due: bool = False) -> Work | None:
@@ -147,6 +148,7 @@ class _Taking:
         self.endpoints: dict[int, Endpoint] = {}
         self.queued: set[LaneKey] = set()
         self.elsewhere: set[LaneKey] = set()  # lanes that another worker holds
+        self.replays: set[int] = set()  # subscriptions with a replay that goes on
         self.lease_ends = time.monotonic() + LEASE_SECONDS  # the database's is some milliseconds earlier
 
     async def look(self) -> None:
@@ -165,8 +167,11 @@ class _Taking:
                     AND d.kind = k.kind AND d.state = 'queued' LIMIT 1) IS TRUE AS queued,
                    (s.id, k.kind) IN (SELECT d.subscription_id, d.kind FROM webhook_delivery d
                                       WHERE d.practice_id = $1 AND d.state = 'sending' AND d.due_at IS NOT NULL
-                                      AND d.attempts = 0 AND d.leased_by <> $3) AS elsewhere
-            FROM unnest($2::bigint[]) AS s (id), (VALUES ('live'), ('replay')) AS k (kind)
+                                      AND d.attempts = 0 AND d.leased_by <> $3) AS elsewhere,
+                   k.kind = 'replay' AND EXISTS (
+                       SELECT FROM webhook_replay r WHERE r.practice_id = $1 AND r.subscription_id = s.id
+                       AND r.state = 'running') AS replay
+            FROM unnest($2::bigint[]) AS s (id), (VALUES ('live'), ('replay'), ('manual')) AS k (kind)
             """,
             self.practice_id,
             list(self.endpoints),
@@ -174,7 +179,8 @@ class _Taking:
         )
         keys = [(LaneKey(self.practice_id, row["id"], row["kind"]), row) for row in rows]
         self.queued = {key for key, row in keys if row["queued"]}
-        self.elsewhere = {key for key, row in keys if row["elsewhere"]}
+        self.elsewhere = {key for key, row in keys if row["elsewhere"] and key.traffic != "manual"}
+        self.replays = {key.subscription_id for key, row in keys if row["replay"]}
 
     async def fresh(self, last: int) -> list[Row]:
         """The next rows of the log, without a gap."""
@@ -265,7 +271,7 @@ class _Taking:
             [event.event_id for event, _, _ in heard],
             [event.log_id for event, _, _ in heard],
             [event.occurred_at for event, _, _ in heard],
-            [endpoint.hook_url for _, endpoint, _ in heard],
+            [without_query(endpoint.hook_url) for _, endpoint, _ in heard],
             [leased for _, _, leased in heard],
             self.at,
         )
@@ -294,14 +300,33 @@ class _Taking:
 
     async def claim_queued(self) -> None:
         stopped = set()
+        await self._go_on_with_replays()
         for key in sorted(self.queued):
             endpoint = self.endpoints[key.subscription_id]
-            if endpoint.standing is Standing.STOPPED:
+            if key.traffic == "manual":
+                await manual.expire(self.db, self.practice_id, key.subscription_id)
+                await self._claim_lane(key, endpoint)
+            elif endpoint.standing is Standing.STOPPED:
                 stopped.add(key.subscription_id)
             elif endpoint.standing is Standing.ACTIVE:
                 await self._claim_lane(key, endpoint)
         if stopped:
             await cancel_queued(self.db, self.practice_id, list(stopped))
+
+    async def _go_on_with_replays(self) -> None:
+        """Creates the next deliveries of a replay once all that were created before have left the queue."""
+        for subscription_id in sorted(self.replays):
+            endpoint = self.endpoints[subscription_id]
+            key = LaneKey(self.practice_id, subscription_id, "replay")
+            if endpoint.standing is not Standing.ACTIVE:
+                self.replays.discard(subscription_id)  # held until it is resumed
+            elif key not in self.queued:
+                created = await replay.create_deliveries(self.db, self.practice_id, endpoint)
+                if created:
+                    self.queued.add(key)
+                    self.left.add(key)
+                else:
+                    self.replays.discard(subscription_id)
 
     async def _claim_lane(self, key: LaneKey, endpoint: Endpoint) -> None:
         room = 0 if key in self.elsewhere else self.room(key) - len(self.items.get(key, ()))
@@ -328,7 +353,7 @@ class _Taking:
             key.traffic,
             room,
             self.worker,
-            endpoint.hook_url,
+            without_query(endpoint.hook_url),
         )
         for row in rows:
             self._take(key, row)
@@ -350,7 +375,7 @@ class _Taking:
             self.practice_id,
             last["log_id"] if last else None,
             last["occurred_at"] if last else None,
-            ANOTHER_LOOK_SECONDS if self.left & self.elsewhere else None,
+            ANOTHER_LOOK_SECONDS if self.left & self.elsewhere else REPLAY_LOOK_SECONDS if self.replays else None,
         )
 
     def _take(self, key: LaneKey, row: Row) -> None:

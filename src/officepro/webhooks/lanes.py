@@ -1,7 +1,8 @@
 """What a worker holds: deliveries under its lease, in lanes.
 
 A lane is one subscription in one practice. Its first attempts go one after the other, in order of the log, for as long
-as this worker holds the lane; replays and retries have lanes of their own, so that they hold up nobody.
+as this worker holds the lane; replays, retries and manual deliveries have lanes of their own, so that they delay no
+first attempt.
 """
 
 import asyncio
@@ -21,8 +22,9 @@ LONGEST_LANE = 100  # deliveries that a worker leases ahead in one lane …
 SHORTEST_LANE = 10  # … when few lanes have work, and when many have
 TRIED_LANE = 3  # … and while its endpoint fails in a row
 RETRIES_AT_ONCE = 4
+MANUAL_AT_ONCE = 2  # manual deliveries of one subscription, over all practices
 
-Traffic = Literal["live", "replay", "retry"]
+Traffic = Literal["live", "replay", "retry", "manual"]
 
 
 class LaneKey(NamedTuple):
@@ -65,6 +67,8 @@ class Lane:
 
     def width(self) -> int:
         """How many go at once: retries of an endpoint that has recovered need not queue."""
+        if self.key.traffic == "manual":
+            return MANUAL_AT_ONCE
         if self.key.traffic != "retry" or not self.items:
             return 1
         return 1 if self.items[0].endpoint.failing_since else RETRIES_AT_ONCE

@@ -1,29 +1,42 @@
-"""A delivery by hand: a new record, one attempt at once, and its result. (seeds: POST /v1/admin/webhooks/retry/{id})
+"""Manual deliveries: test events, and retries of one delivery. (seeds: POST /v1/admin/webhooks/retry/{id})
 
-made = await begin(db, …)            in a transaction
-outcome = await send(made, …)        outside of any
-await finish(db, made, outcome)      in another
+The API process queues a delivery record and waits for the result; the worker sends it, once. An API process opens no
+connection to a receiver: it may run where it cannot reach any, and a receiver that never answers occupies none of its
+places for requests beyond those that are bounded here.
+
+    with manual_deliveries.place(key_id):
+        async with once.system_transaction() as db:
+            delivery_id = await queue_test(db, …)
+        result = await manual_deliveries.result(database, delivery_id)
 """
 
+import asyncio
 import secrets
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
 from officepro.foundation import clock
-from officepro.foundation.database import Connection, Row
-from officepro.foundation.errors import Conflict, NotFound
-from officepro.foundation.outbound.client import OutboundClient
-from officepro.settings import Settings
-from officepro.webhooks import queries, recording
-from officepro.webhooks.delivery import Delivered, Failed, attempt
-from officepro.webhooks.lanes import LEASE_SECONDS
+from officepro.foundation.database import Connection, Database, Overloaded
+from officepro.foundation.errors import Conflict, NotFound, TooManyRequests, Unavailable
+from officepro.foundation.outbound.urls import without_query
+from officepro.webhooks import queries
 from officepro.webhooks.messages import Event
 from officepro.webhooks.queries import Endpoint
-from officepro.webhooks.sealing import Sealer
+
+WAIT_SECONDS = 20.0  # for the result; what the worker has not begun by then is never sent
+PLACES = 16  # requests of one API process that wait for results
+PLACES_PER_SUBSCRIPTION = 2  # manual deliveries that are queued or being sent
+FIRST_POLL_SECONDS = 0.05
+LONGEST_POLL_SECONDS = 0.5
+POLL_GROWTH = 1.5
+RETRY_AFTER_SECONDS = 5
 
 TEST_EVENT = "webhook.test"
 TEST_DATA = '{"message": "This is a test."}'
+EXPIRED = "expired"
 
 
 class UnknownDelivery(NotFound):
@@ -44,20 +57,93 @@ class EventExpired(Conflict):
     code = "event_expired"
 
 
-class Made(NamedTuple):
-    """A record that is about to be sent."""
+class TooManyManualDeliveries(TooManyRequests):
+    """Two test events or retries of this subscription are in progress already. Wait for their results, then retry."""
 
-    practice_id: int
+    code = "too_many_manual_deliveries"
+
+    def __init__(self) -> None:
+        super().__init__(retry_after_seconds=RETRY_AFTER_SECONDS)
+
+
+class WorkerUnavailable(Unavailable):
+    """The worker did not start to send this delivery within 20 seconds, and it will not be sent. Check that
+    `officepro worker` is running, then retry with a new Idempotency-Key."""
+
+    code = "worker_unavailable"
+
+
+class ResultPending(Unavailable):
+    """The delivery is being sent, but there is no result after 20 seconds. GET /v1/webhooks/deliveries shows the result
+    under `deliveryId`; do not repeat the request."""
+
+    code = "result_pending"
+
+
+class Result(msgspec.Struct, frozen=True):
+    """A manual delivery as it was last recorded."""
+
     delivery_id: int
-    leased_by: int
-    event: Event
-    endpoint: Endpoint
+    practice_id: int
+    is_over: bool
+    success: bool
+    status_code: int | None
+    attempts: int
+    duration_ms: int | None
+    error_message: str | None
+    is_expired: bool
 
 
-async def begin_retry(db: Connection, source_id: int, subscription_id: int | None = None) -> Made:
-    """A new record of the same event; of this subscription alone, where one is given.
+class ManualDeliveries:
+    """Bounds how many requests of one API process wait for results."""
 
-    Raises UnknownDelivery, SubscriptionGone, EventExpired.
+    def __init__(self) -> None:
+        self._waiting: Counter[int] = Counter()  # by key
+
+    @contextmanager
+    def place(self, key_id: int | None) -> Iterator[None]:
+        """Hold a place while a request waits; `key_id` is None for the admin. Raises TooManyManualDeliveries,
+        Overloaded. Taken before the database is asked for anything."""
+        if key_id is not None and self._waiting[key_id] >= PLACES_PER_SUBSCRIPTION:
+            raise TooManyManualDeliveries
+        if self._waiting.total() >= PLACES:
+            raise Overloaded("Too many requests of this process wait for results of webhooks; try again in a moment.")
+        counted_as = key_id or 0
+        self._waiting[counted_as] += 1
+        try:
+            yield
+        finally:
+            self._waiting[counted_as] -= 1
+            if not self._waiting[counted_as]:
+                del self._waiting[counted_as]
+
+    async def result(self, database: Database, delivery_id: int) -> Result:
+        """Wait until the delivery is over. Raises WorkerUnavailable, ResultPending, UnknownDelivery."""
+        ends = asyncio.get_running_loop().time() + WAIT_SECONDS
+        pause = FIRST_POLL_SECONDS
+        while True:
+            async with database.system() as db:
+                result = await read_result(db, delivery_id)
+            left = ends - asyncio.get_running_loop().time()
+            if result.is_over or left <= 0:
+                break
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * POLL_GROWTH, LONGEST_POLL_SECONDS)
+        if not result.is_over:
+            async with database.system_transaction() as db:
+                await expire_one(db, result.practice_id, delivery_id)
+                result = await read_result(db, delivery_id)
+        if result.is_expired:
+            raise WorkerUnavailable(deliveryId=delivery_id)
+        if not result.is_over:
+            raise ResultPending(deliveryId=delivery_id)
+        return result
+
+
+async def queue_retry(db: Connection, source_id: int, subscription_id: int | None = None) -> int:
+    """Queue a new record of the same event, of this subscription alone where one is given; return its id.
+
+    Call within a transaction. Raises UnknownDelivery, SubscriptionGone, EventExpired, TooManyManualDeliveries.
     """
     source = await db.fetchrow(
         """
@@ -78,11 +164,14 @@ async def begin_retry(db: Connection, source_id: int, subscription_id: int | Non
     if endpoint is None:
         raise SubscriptionGone
     event = Event(**{name: source[name] for name in Event.__struct_fields__})
-    return await _begin(db, source["practice_id"], endpoint, event)
+    return await _queue(db, source["practice_id"], endpoint, event)
 
 
-async def begin_test(db: Connection, practice_id: int, practicepass: str, subscription_id: int) -> Made:
-    """A harmless event that is not in the log."""
+async def queue_test(db: Connection, practice_id: int, practicepass: str, subscription_id: int) -> int:
+    """Queue a harmless event that is not part of the log; return the delivery's id.
+
+    Call within a transaction. Raises TooManyManualDeliveries.
+    """
     endpoint = await queries.endpoint(db, practice_id, subscription_id)
     assert endpoint is not None
     event = Event(
@@ -94,17 +183,28 @@ async def begin_test(db: Connection, practice_id: int, practicepass: str, subscr
         occurred_at=clock.now(),
         data=TEST_DATA,
     )
-    return await _begin(db, practice_id, endpoint, event)
+    return await _queue(db, practice_id, endpoint, event)
 
 
-async def _begin(db: Connection, practice_id: int, endpoint: Endpoint, event: Event) -> Made:
-    leased_by = secrets.randbits(62)
-    delivery_id = await db.fetchval(
-        f"""
+async def _queue(db: Connection, practice_id: int, endpoint: Endpoint, event: Event) -> int:
+    await queries.lock_subscription(db, endpoint.subscription_id)  # so that the count below holds over all processes
+    under_way = await db.fetchval(
+        """
+        SELECT (SELECT count(*) FROM webhook_delivery WHERE practice_id = $1 AND subscription_id = $2
+                AND kind = 'manual' AND state = 'queued' AND created_at > now() - interval '1 minute')
+             + (SELECT count(*) FROM webhook_delivery WHERE practice_id = $1 AND subscription_id = $2
+                AND kind = 'manual' AND state = 'sending' AND due_at > now() AND created_at > now() - interval '1 day')
+        """,
+        practice_id,
+        endpoint.subscription_id,
+    )
+    if under_way >= PLACES_PER_SUBSCRIPTION:
+        raise TooManyManualDeliveries
+    delivery_id: int = await db.fetchval(
+        """
         INSERT INTO webhook_delivery (practice_id, subscription_id, kind, event, event_id, log_id, occurred_at, data,
-                                      hook_url, state, due_at, leased_by)
-        VALUES ($1, $2, 'manual', $3, $4, $5, $6, $7::text::jsonb, $8, 'sending',
-                now() + interval '{LEASE_SECONDS} seconds', $9) RETURNING delivery_id
+                                      hook_url, state)
+        VALUES ($1, $2, 'manual', $3, $4, $5, $6, $7::text::jsonb, $8, 'queued') RETURNING delivery_id
         """,
         practice_id,
         endpoint.subscription_id,
@@ -113,64 +213,49 @@ async def _begin(db: Connection, practice_id: int, endpoint: Endpoint, event: Ev
         event.log_id,
         event.occurred_at,
         None if event.log_id is not None else event.data,
-        endpoint.hook_url,
-        leased_by,
+        without_query(endpoint.hook_url),
     )
-    await recording.wake_at_lease_end(db, practice_id)
-    return Made(practice_id, delivery_id, leased_by, event, endpoint)
+    await queries.wake(db, practice_id)
+    return delivery_id
 
 
-async def send(made: Made, settings: Settings) -> Delivered | Failed:
-    sealer = Sealer(settings.encryption_keys)
-    signers = [sealer.open(sealed) for sealed in made.endpoint.sealed_secrets]
-    async with OutboundClient(settings.webhook_allowed_networks, connections=1) as client:
-        return await attempt(client, made.endpoint.hook_url, signers, made.event, clock.now())
-
-
-async def finish(db: Connection, made: Made, outcome: Delivered | Failed) -> None:
-    """One attempt is all there is: whoever asked sees what came of it."""
-    failure = outcome if isinstance(outcome, Failed) else None
+async def expire(db: Connection, practice_id: int, subscription_id: int) -> None:
+    """Cancel manual deliveries that nobody waits for any more, so that none is sent later by surprise."""
     await db.execute(
-        """
-        UPDATE webhook_delivery SET state = $4, attempts = 1, due_at = NULL, leased_by = NULL, attempted_at = $5,
-            status_code = $6, duration_ms = $7, error_code = $8, error_message = $9
-        WHERE practice_id = $1 AND delivery_id = $2 AND state = 'sending' AND leased_by = $3
+        f"""
+        UPDATE webhook_delivery SET state = 'cancelled', error_code = '{EXPIRED}'
+        WHERE practice_id = $1 AND subscription_id = $2 AND kind = 'manual' AND state = 'queued'
+          AND created_at <= now() - make_interval(secs => {WAIT_SECONDS})
         """,
-        made.practice_id,
-        made.delivery_id,
-        made.leased_by,
-        "delivered" if failure is None else "failed",
-        outcome.at,
-        outcome.status_code,
-        outcome.duration_ms,
-        failure and failure.error_code,
-        failure and failure.error_message,
+        practice_id,
+        subscription_id,
     )
-    if failure is None and made.endpoint.failing_since is not None:
-        await recording.note_recovery(db, [made.endpoint.subscription_id])
 
 
-class Shown(msgspec.Struct, frozen=True):
-    """A manual delivery as it stands on record."""
+async def expire_one(db: Connection, practice_id: int, delivery_id: int) -> None:
+    """Cancel one that the worker has not begun."""
+    await db.execute(
+        f"""
+        UPDATE webhook_delivery SET state = 'cancelled', error_code = '{EXPIRED}'
+        WHERE practice_id = $1 AND delivery_id = $2 AND kind = 'manual' AND state = 'queued'
+        """,
+        practice_id,
+        delivery_id,
+    )
 
-    delivery_id: int
-    is_over: bool
-    success: bool
-    status_code: int | None
-    attempts: int
-    duration_ms: int | None
-    error_message: str | None
 
-
-async def shown(db: Connection, delivery_id: int) -> Shown:
-    row: Row | None = await db.fetchrow(
-        """
-        SELECT delivery_id, state <> 'sending', state = 'delivered', status_code, attempts, duration_ms,
-               error_code || coalesce(': ' || error_message, '')
+async def read_result(db: Connection, delivery_id: int) -> Result:
+    """Raises UnknownDelivery."""
+    row = await db.fetchrow(
+        f"""
+        SELECT delivery_id, practice_id, state NOT IN ('queued', 'sending'), state = 'delivered', status_code, attempts,
+               duration_ms, CASE WHEN state = 'cancelled' AND error_code IS NULL THEN 'cancelled'
+                            ELSE error_code || coalesce(': ' || error_message, '') END,
+               coalesce(error_code = '{EXPIRED}', false)
         FROM webhook_delivery WHERE delivery_id = $1
         """,
         delivery_id,
     )
     if row is None:
         raise UnknownDelivery
-    return Shown(*row)
+    return Result(*row)

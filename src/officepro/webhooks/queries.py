@@ -143,6 +143,11 @@ async def subscription(db: Connection, subscription_id: int) -> Subscription:
     return Subscription(*row)
 
 
+async def lock_subscription(db: Connection, subscription_id: int) -> None:
+    """Until the transaction ends."""
+    await db.execute("SELECT FROM webhook_subscription WHERE subscription_id = $1 FOR UPDATE", subscription_id)
+
+
 async def create(db: Connection, key_id: int, hook_url: str, scopes: list[str], sealed: str) -> Subscription | None:
     """None when another request of this key was faster."""
     row = await db.fetchrow(
@@ -212,32 +217,43 @@ async def delete(db: Connection, subscription_id: int) -> None:
 
 
 async def practices_waiting(db: Connection, subscription_id: int) -> list[int]:
-    """The practices that have deliveries of this subscription waiting. A plain read."""
+    """The practices that have deliveries or a replay of this subscription waiting. A plain read."""
     rows = await db.fetch(
         """
         SELECT practice_id FROM dispatch_state p WHERE EXISTS (
             SELECT FROM webhook_delivery d WHERE d.practice_id = p.practice_id AND d.subscription_id = $1
             AND d.state = 'queued')
+          OR EXISTS (SELECT FROM webhook_replay r WHERE r.practice_id = p.practice_id AND r.subscription_id = $1
+                     AND r.state = 'running')
         """,
         subscription_id,
     )
     return [row["practice_id"] for row in rows]
 
 
+async def make_known(db: Connection, practice_id: int) -> None:
+    """Insert the practice's dispatch_state, where it has none yet."""
+    await db.execute("INSERT INTO dispatch_state (practice_id) VALUES ($1) ON CONFLICT DO NOTHING", practice_id)
+
+
 async def wake(db: Connection, practice_id: int) -> None:
     """Have a worker look at the practice."""
+    await make_known(db, practice_id)
     await db.execute(
         "UPDATE dispatch_state SET next_due_at = least(next_due_at, now()) WHERE practice_id = $1", practice_id
     )
 
 
-async def cancel_queued(db: Connection, practice_id: int, subscription_ids: Sequence[int]) -> None:
-    """Nobody wants them any more."""
+async def cancel_queued(
+    db: Connection, practice_id: int, subscription_ids: Sequence[int], kinds: Sequence[str] = ("live", "replay")
+) -> None:
+    """Nobody wants them any more. Manual deliveries go out also where a subscription is disabled."""
     await db.execute(
         """
         UPDATE webhook_delivery SET state = 'cancelled'
-        WHERE practice_id = $1 AND subscription_id = ANY ($2) AND state = 'queued'
+        WHERE practice_id = $1 AND subscription_id = ANY ($2) AND kind = ANY ($3) AND state = 'queued'
         """,
         practice_id,
         list(subscription_ids),
+        list(kinds),
     )

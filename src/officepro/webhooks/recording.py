@@ -16,8 +16,9 @@ import msgspec
 
 from officepro.foundation.clock import timestamp
 from officepro.foundation.database import Connection
+from officepro.foundation.outbound.urls import without_query
 from officepro.webhooks.delivery import Delivered, Failed
-from officepro.webhooks.lanes import LEASE_SECONDS, Item, LaneKey
+from officepro.webhooks.lanes import Item, LaneKey
 from officepro.webhooks.queries import cancel_queued
 from officepro.webhooks.retries import DISABLE_AFTER, is_due_for_disabling, is_due_for_warning, next_attempt
 
@@ -80,7 +81,9 @@ def _changed(
     identity = (item.delivery_id, item.created_at)
     if not isinstance(outcome, Failed):
         return *identity, "queued", None, None, None, None, None, None
-    due = None if outcome.gone else next_attempt(item.attempts + 1, outcome.at, _random.random(), outcome.retry_after)
+    due = None
+    if not outcome.gone and result.lane.traffic != "manual":  # of which one attempt is all there is
+        due = next_attempt(item.attempts + 1, outcome.at, _random.random(), outcome.retry_after)
     return (
         *identity,
         "failed" if due is None else "pending",
@@ -201,17 +204,6 @@ async def _warn(db: Connection, lane: LaneKey, hook_url: str, failing_since: dat
         lane.subscription_id,
         now,
         msgspec.json.encode(data).decode(),
-        hook_url,
+        without_query(hook_url),
     )
     await wake(db, {lane.practice_id: 0.0})
-
-
-async def wake_at_lease_end(db: Connection, practice_id: int) -> None:
-    """For what was leased outside of the worker: should its sender die, a worker looks after it."""
-    await db.execute(
-        f"""
-        UPDATE dispatch_state SET next_due_at = least(next_due_at, now() + interval '{LEASE_SECONDS} seconds')
-        WHERE practice_id = $1
-        """,
-        practice_id,
-    )

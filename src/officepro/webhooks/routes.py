@@ -1,5 +1,6 @@
 """Webhooks: a partner's subscription and its deliveries. (seeds: Webhooks)"""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
@@ -9,7 +10,7 @@ from litestar.params import JSONBody, QueryParameter
 from officepro.access.asked import TheCaller, TheDatabase, TheOnce, TheSettings
 from officepro.access.gate import MissingScope
 from officepro.access.guards import any_partner
-from officepro.access.once import Once, StillRunning
+from officepro.access.once import Once
 from officepro.access.once import Replay as Repeated
 from officepro.foundation import clock
 from officepro.foundation.answers import One, Paged, Written
@@ -17,19 +18,18 @@ from officepro.foundation.documented import documented
 from officepro.foundation.paging import DEFAULT_LIMIT, Page, paged
 from officepro.foundation.parameters import PageLimit, PageNumber
 from officepro.foundation.wire import NO_NUL, Moment, encode
-from officepro.webhooks import delivery_queries, manual, pausing, queries
-from officepro.webhooks import replay as replaying
-from officepro.webhooks.asked import ONCE_OF_KEY
+from officepro.webhooks import delivery_queries, manual, pausing, queries, replay
+from officepro.webhooks.asked import ONCE_OF_KEY, TheManualDeliveries
 from officepro.webhooks.delivery_queries import Filter
+from officepro.webhooks.manual import ResultPending, TooManyManualDeliveries, WorkerUnavailable
 from officepro.webhooks.queries import UnknownSubscription
-from officepro.webhooks.replay import ReplayOfTheFuture
+from officepro.webhooks.replay import Replay, ReplayInProgress, ReplayNotFound, ReplayOfTheFuture
 from officepro.webhooks.sealing import Sealer
 from officepro.webhooks.shapes import (
     Begun,
     Deleted,
     OwnDelivery,
-    Replay,
-    Replayed,
+    ReplayRequest,
     Rotated,
     SignedUp,
     SignUp,
@@ -41,6 +41,7 @@ from officepro.webhooks.sign_up import ForbiddenHookUrl, check_hook_url, check_s
 from officepro.webhooks.signing import make_secret
 
 OVERLAP_HOURS = 24
+EVERY_KIND = ("live", "replay", "manual")
 
 Success = Annotated[
     bool | None, QueryParameter(name="success", description="true: received; false: attempted and not received (yet).")
@@ -63,6 +64,19 @@ _SUBSCRIPTION = {
     "previousSecretUntil": None,
     "createdAt": "2026-03-09T14:15:00.000Z",
     "updatedAt": "2026-03-09T14:15:00.000Z",
+}
+
+
+_REPLAY = {
+    "practicepass": "DemoOffice",
+    "fromLogId": 14656600,
+    "toLogId": 14656636,
+    "deliveries": 30,
+    "nextFromLogId": None,
+    "status": "running",
+    "created": 0,
+    "requestedAt": "2026-03-09T14:15:00.000Z",
+    "endedAt": None,
 }
 
 
@@ -124,9 +138,11 @@ async def delete_subscription(caller: TheCaller, database: TheDatabase) -> Writt
     """What waits to be delivered is cancelled. To stop for a while, pause instead."""
     async with database.system_transaction() as db:
         found = await queries.subscription_of(db, caller.key_id, lock=True)
+        with suppress(ReplayNotFound):
+            await replay.cancel(db, found.subscription_id)
         await queries.delete(db, found.subscription_id)
         for practice_id in await queries.practices_waiting(db, found.subscription_id):
-            await queries.cancel_queued(db, practice_id, [found.subscription_id])
+            await queries.cancel_queued(db, practice_id, [found.subscription_id], EVERY_KIND)
     return Written("Webhook subscription deleted successfully", Deleted(found.subscription_id))
 
 
@@ -157,7 +173,7 @@ async def pause_subscription(caller: TheCaller, once: TheOnce) -> Written[Subscr
     ),
 )
 async def resume_subscription(caller: TheCaller, once: TheOnce) -> Written[Subscription]:
-    """Also brings back a subscription that was disabled; what happened since then is had by /replay."""
+    """Also brings back a subscription that was disabled; use /replay to receive the events missed meanwhile."""
     return await _set_status(caller.key_id, once, "active", "Webhook subscription resumed successfully")
 
 
@@ -204,29 +220,28 @@ async def rotate_webhook_secret(caller: TheCaller, once: TheOnce, settings: TheS
             "message": "Webhook test sent successfully",
             "data": {"deliveryId": 10, "success": True, "statusCode": 200, "durationMs": 42, "errorMessage": None},
         },
-        errors=[UnknownSubscription],
+        errors=[UnknownSubscription, TooManyManualDeliveries, WorkerUnavailable, ResultPending],
     ),
 )
 async def test_webhook(
-    caller: TheCaller, once: TheOnce, database: TheDatabase, settings: TheSettings
+    caller: TheCaller, once: TheOnce, database: TheDatabase, manual_deliveries: TheManualDeliveries
 ) -> Written[Tested]:
-    """Delivers `webhook.test` at once and tells what came of it; the log knows nothing of it."""
+    """Sends a `webhook.test` event and returns the result. It is not added to the event log. The worker sends it, and
+    the request waits for at most 20 seconds. A subscription may have two manual deliveries in progress."""
     message = "Webhook test sent successfully"
-    try:
-        async with once.system_transaction() as db:
-            found = await queries.subscription_of(db, caller.key_id)
-            made = await manual.begin_test(db, caller.practice_id, caller.practicepass, found.subscription_id)
-            await once.settled(db, Begun(made.delivery_id), status=200)
-    except Repeated as repeated:
-        async with database.system() as db:
-            shown = await manual.shown(db, msgspec.json.decode(repeated.body, type=Begun).delivery_id)
-        if not shown.is_over:
-            raise StillRunning from None
-        raise Repeated(200, encode(Written(message, _tested(shown)))) from None
-    outcome = await manual.send(made, settings)
-    async with database.system() as db:
-        await manual.finish(db, made, outcome)
-        return Written(message, _tested(await manual.shown(db, made.delivery_id)))
+    with manual_deliveries.place(caller.key_id):
+        try:
+            async with once.system_transaction() as db:
+                found = await queries.subscription_of(db, caller.key_id)
+                delivery_id = await manual.queue_test(
+                    db, caller.practice_id, caller.practicepass, found.subscription_id
+                )
+                await once.settled(db, Begun(delivery_id), status=200)
+        except Repeated as repeated:
+            delivery_id = msgspec.json.decode(repeated.body, type=Begun).delivery_id
+            shown = _tested(await manual_deliveries.result(database, delivery_id))
+            raise Repeated(200, encode(Written(message, shown))) from None
+        return Written(message, _tested(await manual_deliveries.result(database, delivery_id)))
 
 
 @get(
@@ -294,30 +309,64 @@ async def list_webhook_deliveries(
     status_code=202,
     opt=documented(
         example_request={"fromLogId": 14656600},
-        example_response={
-            "message": "Webhook events replayed successfully",
-            "data": {"fromLogId": 14656600, "toLogId": 14656636, "deliveries": 30, "nextFromLogId": None},
-        },
+        example_response={"message": "Webhook events replayed successfully", "data": _REPLAY},
         body_rules={"oneOf": [{"required": ["fromLogId"]}, {"required": ["since"]}]},
-        errors=[UnknownSubscription, ReplayOfTheFuture],
+        errors=[UnknownSubscription, ReplayOfTheFuture, ReplayInProgress],
     ),
 )
 async def replay_webhook_events(
-    data: JSONBody[Replay], caller: TheCaller, once: TheOnce, database: TheDatabase
-) -> Written[Replayed]:
-    """Delivers what lies in the log of your token's practice again, in order, beside what is new, with the event ids
-    that it had. One request goes through 10,000 events; `nextFromLogId` is where to go on."""
+    data: JSONBody[ReplayRequest], caller: TheCaller, once: TheOnce, database: TheDatabase
+) -> Written[Replay]:
+    """Delivers events of the log of your token's practice again, in order, beside new ones, with the event ids that
+    they had. A subscription has one replay at a time; while the subscription is paused or disabled, it is held. One
+    replay covers 10,000 log numbers; `nextFromLogId` is where to start the next. `deliveries` counts the events in the
+    range; events that still wait for their first delivery are not sent twice."""
     async with once.system_transaction() as db:
-        found = await queries.subscription_of(db, caller.key_id)
+        found = await queries.subscription_of(db, caller.key_id, lock=True)
         if isinstance(data.from_log_id, int):
             start = data.from_log_id
         else:
             assert isinstance(data.since, Moment)
-            start = await replaying.start_of(db, caller.practice_id, data.since, clock.now())
+            start = await replay.start_of(db, caller.practice_id, data.since, clock.now())
         wanted = msgspec.structs.replace(found, scopes=[scope for scope in found.scopes if scope in caller.scopes])
-        done = await replaying.replay(db, caller.practice_id, wanted, start)
-        answer = Written("Webhook events replayed successfully", Replayed(*done))
-        return await once.settled(db, answer, status=202)
+        started = await replay.start(db, caller.practice_id, wanted, start)
+        return await once.settled(db, Written("Webhook events replayed successfully", started), status=202)
+
+
+@get(
+    "/replay",
+    summary="Get the progress of the replay",
+    opt=documented(
+        example_response={"data": {**_REPLAY, "status": "running", "created": 30}},
+        errors=[UnknownSubscription, ReplayNotFound],
+    ),
+)
+async def get_webhook_replay(caller: TheCaller, database: TheDatabase) -> One[Replay]:
+    """The replay in progress, else the latest one."""
+    async with database.system() as db:
+        found = await queries.subscription_of(db, caller.key_id)
+        return One(await replay.latest(db, found.subscription_id))
+
+
+@delete(
+    "/replay",
+    summary="Cancel the replay",
+    status_code=200,
+    opt=documented(
+        example_response={
+            "message": "Webhook replay cancelled successfully",
+            "data": {**_REPLAY, "status": "cancelled", "created": 12, "endedAt": "2026-03-09T14:15:07.000Z"},
+        },
+        errors=[UnknownSubscription, ReplayNotFound],
+    ),
+)
+async def cancel_webhook_replay(caller: TheCaller, database: TheDatabase) -> Written[Replay]:
+    """Cancels the replay in progress and its deliveries that are still queued. Deliveries that are being sent or wait
+    for a retry go on. A replay that has ended stays as it is; `status` says so."""
+    async with database.system_transaction() as db:
+        found = await queries.subscription_of(db, caller.key_id, lock=True)
+        cancelled = await replay.cancel(db, found.subscription_id)
+    return Written("Webhook replay cancelled successfully", cancelled)
 
 
 def _status(subscription: queries.Subscription) -> Status:
@@ -330,7 +379,7 @@ def _subscription(found: queries.Subscription) -> Subscription:
     return Subscription(id=fields.pop("subscription_id"), **fields)
 
 
-def _tested(shown: manual.Shown) -> Tested:
+def _tested(shown: manual.Result) -> Tested:
     return Tested(shown.delivery_id, shown.success, shown.status_code, shown.duration_ms, shown.error_message)
 
 
@@ -348,6 +397,8 @@ router = Router(
         test_webhook,
         list_webhook_deliveries,
         replay_webhook_events,
+        get_webhook_replay,
+        cancel_webhook_replay,
     ],
     tags=["Webhooks"],
 )

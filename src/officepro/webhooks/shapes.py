@@ -79,7 +79,7 @@ class Tested(msgspec.Struct, rename="camel"):
     error_message: str | None
 
 
-class Replay(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+class ReplayRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Where to begin: at a log number, or at a moment."""
 
     from_log_id: RecordId | UnsetType = UNSET
@@ -88,15 +88,6 @@ class Replay(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if (self.from_log_id is UNSET) == (self.since is UNSET):
             raise ValueError("must hold either fromLogId or since")
-
-
-class Replayed(msgspec.Struct, rename="camel"):
-    """What is on its way again; `nextFromLogId` goes on where there was too much for one request."""
-
-    from_log_id: int
-    to_log_id: int
-    deliveries: int
-    next_from_log_id: int | None
 
 
 class Delivery(msgspec.Struct, rename="camel"):

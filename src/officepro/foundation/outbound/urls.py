@@ -69,6 +69,13 @@ def check_url(url: str, allowed_networks: Sequence[Network] = ()) -> ParsedUrl:
     return ParsedUrl(f"{scheme}://{authority}{path}", scheme, host, port, address)
 
 
+def without_query(url: str) -> str:
+    """The URL as delivery records show it. A receiver's secret may be part of the query, so that is replaced by `?…`.
+    (A user name or password is refused at sign-up.)"""
+    address, mark, _ = url.partition("?")
+    return f"{address}?…" if mark else address
+
+
 def _host_and_port(authority: str, scheme: str) -> tuple[str, int]:
     if "@" in authority:
         raise InvalidUrl("The URL must not hold a user name or password.")
