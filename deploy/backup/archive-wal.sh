@@ -12,6 +12,7 @@ source=${1:?usage: archive-wal.sh PATH NAME ARCHIVE}
 name=${2:?usage: archive-wal.sh PATH NAME ARCHIVE}
 archive=${3:?usage: archive-wal.sh PATH NAME ARCHIVE}
 
+[ -d "$archive" ] || { echo "archive-wal.sh: $archive is not a folder" >&2 && exit 1; }
 if [ -e "$archive/$name" ]; then
     cmp -s "$source" "$archive/$name" && exit 0
     echo "archive-wal.sh: $archive/$name is there already, and is another" >&2

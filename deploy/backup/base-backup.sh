@@ -9,6 +9,7 @@ set -eu
 umask 077
 
 folder=${1:?usage: base-backup.sh FOLDER}
+[ -d "$folder" ] || { echo "base-backup.sh: $folder is not a folder: make it first" >&2 && exit 1; }
 copy=$folder/base-$(date -u +%Y%m%dT%H%M%SZ)
 trap 'rm -rf "$copy.part"' EXIT
 trap 'exit 1' HUP INT TERM

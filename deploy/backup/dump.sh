@@ -10,11 +10,12 @@ set -eu
 umask 077
 
 folder=${1:?usage: dump.sh FOLDER}
+[ -d "$folder" ] || { echo "dump.sh: $folder is not a folder: make it first" >&2 && exit 1; }
 file=$folder/officepro-$(date -u +%Y%m%dT%H%M%SZ).dump
 trap 'rm -f "$file.part"' EXIT
 trap 'exit 1' HUP INT TERM
 pg_dump --format=custom --file="$file.part"
-pg_restore --list "$file.part" >/dev/null # it can be read to its end
+pg_restore --file=/dev/null "$file.part" # reads all of it
 sync "$file.part"
 mv "$file.part" "$file"
 if [ -n "${TEXTFILE_DIR:-}" ]; then # for node_exporter, and the alert OfficeproBackupTooOld

@@ -3,15 +3,18 @@
 #
 #   PGHOST=… PGUSER=postgres restore-dump.sh FILE NEW_DATABASE
 #
-# By a superuser, after deploy/postgres/prepare.sql on a new server. A database that is there is never touched; one that
-# could not be filled is taken away again.
+# By a superuser, after deploy/postgres/prepare.sql on a new server. OWNER is the login that is to own the new database:
+# officepro_owner, or postgres for the embedded PostgreSQL of `make run`. A database that exists is never changed; one
+# that could not be filled is dropped again.
 set -eu
 
 file=${1:?usage: restore-dump.sh FILE NEW_DATABASE}
 database=${2:?usage: restore-dump.sh FILE NEW_DATABASE}
 here=$(cd "$(dirname "$0")" && pwd)
 
-createdb --template=template0 --owner=officepro_owner "$database"
+# Reads all of the file first: where that fails, nothing is made.
+pg_restore --file=/dev/null "$file" || { echo "restore-dump.sh: $file cannot be read; nothing was changed" >&2 && exit 1; }
+createdb --template=template0 --owner="${OWNER:-officepro_owner}" "$database"
 if ! pg_restore --exit-on-error --jobs="${JOBS:-2}" --dbname="$database" "$file"; then
     dropdb "$database"
     echo "restore-dump.sh: $file was not restored, and $database is gone again" >&2

@@ -1,11 +1,30 @@
 #!/bin/sh
-# Run once by the image of PostgreSQL, when it has made an empty server: prepare.sql, with the passwords from files.
+# Runs prepare.sql with the passwords from files:
+#
+#   PGHOST=db.example.com SECRETS=secrets PREPARE_SQL=deploy/postgres/prepare.sql deploy/postgres/prepare.sh
+#
+# SECRETS is the folder that make-secrets.sh has made. By the superuser postgres, whose password psql finds in ~/.pgpass or
+# PGPASSWORD. Safe to repeat. The image of PostgreSQL runs it once, when it has made an empty server (compose.yaml).
 set -eu
 export SECRETS="${SECRETS:-/run/secrets}"
+script=${PREPARE_SQL:-/officepro/prepare.sql}
+
+refuse() {
+    echo "prepare.sh: $1; nothing was changed" >&2
+    exit 1
+}
+[ -d "$SECRETS" ] || refuse "SECRETS names $SECRETS, which is not a folder: name the one that make-secrets.sh has made"
+for name in owner_password application_password backup_password; do
+    password=$(cat "$SECRETS/$name" 2>/dev/null) ||
+        refuse "$SECRETS/$name cannot be read: SECRETS must name the folder that make-secrets.sh has made"
+    [ -n "$password" ] || refuse "$SECRETS/$name is empty"
+done
+[ -r "$script" ] || refuse "PREPARE_SQL names $script, which cannot be read: name deploy/postgres/prepare.sql"
+
 # psql has the files read itself, so that no password stands in a list of processes.
 # shellcheck disable=SC2016
-psql --no-psqlrc --dbname=postgres --username=postgres \
+psql --no-psqlrc --quiet --dbname=postgres --username=postgres \
     --command='\set owner_password `cat "$SECRETS/owner_password"`' \
     --command='\set application_password `cat "$SECRETS/application_password"`' \
     --command='\set backup_password `cat "$SECRETS/backup_password"`' \
-    --file="${PREPARE_SQL:-/officepro/prepare.sql}"
+    --file="$script"

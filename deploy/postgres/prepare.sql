@@ -7,6 +7,17 @@
 -- officepro_backup  reads everything, for pg_dump and pg_basebackup
 \set ON_ERROR_STOP on
 
+-- Whatever would be refused later is refused before anything is changed.
+SELECT :SERVER_VERSION_NUM < 160000 AS is_too_old,
+       least(length(:'owner_password'), length(:'application_password'), length(:'backup_password')) = 0 AS lacks_password
+\gset
+\if :is_too_old
+    DO $$ BEGIN RAISE 'officepro needs PostgreSQL 16 or newer; nothing was changed'; END $$;
+\endif
+\if :lacks_password
+    DO $$ BEGIN RAISE 'a password is empty; nothing was changed'; END $$;
+\endif
+
 SELECT format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', role)
 FROM unnest(ARRAY['officepro_app', 'officepro_system', 'officepro_emr']) AS role
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \gexec

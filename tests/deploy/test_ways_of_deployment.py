@@ -278,6 +278,47 @@ def wait_until_confined(pid: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("variables", "why"),
+    [
+        ({"SECRETS": "nowhere"}, "SECRETS names nowhere, which is not a folder"),
+        ({"SECRETS": "deploy"}, "deploy/owner_password cannot be read: SECRETS must name the folder"),
+        ({"SECRETS": "incomplete"}, "incomplete/application_password cannot be read"),
+        ({"SECRETS": "emptied"}, "emptied/backup_password is empty"),
+        ({"SECRETS": "secrets", "PREPARE_SQL": "deploy/prepare.sql"}, "PREPARE_SQL names deploy/prepare.sql"),
+    ],
+)
+def test_a_server_is_not_prepared_without_its_passwords(
+    postgres: OwnPostgres, readme: dict[str, str], variables: dict[str, str], why: str
+) -> None:
+    secrets = postgres.folder / "secrets"
+    if not (incomplete := postgres.folder / "incomplete").exists():
+        for folder in (incomplete, postgres.folder / "emptied"):
+            folder.mkdir()
+            shutil.copy(secrets / "owner_password", folder)
+        for name in ("application_password", "backup_password"):
+            (postgres.folder / "emptied" / name).write_text("" if name == "backup_password" else "password")
+    before = postgres.sql("SELECT rolname, rolpassword FROM pg_authid ORDER BY rolname")
+
+    given = {"PGHOST": "127.0.0.1", "PREPARE_SQL": "deploy/postgres/prepare.sql", **variables}
+    done = postgres.shell("deploy/postgres/prepare.sh", **given)
+
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert why in line
+    assert line.endswith("nothing was changed") or "make-secrets.sh" in line
+    assert postgres.sql("SELECT rolname, rolpassword FROM pg_authid ORDER BY rolname") == before
+
+
+def test_an_empty_password_is_refused_by_the_sql_itself(postgres: OwnPostgres, readme: dict[str, str]) -> None:
+    before = postgres.sql("SELECT rolname, rolpassword FROM pg_authid ORDER BY rolname")
+    command = "psql -X -h 127.0.0.1 -U postgres -v owner_password= -v application_password=a -v backup_password=b"
+    done = postgres.shell(f"{command} -f deploy/postgres/prepare.sql")
+    assert done.returncode != 0
+    assert "a password is empty; nothing was changed" in done.stderr
+    assert postgres.sql("SELECT rolname, rolpassword FROM pg_authid ORDER BY rolname") == before
+
+
+@pytest.mark.parametrize(
     ("what", "statement"),
     [
         ("a system call of @privileged", "import os; os.chroot('/')"),
