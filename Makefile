@@ -74,7 +74,7 @@ format: $(DEV_STAMP)  ## format the code and sort the imports
 
 lock: $(DEV_STAMP)  ## choose the newest versions anew: requirements/*.txt
 	.venv/bin/uv pip compile $(LOCK) -o requirements/run.txt
-	.venv/bin/uv pip compile $(LOCK) --group dev --all-extras --constraint requirements/run.txt -o requirements/dev.txt
+	.venv/bin/uv pip compile $(LOCK) --group dev --constraint requirements/run.txt -o requirements/dev.txt
 	.venv/bin/uv pip compile requirements/patroni.in $(LOCKED) -o requirements/patroni.txt
 
 clean:  ## remove .venv and caches; the data folder stays

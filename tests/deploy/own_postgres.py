@@ -15,7 +15,7 @@ from tests.chaos.instances import free_port
 
 ROOT = Path(__file__).parents[2]
 HBA = """\
-local all postgres trust
+local all all trust
 host all all 127.0.0.1/32 scram-sha-256
 host replication all 127.0.0.1/32 scram-sha-256
 """
@@ -55,11 +55,10 @@ class OwnPostgres:
             timeout=100,
         )
 
-    def sql(self, statement: str) -> str:
+    def sql(self, statement: str, database: str = "postgres") -> str:
         """By the superuser."""
-        command = ["psql", "-X", "-At", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres", "-c", statement]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
+        command = ["psql", "-X", "-At", "-h", "127.0.0.1", "-U", "postgres", "-d", database, "-c", statement]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @contextmanager

@@ -12,16 +12,19 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.chaos.instances import free_port
-from tests.deploy import confined, ways
+from tests.deploy import confined, quick_install, ways
+from tests.deploy.image import Image
 from tests.deploy.own_postgres import OwnPostgres, own_postgres
 from tests.deploy.ways import ROOT, Started, Unit
 
@@ -237,36 +240,159 @@ def test_the_pods_of_kubernetes(postgres: OwnPostgres, key: str, tmp_path: Path)
         works(deployed, postgres, key)
 
 
-def unit_started(postgres: OwnPostgres, folder: Path, name: str) -> tuple[Started, list[str]]:
-    """A unit's process with its credentials and its runtime directory, and the command that confines it as the unit
-    says."""
-    unit = Unit(name)
+@pytest.mark.parametrize(
+    "is_quick",
+    [True, pytest.param(False, marks=pytest.mark.chaos)],
+    ids=["with packages that are here", "with packages that are fetched"],
+)
+def test_the_steps_of_the_image(
+    postgres: OwnPostgres, readme: dict[str, str], key: str, tmp_path: Path, is_quick: bool
+) -> None:
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    quick_install.write_commands(commands)
+    image = Image(tmp_path / "image")
+    image.root.mkdir()
+    image.build(commands if is_quick else None)
+    program = Path(image.mapped("/opt/officepro/bin/officepro"))
+    assert Path(shutil.which(image.commands["ENTRYPOINT"][0], path=image.environment["PATH"]) or "") == program
+    secrets = {name: value for name, value in readme.items() if name.startswith("OFFICEPRO_")}
+    environment = image.environment | secrets
+    with deployment(tmp_path) as deployed:
+        deployed.run("migrate", Started(["migrate"], environment), [str(program)])
+        deployed.start("api", Started(image.commands["CMD"], environment), [str(program)])
+        deployed.start("worker", Started(["worker"], environment), [str(program)])
+        deployed.wait_until_ready()
+        python, option, script = image.commands["HEALTHCHECK"]
+        command = [shutil.which(python, path=image.environment["PATH"]) or "", option]
+        subprocess.run([*command, script.replace(":8000/", f":{deployed.port}/")], check=True)
+        works(deployed, postgres, key)
+
+
+@dataclass
+class Host:
+    """A host with systemd, whose folders are below `root`."""
+
+    root: Path
+    postgres: OwnPostgres
+
+    def mapped(self, text: str) -> str:
+        for place in ("/opt/officepro", "/etc/", "/usr/local/bin"):
+            text = text.replace(place, f"{self.root}{place}")
+        return text.replace("db.example.com", "127.0.0.1")
+
+    def shell(self, script: str) -> subprocess.CompletedProcess[str]:
+        """By root, in the folder of the version to install."""
+        path = f"{self.root}/commands:{self.root}/usr/local/bin:{self.postgres.environment['PATH']}"
+        return self.postgres.shell(f"cd {self.root}/checkout\n{self.mapped(script)}", PATH=path)
+
+
+@pytest.fixture(scope="module")
+def host(postgres: OwnPostgres, readme: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Host:
+    """Installed by the commands of docs/operating.md, as they are printed. Its secrets are those of the database, which
+    was prepared before: what is there stays as it is."""
+    host = Host(tmp_path_factory.mktemp("host"), postgres)
+    for name in ("commands", "etc/systemd/system", "usr/local/bin", "opt"):
+        (host.root / name).mkdir(parents=True)
+    quick_install.write_commands(host.root / "commands")
+    (host.root / "commands" / "systemctl").write_text(f'#!/bin/sh\necho "$@" >>{host.root}/systemctl.log\n')
+    (host.root / "commands" / "systemctl").chmod(0o755)
+    for name in ("requirements", "src", "deploy", "docs"):
+        shutil.copytree(ROOT / name, host.root / "checkout" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "LICENSE"):
+        shutil.copy(ROOT / name, host.root / "checkout")
+    wrapper = host.root / "checkout" / "deploy" / "systemd" / "officepro-admin"
+    wrapper.write_text(host.mapped(wrapper.read_text()))
+    shutil.copytree(postgres.folder / "secrets", host.root / "etc" / "officepro" / "secrets")
+    install, _ = ways.shell_blocks(ways.sections(ROOT / "docs" / "operating.md")["systemd"])
+    done = host.shell(install)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (host.root / "etc" / "officepro" / "officepro.env").write_text("# settings\nOFFICEPRO_WORKERS='1'\n")
+    return host
+
+
+def test_the_installation_on_a_host_with_systemd(host: Host, postgres: OwnPostgres) -> None:
+    """The units are there and started, and commands find the secrets of the units."""
+    units = {path.name for path in (host.root / "etc" / "systemd" / "system").iterdir()}
+    assert units == {"officepro-api.service", "officepro-worker.service", "officepro-migrate.service"}
+    calls = (host.root / "systemctl.log").read_text().splitlines()
+    assert calls == [
+        "daemon-reload",
+        "start officepro-migrate",
+        "enable --now officepro-api officepro-worker",
+    ]
+    assert (host.root / "opt" / "officepro" / "docs" / "operating.md").exists()
+    done = host.shell("officepro migrate\nofficepro settings")
+    assert done.returncode == 0, done.stderr
+
+    _, first = ways.shell_blocks(ways.sections(ROOT / "docs" / "operating.md")["systemd"])
+    partner = postgres.sql("SELECT coalesce(max(partner_id), 0) + 1 FROM partner", "officepro")
+    done = host.shell(first.replace("--partner-id 1", f"--partner-id {partner}"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    key_id = postgres.sql("SELECT max(api_key_id) FROM api_key", "officepro")
+    done = host.shell(f"officepro key list\nofficepro key revoke {key_id}\nofficepro disclosure verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert postgres.sql(f"SELECT revoked_at IS NOT NULL FROM api_key WHERE api_key_id = {key_id}", "officepro") == "t"
+
+
+def test_what_systemd_runs_is_not_run_by_hand(host: Host) -> None:
+    for name in ("serve", "worker", "run"):
+        done = host.shell(f"officepro {name}")
+        assert (done.returncode, "systemctl start" in done.stderr) == (2, True)
+
+
+def unit_started(host: Host, folder: Path, name: str) -> tuple[Started, list[str]]:
+    """A unit's process with its credentials, its runtime directory and its file of settings, and the command that
+    confines it as the unit says."""
+    file = host.root / "etc" / "systemd" / "system" / f"{name}.service"
+    unit = Unit(file)
     credentials, runtime = folder / f"{name}.credentials", folder / unit.one("RuntimeDirectory")
     credentials.mkdir(mode=0o700)
     runtime.mkdir(mode=int(unit.one("RuntimeDirectoryMode"), 8))
     for line in unit.all("LoadCredential"):
         credential, _, source = line.partition(":")
         copy = credentials / credential
-        shutil.copy(source.replace("/etc/officepro/secrets", str(postgres.folder / "secrets")), copy)
+        shutil.copy(host.mapped(source), copy)
         copy.chmod(0o400)
     environment = {
         variable: value.replace(f"/run/{runtime.name}", str(runtime))
         for variable, value in unit.environment(credentials).items()
     }
+    settings = Path(host.mapped(unit.one("EnvironmentFile").removeprefix("-")))
+    environment |= dict(re.findall(r"^(\w+)='(.*)'$", settings.read_text(), re.MULTILINE))
     program, *arguments = unit.one("ExecStart").split()
-    assert program == "/opt/officepro/bin/officepro"
-    confining = [sys.executable, str(confined.__file__), str(ROOT / "deploy" / "systemd" / f"{name}.service")]
-    return Started(arguments, environment), [*confining, PROGRAM]
+    return Started(arguments, environment), [sys.executable, confined.__file__, str(file), host.mapped(program)]
 
 
-def test_the_units_of_systemd(postgres: OwnPostgres, key: str, tmp_path: Path) -> None:
+def test_the_units_of_systemd(host: Host, postgres: OwnPostgres, key: str, tmp_path: Path) -> None:
     with deployment(tmp_path) as deployed:
-        deployed.run("migrate", *unit_started(postgres, tmp_path, "officepro-migrate"))
-        deployed.start("api", *unit_started(postgres, tmp_path, "officepro-api"))
-        deployed.start("worker", *unit_started(postgres, tmp_path, "officepro-worker"))
+        deployed.run("migrate", *unit_started(host, tmp_path, "officepro-migrate"))
+        deployed.start("api", *unit_started(host, tmp_path, "officepro-api"))
+        deployed.start("worker", *unit_started(host, tmp_path, "officepro-worker"))
         for process in deployed.processes.values():
             wait_until_confined(process.pid)
         works(deployed, postgres, key)
+
+
+def test_the_backup_of_the_compose_file(postgres: OwnPostgres, key: str) -> None:
+    """The command of docs/operating.md, in the database's container: its mounts and its socket."""
+    _, compose, *_ = ways.shell_blocks(ways.sections(ROOT / "docs" / "operating.md")["By way of deployment"])
+    mounts = dict(volume.split(":")[:2][::-1] for volume in ways.compose_services()["database"]["volumes"])
+    docker = f"""\
+        #!/bin/sh
+        test "$1 $2" = 'compose exec' || exit 2
+        shift 2
+        while [ "$1" = --env ]; do export "$2"; shift 2; done
+        test "$1" = database || exit 2
+        script={mounts["/officepro/backup"]}/${{2#/officepro/backup/}}
+        PGHOST={postgres.server.socket_directory} exec "$script" {mounts["/backups"]}
+    """
+    (postgres.folder / "bin" / "docker").write_text(textwrap.dedent(docker))
+    (postgres.folder / "bin" / "docker").chmod(0o755)
+    done = postgres.shell(compose.replace("-o 999 -g 999 ", ""))
+    assert done.returncode == 0, done.stderr
+    (dump,) = (postgres.folder / "backups").glob("officepro-*.dump")
+    assert "TABLE DATA public practice" in postgres.shell(f"pg_restore --list {dump}").stdout
 
 
 def wait_until_confined(pid: int) -> None:

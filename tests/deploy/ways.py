@@ -98,11 +98,9 @@ def probe_of_worker() -> list[str]:
 class Unit:
     """A unit of systemd, as far as it says how its process runs."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._lines = re.findall(
-            r"^(\w+)=(.*)$", (ROOT / "deploy" / "systemd" / f"{name}.service").read_text(), re.MULTILINE
-        )
+    def __init__(self, file: Path) -> None:
+        self.name = file.stem
+        self._lines = re.findall(r"^(\w+)=(.*)$", file.read_text(), re.MULTILINE)
 
     def all(self, key: str) -> list[str]:
         return [value for name, value in self._lines if name == key]
