@@ -32,7 +32,7 @@ rm -f "$new/standby.signal" "$new"/.s.PGSQL.* # where the socket is in the data 
 # A base backup of a server that was itself restored carries that restore's target: with it, this one would stop there.
 settings=$new/postgresql.auto.conf
 targets='^[[:space:]]*(recovery_target[a-z_]*|restore_command|recovery_end_command|archive_cleanup_command|archive_mode)'
-sed -E -i "/$targets[[:space:]]*=/Id" "$settings"
+sed -E -i "/${targets}[[:space:]]*=/Id" "$settings"
 {
     echo "restore_command = 'cp \"$archive/%f\" \"%p\"'"
     echo "archive_mode = off"

@@ -18,7 +18,7 @@ DEPLOY = ROOT / "deploy"
 TOOLS = Path(sys.executable).parent
 MANIFESTS = sorted(path for path in (DEPLOY / "kubernetes").glob("*.yaml") if path.name != "kustomization.yaml")
 KUBERNETES = ("1.30", "1.37")  # the oldest and the newest that we say anything about
-SCRIPTS = sorted(DEPLOY.rglob("*.sh"))
+SCRIPTS = [*sorted(DEPLOY.rglob("*.sh")), DEPLOY / "systemd" / "officepro-admin"]
 Manifest = dict[str, Any]
 
 
