@@ -30,6 +30,7 @@ from officepro.foundation.database_errors import level_of, log_fields
 from officepro.foundation.errors import OfficeProError
 from officepro.foundation.input import StrictJson, query_parameters, query_values
 from officepro.foundation.logs import configure_logging
+from officepro.foundation.time_slices import TimeSlices
 from officepro.foundation.wire import PARSED, decode_hook, encode_hook
 from officepro.metrics import Account
 from officepro.migrations.verification import verify
@@ -88,6 +89,7 @@ def create_inner_app(settings: Settings) -> Litestar:
                 "remembered": Remembered(),
                 "manual_deliveries": ManualDeliveries(),
                 "account": Account(settings.data_dir),
+                "time_slices": TimeSlices(),
             }
         ),
         dependencies={
@@ -188,7 +190,5 @@ async def _look_over(request: Request[None, None, State]) -> Response[None] | No
     if request.method == "OPTIONS":
         return Response(None, status_code=204, headers={"Allow": ", ".join(methods_of(request))})
     if request.scope["query_string"]:
-        if request.route_handler.parsed_data_field is not None:
-            await request.body()  # of which faults are told as well
         query_values(request.scope["query_string"], query_parameters(request.route_handler))
     return None

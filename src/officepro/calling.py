@@ -3,17 +3,16 @@
 Litestar routes, keeps the handlers' declarations, and catches what they raise. Between the two it copies the handler
 for each guard, and runs every argument through a chain of extractors, every dependency through a model of its own, and
 every answer through two response objects: more work than most handlers do. What a handler of the API may ask for is a
-closed set (parameters, a JSON body, and what access/asked.py provides), so here all that is worked out once, when the
-application is assembled, and a request costs one conversion.
+closed set (parameters, a JSON body, and what dependencies of ours provide), so here all that is worked out once, when
+the application is assembled, and a request costs one conversion.
 
-A handler that asks for more than this set, such as a page of the portal or an admin's handler that asks for the
-practice, is called by Litestar as ever.
+A handler that asks for more than this set, such as a page of the portal, is called by Litestar as ever.
 """
 
 import re
 from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
-from inspect import signature
+from inspect import isawaitable, signature
 from math import inf
 from typing import Any, cast
 
@@ -30,9 +29,19 @@ from litestar.utils import normalize_path
 from litestar.utils.scope.state import ScopeState
 
 from officepro.access.guards import Guard
+from officepro.access.once import fault_of_key
 from officepro.foundation.answers import Encoded
 from officepro.foundation.errors import Invalid
-from officepro.foundation.input import AnyRequest, header_of, query_parameters, query_values, read_body, require_json
+from officepro.foundation.input import (
+    AnyRequest,
+    header_of,
+    parameter_faults,
+    query_parameters,
+    query_values,
+    require_json,
+)
+from officepro.foundation.json_body import Faults, prepare, read_body_in_slices
+from officepro.foundation.time_slices import TimeSlices
 from officepro.foundation.wire import decode_hook, encode
 
 JSON_TYPE = b"application/json"
@@ -100,8 +109,12 @@ class Call:
             raise AsksForMore
         self._provided = _provided(handler)
         self._body_shape = handler.parsed_data_field.annotation if handler.parsed_data_field else None
+        if self._body_shape is not None:
+            prepare(self._body_shape)
         self._query = query_parameters(handler)
-        self._needs_request = self._body_shape is not None or any(whole for _, whole in self._provided.values())
+        self._needs_request = self._body_shape is not None or any(
+            "request" in asked for _, asked in self._provided.values()
+        )
         self._most_bytes = handler.resolve_request_max_body_size() or inf
         self._headers: list[tuple[bytes, str]] = []  # the header, and its name among the parameters
         wire_names = {parameter.argument: parameter.name for parameter in self._query.values()}
@@ -137,26 +150,51 @@ class Call:
             await response(scope, receive, send)
 
     async def _arguments(self, scope: HTTPScope, request: AnyRequest | None) -> dict[str, Any]:
-        """Raises Invalid; which faults there are is found out by who tells of it."""
+        """Raises Invalid with every fault of the request."""
         body = await self._body(request) if self._body_shape is not None and request is not None else None
-        given = query_values(scope["query_string"], self._query) if scope["query_string"] else {}
-        arguments: dict[str, Any] = {}
-        if self._parameters is not None:
-            given |= scope["path_params"]
-            for header, name in self._headers:
-                if (value := header_of(scope, header)) is not None:
-                    given[name] = value
-            try:
-                parameters = msgspec.convert(given, self._parameters, strict=False, dec_hook=decode_hook)
-            except msgspec.ValidationError:
-                raise Invalid([]) from None
-            arguments = msgspec.structs.asdict(parameters)
+        try:
+            arguments = self._parameters_of(scope)
+            if "once" in self._provided and (fault := fault_of_key(scope)):
+                raise Invalid([fault])
+        except Invalid:
+            raise await self._every_fault(scope, body) from None
         if body is not None:
             require_json(scope)
-            arguments["data"] = read_body(body, self._body_shape)
-        for name, (provider, whole_request) in self._provided.items():
-            arguments[name] = provider(request if whole_request else scope)
+            arguments["data"] = await read_body_in_slices(body, self._body_shape, _time_slices(scope))
+        known = {"scope": scope, "request": request}
+        for name, (provider, asked) in self._provided.items():
+            found = provider(*(known[one] for one in asked))
+            known[name] = arguments[name] = await found if isawaitable(found) else found
         return arguments
+
+    def _parameters_of(self, scope: HTTPScope) -> dict[str, Any]:
+        """Raises Invalid; its faults are looked for by who answers."""
+        given = query_values(scope["query_string"], self._query) if scope["query_string"] else {}
+        if self._parameters is None:
+            return {}
+        given |= scope["path_params"]
+        for header, name in self._headers:
+            if (value := header_of(scope, header)) is not None:
+                given[name] = value
+        try:
+            parameters = msgspec.convert(given, self._parameters, strict=False, dec_hook=decode_hook)
+        except msgspec.ValidationError:
+            raise Invalid([]) from None
+        return msgspec.structs.asdict(parameters)
+
+    async def _every_fault(self, scope: HTTPScope, body: bytes | None) -> Invalid:
+        """Where parameters are invalid: their faults, and those of the body."""
+        faults = Faults()
+        faults.add(*parameter_faults(Request(scope), self._handler))
+        if "once" in self._provided and (fault := fault_of_key(scope)):
+            faults.add(fault)
+        if body is not None:
+            try:
+                await read_body_in_slices(body, self._body_shape, _time_slices(scope))
+            except Invalid as invalid:
+                faults.add(*invalid.faults)
+                faults.count += invalid.count - len(invalid.faults)
+        return faults.refusal()
 
     async def _body(self, request: AnyRequest) -> bytes:
         """Where it comes in one piece, as nearly all do, without the stream that Litestar makes of it. Whoever else
@@ -186,20 +224,35 @@ class _Rest:
         return await self._receive()  # type: ignore[return-value]
 
 
-def _provided(handler: HTTPRouteHandler) -> dict[str, tuple[Callable[[Any], Any], bool]]:
-    """What it asks for by name: where that comes from, and whether it is made of the request or of the scope."""
-    provided: dict[str, tuple[Callable[[Any], Any], bool]] = {}
+Provider = tuple[Callable[..., Any], list[str]]  # and what it asks for: scope, request, or what another one provides
+
+
+def _provided(handler: HTTPRouteHandler) -> dict[str, Provider]:
+    """What it asks for by name and where that comes from, each after what it asks for itself. Raises AsksForMore."""
+    provided: dict[str, Provider] = {}
     dependencies = handler.resolve_dependencies()
-    for argument in handler.parsed_fn_signature.parameters:
+
+    def provide(argument: str) -> None:
         if argument == "request":
-            provided[argument] = (lambda request: request, True)
-        elif (dependency := dependencies.get(argument)) is not None:
-            provider = dependency.dependency
+            provided[argument] = (lambda request: request, ["request"])
+        elif argument in dependencies and argument not in provided:
+            provider = dependencies[argument].dependency
             asked = list(signature(provider).parameters)
-            if not dependency.has_sync_callable or asked not in (["scope"], ["request"]):
-                raise AsksForMore
-            provided[argument] = (provider, asked == ["request"])
+            for one in asked:
+                if one not in ("scope", "request"):
+                    if one not in dependencies:
+                        raise AsksForMore
+                    provide(one)
+            provided[argument] = (provider, asked)
+
+    for argument in handler.parsed_fn_signature.parameters:
+        provide(argument)
     return provided
+
+
+def _time_slices(scope: HTTPScope) -> TimeSlices:
+    slices: TimeSlices = scope["litestar_app"].state.time_slices
+    return slices
 
 
 async def _send(scope: HTTPScope, send: Send, status: int, body: bytes, further: Mapping[str, str]) -> None:

@@ -13,12 +13,10 @@ from litestar.exceptions import (
 )
 from litestar.handlers import HTTPRouteHandler
 
-from officepro.access.once import Replay, fault_of_key
-from officepro.foundation import input as reading
+from officepro.access.once import Replay
 from officepro.foundation.database_errors import cause_of, kind_of, log_fields
 from officepro.foundation.errors import (
     Invalid,
-    MalformedJson,
     MethodNotAllowed,
     NotFound,
     OfficeProError,
@@ -26,7 +24,7 @@ from officepro.foundation.errors import (
     problem,
 )
 from officepro.foundation.etags import etag
-from officepro.foundation.input import template
+from officepro.foundation.input import parameter_faults, template
 from officepro.foundation.logs import frames_of
 from officepro.foundation.wire import encode
 
@@ -69,12 +67,12 @@ def answer_replay(request: AnyRequest, replay: Replay) -> Response[bytes]:
 
 def explained(request: AnyRequest, error: Exception) -> OfficeProError:
     match error:
-        case Invalid() if not isinstance(error, MalformedJson) and _came_before_the_handler(error):
+        case Invalid(faults=[]):
             return _with_every_fault(request, error)
-        case OfficeProError():
-            return error
         case ValidationException():
             return _with_every_fault(request, Invalid([]))
+        case OfficeProError():
+            return error
         case MethodNotAllowedException():
             return MethodNotAllowed(allow=", ".join(methods_of(request)))
         case NotFoundException():
@@ -87,24 +85,11 @@ def explained(request: AnyRequest, error: Exception) -> OfficeProError:
             return OfficeProError()
 
 
-def _came_before_the_handler(error: Invalid) -> bool:
-    """Whether the rest of the request may be faulty too; what a handler refuses has been read in whole."""
-    of_header = any(fault.location.startswith("header.") for fault in error.faults)
-    return isinstance(error, reading.FaultsOfBody) or of_header or not error.faults
-
-
 def _with_every_fault(request: AnyRequest, error: Invalid) -> Invalid:
-    """What the first fault's finder could not know: the faults in the rest of the request."""
+    """The parameters' faults, of a handler that is called by Litestar: calling.py names those of all others."""
     handler = request.scope.get("route_handler")
-    if not isinstance(handler, HTTPRouteHandler):
-        return error
-    body = request._connection_state.body
-    faults = reading.all_faults(request, handler, body if isinstance(body, bytes) else None)
-    if "once" in handler.parsed_fn_signature.parameters and (fault := fault_of_key(request)):
-        faults.append(fault)
-    if not faults:
-        return error
-    return Invalid([*faults, *(fault for fault in error.faults if fault not in faults)])
+    faults = parameter_faults(request, handler) if isinstance(handler, HTTPRouteHandler) else []
+    return Invalid(faults) if faults else error
 
 
 def methods_of(request: AnyRequest) -> list[str]:

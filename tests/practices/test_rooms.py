@@ -36,3 +36,15 @@ async def test_the_same_id_of_another_practice_is_left_alone(demo_office: Office
     await put(demo_office, "/rooms", [{"id": 101, "name": "Mine"}])
 
     assert (await shown(berlin_office, "/rooms"))[0]["name"] == "Room 1"
+
+
+async def test_a_list_of_too_many_is_refused_before_they_are_read(demo_office: Office) -> None:
+    content = b"[" + b"{}," * 300_000 + b"{}]"
+    answer = await demo_office.house.admin.put(
+        f"/v1/admin/{demo_office.practicepass}/rooms", content=content, headers={"Content-Type": "application/json"}
+    )
+
+    assert (answer.status_code, answer.json()["errors"]) == (
+        400,
+        [{"location": "body", "message": "must have at most 10000 items"}],
+    )

@@ -13,12 +13,14 @@ from officepro.access.caller import Caller
 from officepro.access.gate import Gate
 from officepro.access.once import Once
 from officepro.foundation.database import Database
+from officepro.foundation.time_slices import TimeSlices
 from officepro.settings import Settings
 
 TheCaller = NamedDependency[Caller]  # who calls; only behind `requires` or `any_partner`
 TheDatabase = NamedDependency[Database]
 TheOnce = NamedDependency[Once]  # in every POST: the work, done once
 TheGate = NamedDependency[Gate]
+TheTimeSlices = NamedDependency[TimeSlices]  # for work over many rows
 TheSettings = NamedDependency[SkipValidation[Settings]]
 
 
@@ -39,6 +41,10 @@ def _gate(scope: Scope) -> Any:
     return scope["litestar_app"].state.gate
 
 
+def _time_slices(scope: Scope) -> Any:
+    return scope["litestar_app"].state.time_slices
+
+
 def _settings(scope: Scope) -> Any:
     return scope["litestar_app"].state.settings
 
@@ -48,6 +54,7 @@ PROVIDED = {
     "database": Provide(_database, sync_to_thread=False),
     "once": Provide(_once, sync_to_thread=False),
     "gate": Provide(_gate, sync_to_thread=False),
+    "time_slices": Provide(_time_slices, sync_to_thread=False),
     "settings": Provide(_settings, sync_to_thread=False),
 }
 

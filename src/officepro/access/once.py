@@ -16,6 +16,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from litestar.types import Scope
+
 from officepro.access.caller import Caller
 from officepro.foundation.database import NO_PRACTICE, Connection, Database
 from officepro.foundation.errors import Conflict, Fault, Impossible, Invalid
@@ -171,13 +173,13 @@ def _key_of(request: AnyRequest) -> str | None:
     key = header_of(request.scope, _HEADER)
     if key is None:
         return None
-    if fault := fault_of_key(request):
+    if fault := fault_of_key(request.scope):
         raise Invalid([fault])
     return key
 
 
-def fault_of_key(request: AnyRequest) -> Fault | None:
-    key = header_of(request.scope, _HEADER)
+def fault_of_key(scope: Scope) -> Fault | None:
+    key = header_of(scope, _HEADER)
     if key is None or (1 <= len(key) <= MAXIMUM_KEY_CHARACTERS and key.isascii() and key.isprintable()):
         return None
     return Fault(f"header.{HEADER}", f"must be 1 to {MAXIMUM_KEY_CHARACTERS} printable ASCII characters")

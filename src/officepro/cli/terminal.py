@@ -17,7 +17,7 @@ from officepro.cli.house import CommandError, open_house, read_settings
 from officepro.foundation import embedded
 from officepro.foundation.database import Database, Mode
 from officepro.foundation.errors import Fault, OfficeProError
-from officepro.foundation.input import read_body
+from officepro.foundation.json_body import read_body
 from officepro.foundation.paging import MAXIMUM_LIMIT, Page
 from officepro.foundation.wire import encode
 from officepro.migrations.known import revisions

@@ -16,7 +16,7 @@ from officepro.documentation.introduction import TITLE
 
 # What to do about any error of a status, beside what its own sentence says.
 ADVICE = {
-    400: "Correct the request: `errors` names every fault with its place. Sent again as it was, it fails again.",
+    400: "Correct the request: `errors` names the first 100 faults with their places. Sent as it was, it fails again.",
     401: "Get a new access token and send the request again with it; an admin sends the admin secret.",
     403: "Ask the practice: it decides what a key may do, and where.",
     404: "Check the address. A record of another practice cannot be told from one that does not exist.",

@@ -23,6 +23,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+MAXIMUM_FAULTS = 100  # listed in an answer; the others are counted
+
 
 class Fault(msgspec.Struct, frozen=True):
     """One thing wrong with the input: where (`body.VisitTime`, `query.startDate`), and what would be right."""
@@ -53,22 +55,25 @@ class OfficeProError(Exception):
 
 
 class Invalid(OfficeProError):
-    """The request is not valid; `errors` names every fault."""
+    """The request is not valid; see `errors`."""
 
     status = 400
     code = "invalid_request"
 
-    def __init__(self, faults: Sequence[Fault], detail: str | None = None) -> None:
-        self.faults = list(faults)
-        count = len(self.faults)
-        super().__init__(
-            detail or f"The request has {count} fault{'' if count == 1 else 's'}; `errors` names each with its place.",
-            errors=self.faults,
-        )
+    def __init__(self, faults: Sequence[Fault], detail: str | None = None, count: int | None = None) -> None:
+        """`count` is the number of all errors where `faults` holds the first ones only."""
+        self.faults = list(faults[:MAXIMUM_FAULTS])
+        self.count = len(faults) if count is None else count
+        super().__init__(detail or _counted(self.count, len(self.faults)), errors=self.faults)
 
     @classmethod
     def at(cls, location: str, message: str) -> "Invalid":
         return cls([Fault(location, message)])
+
+
+def _counted(count: int, listed: int) -> str:
+    errors = "1 validation error" if count == 1 else f"{count:,} validation errors"
+    return f"The request has {errors}; " + ("see `errors`." if count == listed else f"the first {listed} are listed.")
 
 
 class MalformedJson(Invalid):

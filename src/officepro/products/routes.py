@@ -8,16 +8,17 @@ from litestar import Router, get, post, put
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET
 
-from officepro.access.asked import TheCaller, TheDatabase, TheOnce
+from officepro.access.asked import TheCaller, TheDatabase, TheOnce, TheTimeSlices
 from officepro.access.guards import requires, requires_admin
 from officepro.access.scopes import PRODUCTS
 from officepro.foundation.answers import Paged, Written
 from officepro.foundation.database import NO_PRACTICE, Row
 from officepro.foundation.documented import documented
 from officepro.foundation.errors import Fault, Invalid
-from officepro.foundation.input import MAXIMUM_FAULTS
+from officepro.foundation.json_body import Faults
 from officepro.foundation.paging import DEFAULT_LIMIT, MAXIMUM_TOTAL, Page, paged
 from officepro.foundation.parameters import PageLimit, PageNumber, Search
+from officepro.foundation.time_slices import Steps
 from officepro.foundation.wire import NO_NUL
 from officepro.products import queries
 from officepro.products.queries import Filter, PartnerNotFound, ProductRow, VendorOfAnotherPartner
@@ -131,11 +132,12 @@ async def list_products(
         errors=[VendorOfAnotherPartner],
     ),
 )
-async def save_products(data: JSONBody[SaveProducts], caller: TheCaller, once: TheOnce) -> Written[Saved]:
+async def save_products(
+    data: JSONBody[SaveProducts], caller: TheCaller, once: TheOnce, time_slices: TheTimeSlices
+) -> Written[Saved]:
     """Up to 10,000, by VendorCode and ProductCode: all of them or none. Every bad row is named by its index and field,
     and so is one that comes twice. A VendorCode belongs to the partner that first wrote it."""
-    _refuse_repeated(data.products)
-    rows = [_row(fields) for fields in data.products]
+    rows = await time_slices.run(_rows(data.products))
     async with once.transaction() as db:
         counts = await queries.save(db, caller.partner_id, caller.key_id, rows)
         saved = Saved(counts.created, counts.updated, counts.unchanged)
@@ -211,16 +213,21 @@ async def give_vendor(
     return Written("Vendor saved successfully", _vendor(row))
 
 
-def _refuse_repeated(products: list[ProductFields]) -> None:
+def _rows(products: list[ProductFields]) -> Steps[list[ProductRow]]:
+    """The rows of the database. Raises Invalid for products that are sent more than once."""
     first: dict[tuple[str, str], int] = {}
-    faults = []
+    faults, rows = Faults(), []
     for index, fields in enumerate(products):
         before = first.setdefault((fields.vendor_code, fields.product_code), index)
-        if before != index:
+        if before == index:
+            rows.append(_row(fields))
+        else:
             same = f"VendorCode {fields.vendor_code} and ProductCode {fields.product_code}"
-            faults.append(Fault(f"body.products[{index}]", f"repeats products[{before}]: {same}"))
-    if faults:
-        raise Invalid(faults[:MAXIMUM_FAULTS])
+            faults.add(Fault(f"body.products[{index}]", f"repeats products[{before}]: {same}"))
+        yield
+    if faults.count:
+        raise faults.refusal()
+    return rows
 
 
 def _row(fields: ProductFields) -> ProductRow:

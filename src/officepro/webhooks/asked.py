@@ -28,7 +28,7 @@ def _once_of_key(request: AnyRequest) -> Any:
     return _once(request, msgspec.structs.replace(caller, practice_id=NO_PRACTICE))
 
 
-async def _once_of_practice(request: AnyRequest, practice: ThePractice) -> Any:
+def _once_of_practice(request: AnyRequest, practice: ThePractice) -> Any:
     """The admin at work in the practice that the address names."""
     return _once(request, Caller(0, 0, practice.practice_id, practice.practicepass, frozenset(), 0))
 
@@ -39,4 +39,4 @@ def _once(request: AnyRequest, caller: Caller) -> Once:
 
 
 ONCE_OF_KEY = {"once": Provide(_once_of_key, sync_to_thread=False)}
-ONCE_OF_PRACTICE = {"once": Provide(_once_of_practice)}
+ONCE_OF_PRACTICE = {"once": Provide(_once_of_practice, sync_to_thread=False)}

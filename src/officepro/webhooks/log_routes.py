@@ -16,7 +16,8 @@ from officepro.events.appending import MAXIMUM_DATA_BYTES
 from officepro.foundation.answers import Written
 from officepro.foundation.documented import documented
 from officepro.foundation.errors import Fault, Invalid
-from officepro.foundation.input import MAXIMUM_DEPTH, is_too_deep
+from officepro.foundation.fault_messages import MAXIMUM_DEPTH
+from officepro.foundation.json_body import is_too_deep
 from officepro.foundation.paging import DEFAULT_LIMIT
 from officepro.foundation.parameters import PageLimit
 from officepro.foundation.wire import MAXIMUM_ID
