@@ -153,6 +153,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         limiter,
         admin_secrets=settings.admin_secrets,
         requests_per_minute=settings.rate_limit_per_minute,
+        patient_budget_per_day=settings.patient_budget_per_day,
     )
     flushing = asyncio.create_task(_flush_use(gate))
     try:

@@ -51,6 +51,10 @@ COUNTERS = {
     "shed": ("requests_shed", "Requests turned away because too many were under way."),
     "rate_limited": ("requests_rate_limited", "Requests answered 429."),
     "too_many_failures": ("wrong_credentials_limited", "Wrong credentials answered 429: guesses beyond the limit."),
+    "patient_budget_exceeded": (
+        "patient_budget_exceeded",
+        "Requests refused because a key's patient budget is used up.",
+    ),
     "access_requests_full": ("access_requests_refused", "Access requests refused because too many are pending."),
     "ledger_rows": ("ledger_rows", "Answers about people, each on record before it left."),
     "ledger_writes": ("ledger_writes", "Commits that put them on record."),

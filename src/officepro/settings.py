@@ -234,6 +234,12 @@ class Settings:
     rate_limit_per_minute: int = _setting(
         "6000", "requests", "Requests a minute for each key and practice; 0 is no limit", _number(0, 10_000_000)
     )
+    patient_budget_per_day: int = _setting(
+        "0",
+        "patients",
+        "Patients in responses to each key a day (0:00 to 24:00 UTC); 0 is no limit; a key can have its own",
+        _number(0, 10_000_000),
+    )
     webhook_allowed_networks: tuple[Network, ...] = _setting(
         "", "networks", "Networks that are not public, and that webhooks may be sent to all the same", _networks
     )

@@ -32,6 +32,7 @@ async def test_a_key_opens_its_practice_with_its_scopes(demo_office: Office) -> 
         "name": "Booking",
         "scopes": ["Providers", "Tags"],
         "purpose": "other",
+        "patientBudgetPerDay": None,
         "status": "active",
         "expiresAt": expires,
     }

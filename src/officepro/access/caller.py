@@ -12,6 +12,7 @@ class Caller(msgspec.Struct, frozen=True):
     practicepass: str
     scopes: frozenset[str]
     expires_at: int  # seconds since the epoch: when the token ends
+    patient_budget: int = 0  # patients a day in responses to the key; 0: no limit
 
 
 class Admin(msgspec.Struct, frozen=True):

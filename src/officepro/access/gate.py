@@ -30,7 +30,7 @@ import msgspec
 from officepro.access import queries
 from officepro.access.caller import Caller
 from officepro.access.key_states import KeyStates
-from officepro.access.limits import Limit, Limiter, Standing, network_of
+from officepro.access.limits import DAY_SECONDS, Limit, Limiter, Standing, network_of
 from officepro.access.queries import Credential, KeyState
 from officepro.access.tokens import LIFETIME, InvalidToken, Tokens, UnverifiableToken
 from officepro.foundation import clock
@@ -86,6 +86,13 @@ class RateLimited(TooManyRequests):
     code = "rate_limited"
 
 
+class PatientBudgetExceeded(TooManyRequests):
+    """This key has received as many patients today as its daily budget allows. Retry after midnight UTC, which is as
+    many seconds away as Retry-After says, or ask the practice for a larger budget."""
+
+    code = "patient_budget_exceeded"
+
+
 class MissingScope(Forbidden):
     """This key lacks the scope that this address needs."""
 
@@ -107,6 +114,7 @@ class Gate:
         *,
         admin_secrets: Sequence[str],
         requests_per_minute: int,
+        patient_budget_per_day: int = 0,
     ) -> None:
         """`admin_secrets`: the current one, and during a rotation the previous one; empty ones are left out."""
         self._database = database
@@ -114,6 +122,7 @@ class Gate:
         self._limiter = limiter
         self._admin_secrets = [secret.encode() for secret in admin_secrets if secret]
         self._requests = Limit("requests of a key", requests_per_minute) if requests_per_minute else None
+        self._patient_budget = patient_budget_per_day
         self._states = KeyStates(database)
         self._lookups: Joined[tuple[int, str], Credential] = Joined(self._look_up, MOST_LOOKED_UP)
         self._used: dict[int, float] = {}
@@ -169,6 +178,9 @@ class Gate:
             raise InvalidToken
         if not caller.scopes <= state.scopes:
             caller = msgspec.structs.replace(caller, scopes=caller.scopes & state.scopes)
+        own = state.patient_budget_per_day
+        if budget := self._patient_budget if own is None else own:
+            caller = msgspec.structs.replace(caller, patient_budget=budget)
         self._used[caller.key_id] = time.time()
         if self._requests is None:
             return caller, None
@@ -204,6 +216,20 @@ class Gate:
     def spend(self, limit: Limit, subject: str) -> Standing:
         """Take one of such a limit, if one is left."""
         return self._limiter.spend(limit, subject)
+
+    def count_patients(self, caller: Caller, patients: int, *, is_forced: bool = False) -> None:
+        """Count patients in a response against the key's daily budget, or with 0 look whether any of it is left.
+
+        The budget holds over all workers of a machine, and each machine counts for itself. It is checked and counted
+        in one step, and a response is allowed as long as something is left: a key gets at most the budget and one
+        response more, and what is forced. Raises PatientBudgetExceeded, unless it is forced.
+        """
+        if not caller.patient_budget:
+            return
+        limit = Limit("patients of a key", caller.patient_budget, window_seconds=DAY_SECONDS)
+        standing = self._limiter.spend_of_day(limit, str(caller.key_id), patients, is_forced=is_forced)
+        if not standing.allowed and not is_forced:
+            raise PatientBudgetExceeded(retry_after_seconds=standing.retry_after_seconds)
 
     async def flush_use(self) -> None:
         """Write down when the keys were last used; called every few seconds."""

@@ -59,6 +59,7 @@ class NewKey(msgspec.Struct, frozen=True):
     scopes: Sequence[str] = tuple(sorted(DEFAULT_SCOPES))
     expires_at: datetime | None = None
     purpose: Purpose = "other"
+    patient_budget_per_day: int | None = None  # None: the setting's; 0: no limit
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -69,6 +70,7 @@ class Key(msgspec.Struct, frozen=True):
     name: str
     scopes: list[str]
     purpose: Purpose
+    patient_budget_per_day: int | None
     status: Status
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -89,7 +91,8 @@ _STATUS = """
 """
 _SELECT = f"""
     SELECT k.api_key_id AS key_id, k.partner_id, partner.company, practice.practicepass, k.name, k.scopes, k.purpose,
-           {_STATUS} AS status, k.expires_at, k.revoked_at, k.replaced_by, k.last_used_at, k.created_at
+           k.patient_budget_per_day, {_STATUS} AS status, k.expires_at, k.revoked_at, k.replaced_by, k.last_used_at,
+           k.created_at
     FROM api_key k JOIN partner USING (partner_id) LEFT JOIN practice USING (practice_id)
 """
 _WANTED = f"""
@@ -178,8 +181,8 @@ async def rotate(db: Connection, key_id: int, grace_seconds: int) -> tuple[Issue
     """
     old = await db.fetchrow(
         f"""
-        SELECT k.partner_id, k.practice_id, k.name, k.scopes, k.expires_at, k.purpose, k.replaced_by,
-               {_STATUS} AS status
+        SELECT k.partner_id, k.practice_id, k.name, k.scopes, k.expires_at, k.purpose, k.patient_budget_per_day,
+               k.replaced_by, {_STATUS} AS status
         FROM api_key k WHERE k.api_key_id = $1 FOR UPDATE
         """,
         key_id,
@@ -190,7 +193,15 @@ async def rotate(db: Connection, key_id: int, grace_seconds: int) -> tuple[Issue
         raise KeyAlreadyRotated(f"This key was rotated before; its successor is key {old['replaced_by']}.")
     if old["status"] != "active":
         raise KeyNotActive
-    like = NewKey(old["partner_id"], None, old["name"], old["scopes"], old["expires_at"], old["purpose"])
+    like = NewKey(
+        old["partner_id"],
+        None,
+        old["name"],
+        old["scopes"],
+        old["expires_at"],
+        old["purpose"],
+        old["patient_budget_per_day"],
+    )
     new = await _make(db, old["partner_id"], old["practice_id"], like)
     await db.execute(
         """
@@ -204,10 +215,13 @@ async def rotate(db: Connection, key_id: int, grace_seconds: int) -> tuple[Issue
     return new, await key(db, key_id)
 
 
-async def set_purpose(db: Connection, key_id: int, purpose: Purpose) -> Key:
-    """For disclosures from now on. Raises UnknownKey."""
+async def set_purpose(db: Connection, key_id: int, purpose: Purpose) -> None:
+    """For disclosures from now on."""
     await db.execute("UPDATE api_key SET purpose = $2 WHERE api_key_id = $1", key_id, purpose)
-    return await key(db, key_id)
+
+
+async def set_patient_budget(db: Connection, key_id: int, patients_per_day: int | None) -> None:
+    await db.execute("UPDATE api_key SET patient_budget_per_day = $2 WHERE api_key_id = $1", key_id, patients_per_day)
 
 
 async def _make(db: Connection, partner_id: int, practice_id: int | None, new: NewKey) -> Issued:
@@ -219,6 +233,7 @@ async def _make(db: Connection, partner_id: int, practice_id: int | None, new: N
         scopes=new.scopes,
         expires_at=new.expires_at,
         purpose=new.purpose,
+        patient_budget_per_day=new.patient_budget_per_day,
     )
     secret = make_api_key(key_id)
     await set_secret(db, key_id, fingerprint(secret))

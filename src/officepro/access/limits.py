@@ -21,6 +21,8 @@ import msgspec
 SLOTS = 65_536
 PROBES = 8
 HOST_BITS = 64  # of an IPv6 address: whoever has one has all that differ in these
+DAY_SECONDS = 86_400
+_UNIT_SECONDS = 2.0**-20  # by which one unit of a day's count moves a slot's time; exact in a double
 _SLOT = struct.Struct("<Qd")  # whose, and when its bucket is full again (seconds since the epoch)
 _FILE_BYTES = SLOTS * _SLOT.size
 
@@ -75,6 +77,31 @@ class Limiter:
     def look(self, limit: Limit, subject: str, now: float | None = None) -> Standing:
         """How the subject stands, without taking any."""
         return self._visit(limit, subject, time.time() if now is None else now, take=False)
+
+    def spend_of_day(
+        self, limit: Limit, subject: str, units: int, *, is_forced: bool = False, now: float | None = None
+    ) -> Standing:
+        """Count `units` of a limit that begins anew at 0:00 UTC, as long as something of it is left: the last ones may
+        exceed it. Forced ones are counted in any case; 0 units are a look.
+
+        The slot keeps the day's end, moved by _UNIT_SECONDS for each unit, so that it looks used until the day ends.
+        """
+        now = time.time() if now is None else now
+        day_ends = (now // DAY_SECONDS + 1) * DAY_SECONDS
+        whose = _number_of(limit, subject)
+        first = whose % (SLOTS - PROBES)
+        self._lock(fcntl.LOCK_EX, first)
+        try:
+            slot, stored = self._find(whose, first, now)
+            used = round((stored - day_ends) / _UNIT_SECONDS) if day_ends <= stored < day_ends + DAY_SECONDS else 0
+            allowed = used < limit.amount
+            if units and (allowed or is_forced):
+                used += units
+                _SLOT.pack_into(self._memory, slot * _SLOT.size, whose, day_ends + used * _UNIT_SECONDS)
+        finally:
+            self._lock(fcntl.LOCK_UN, first)
+        left = max(1, math.ceil(day_ends - now))
+        return Standing(allowed, limit.amount, max(0, limit.amount - used), left, 0 if allowed else left)
 
     def _visit(self, limit: Limit, subject: str, now: float, *, take: bool) -> Standing:
         whose, window, interval = _number_of(limit, subject), limit.window_seconds, limit.interval

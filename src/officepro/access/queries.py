@@ -19,6 +19,7 @@ class KeyState(msgspec.Struct, frozen=True):
     company: str
     name: str
     purpose: str
+    patient_budget_per_day: int | None = None  # None: the setting's
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -33,6 +34,7 @@ UNKNOWN_KEY = Credential(None, bytes(32), None)
 
 _STATE = """
     k.api_key_id, k.partner_id, k.practice_id, k.scopes, partner.company, k.name, k.purpose,
+    k.patient_budget_per_day,
     k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND partner.active
 """
 
@@ -90,12 +92,14 @@ async def create_key(
     scopes: Sequence[str],
     expires_at: datetime | None,
     purpose: str,
+    patient_budget_per_day: int | None = None,
 ) -> int:
     """Makes the key without its secret, which needs the id; `set_secret` follows in the same transaction."""
     key_id: int = await db.fetchval(
         """
-        INSERT INTO api_key (partner_id, practice_id, name, scopes, expires_at, purpose, secret_sha256)
-        VALUES ($1, $2, $3, $4, $5, $6, sha256(gen_random_uuid()::text::bytea)) RETURNING api_key_id
+        INSERT INTO api_key (partner_id, practice_id, name, scopes, expires_at, purpose, patient_budget_per_day,
+                             secret_sha256)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, sha256(gen_random_uuid()::text::bytea)) RETURNING api_key_id
         """,
         partner_id,
         practice_id,
@@ -103,6 +107,7 @@ async def create_key(
         sorted(scopes),
         expires_at,
         purpose,
+        patient_budget_per_day,
     )
     return key_id
 
@@ -121,4 +126,5 @@ def _state(row: Row) -> KeyState:
         company=row["company"],
         name=row["name"],
         purpose=row["purpose"],
+        patient_budget_per_day=row["patient_budget_per_day"],
     )

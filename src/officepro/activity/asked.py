@@ -53,14 +53,20 @@ class Disclosures:
 
     async def record(self, *patient_ids: int | None) -> None:
         """Does nothing for who is `kept` already. Raises NotOnRecord, or ChangeNotTold where the answer is to a change,
-        which has been committed by then."""
-        if (told := told_of(patient_ids)) and told != self._kept:
+        which has been committed by then; PatientBudgetExceeded for a read.
+
+        The key's patient budget counts what is recorded, here and nowhere else. A response that is withheld for it
+        has its row: the disclosure log may say more than was sent, never less."""
+        if not (told := told_of(patient_ids)):
+            return
+        if told != self._kept:
             try:
                 await self._ledger.record(await self._disclosure(told))
             except NotOnRecord:
                 if self._scope["method"] == "GET":
                     raise
                 raise ChangeNotTold from None
+        self._gate.count_patients(self._scope["caller"], len(told), is_forced=self._scope["method"] != "GET")
 
     async def _disclosure(self, told: list[int]) -> Disclosure:
         scope = self._scope
@@ -125,7 +131,9 @@ def _ids(value: Any) -> Iterator[int]:
 
 
 def _disclosures(scope: Scope) -> Any:
+    """Refuses a key whose patient budget is used up, before any work is done."""
     state = scope["litestar_app"].state
+    state.gate.count_patients(scope["caller"], 0)  # type: ignore[typeddict-item]
     return Disclosures(state.ledger, state.gate, scope)
 
 

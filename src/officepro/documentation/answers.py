@@ -13,7 +13,14 @@ from litestar.handlers import HTTPRouteHandler
 
 from officepro.access.bodies import TooSlow
 from officepro.access.concurrency import TooManyConcurrentRequests
-from officepro.access.gate import AnotherPractice, InvalidAdminSecret, MissingScope, RateLimited, TooManyFailures
+from officepro.access.gate import (
+    AnotherPractice,
+    InvalidAdminSecret,
+    MissingScope,
+    PatientBudgetExceeded,
+    RateLimited,
+    TooManyFailures,
+)
 from officepro.access.guards import Guard, Requires, RequiresAdmin
 from officepro.access.once import KeyReused, StillRunning
 from officepro.access.tokens import InvalidToken
@@ -125,6 +132,7 @@ def _errors_of_request(handler: HTTPRouteHandler) -> Iterator[type[OfficeProErro
             yield OutcomeUnknown
     if "disclosures" in asked:
         yield NotOnRecord if handler.http_methods == {"GET"} else ChangeNotTold
+        yield PatientBudgetExceeded
     if "once" in asked:
         yield from (StillRunning, KeyReused)
     if "if_match" in asked:

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from litestar import Router, get, patch, post
 from litestar.params import JSONBody, QueryParameter
+from msgspec import UNSET
 
 from officepro.access import keys
 from officepro.access.asked import TheDatabase, TheOnce
@@ -38,6 +39,7 @@ _NEW = {
     "name": "Booking site",
     "scopes": ["Providers", "Scheduling"],
     "purpose": "treatment",
+    "patientBudgetPerDay": None,
 }
 _KEY = {
     "keyId": 12,
@@ -47,6 +49,7 @@ _KEY = {
     "name": "Booking site",
     "scopes": ["Providers", "Scheduling"],
     "purpose": "treatment",
+    "patientBudgetPerDay": None,
     "status": "active",
     "expiresAt": None,
     "revokedAt": None,
@@ -105,18 +108,22 @@ async def create_key(data: JSONBody[NewKey], once: TheOnce) -> Written[IssuedKey
 
 @patch(
     "/{key_id:str}",
-    summary="Change a key's purpose",
+    summary="Change a key",
     opt=documented(
         path_example={"id": 12},
-        example_request={"purpose": "treatment"},
+        example_request={"purpose": "treatment", "patientBudgetPerDay": None},
         example_response={"message": "Key updated successfully", "data": _KEY},
         errors=[UnknownKey],
     ),
 )
 async def change_key(key_id: PathId, data: JSONBody[ChangeKey], database: TheDatabase) -> Written[Key]:
-    """Disclosures to the key are recorded with the new purpose within 5 seconds; those already recorded keep theirs."""
+    """Takes effect within 5 seconds. Disclosures that are recorded already keep the purpose that they have."""
     async with database.system_transaction() as db:
-        changed = await keys.set_purpose(db, key_id, data.purpose)
+        if data.purpose is not UNSET:
+            await keys.set_purpose(db, key_id, data.purpose)
+        if data.patient_budget_per_day is not UNSET:
+            await keys.set_patient_budget(db, key_id, data.patient_budget_per_day)
+        changed = await keys.key(db, key_id)
     return Written("Key updated successfully", Key.of(changed))
 
 

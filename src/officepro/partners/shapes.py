@@ -112,6 +112,17 @@ class Partner(msgspec.Struct, rename="camel"):
         )
 
 
+PatientBudget = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=10_000_000,
+        description="Patients in responses to the key a day (0:00 to 24:00 UTC), then 429 `patient_budget_exceeded`; "
+        "null: as OFFICEPRO_PATIENT_BUDGET_PER_DAY says; 0: no limit.",
+    ),
+]
+
+
 class NewKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """A key for a partner, in one practice, or in all of them when `practicepass` is null. `purpose` says what its
     calls serve; each disclosure to the key is recorded with it."""
@@ -122,12 +133,14 @@ class NewKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     scopes: Scopes = msgspec.field(default_factory=lambda: sorted(DEFAULT_SCOPES))
     expires_at: Moment | None = None
     purpose: Purpose = "other"
+    patient_budget_per_day: PatientBudget | None = None
 
 
 class ChangeKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """The purpose that disclosures to this key are recorded with from now on."""
+    """Fields to change; omitted fields are unchanged. `purpose`: with which disclosures to this key are recorded."""
 
-    purpose: Purpose
+    purpose: Purpose | UnsetType = UNSET
+    patient_budget_per_day: PatientBudget | UnsetType | None = UNSET
 
 
 class RotateKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -146,6 +159,7 @@ class Key(msgspec.Struct, rename="camel"):
     name: str
     scopes: list[str]
     purpose: Purpose
+    patient_budget_per_day: int | None
     status: Status
     expires_at: str | None
     revoked_at: str | None
@@ -163,6 +177,7 @@ class Key(msgspec.Struct, rename="camel"):
             name=key.name,
             scopes=key.scopes,
             purpose=key.purpose,
+            patient_budget_per_day=key.patient_budget_per_day,
             status=key.status,
             expires_at=_at(key.expires_at),
             revoked_at=_at(key.revoked_at),
@@ -189,6 +204,7 @@ class IssuedKey(msgspec.Struct, rename="camel"):
     name: str
     scopes: list[str]
     purpose: Purpose
+    patient_budget_per_day: int | None
     status: Status
     expires_at: str | None
     created_at: str
@@ -205,6 +221,7 @@ class IssuedKey(msgspec.Struct, rename="camel"):
             name=key.name,
             scopes=key.scopes,
             purpose=key.purpose,
+            patient_budget_per_day=key.patient_budget_per_day,
             status=key.status,
             expires_at=_at(key.expires_at),
             created_at=timestamp(key.created_at),

@@ -1,0 +1,14 @@
+"""A key can have a daily budget of patients of its own; NULL: the setting's."""
+
+from alembic import op
+
+revision = "0022"
+down_revision = "0021"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE api_key ADD COLUMN patient_budget_per_day integer")
+
+
+def downgrade() -> None:
+    op.execute("ALTER TABLE api_key DROP COLUMN patient_budget_per_day")
