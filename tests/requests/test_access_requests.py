@@ -11,6 +11,7 @@ from officepro.access.scopes import EVERY_SCOPE
 from officepro.foundation.database import Database, DatabaseUnavailable
 from officepro.requests import queries
 from officepro.requests.shapes import Scope
+from tests.portal.test_pages import csrf_token
 from tests.world import BASE_URL, House, Office
 
 _addresses = itertools.count(1)
@@ -37,6 +38,13 @@ def stranger(house: House) -> httpx.AsyncClient:
 async def ask(office: Office, **changes: Any) -> httpx.Response:
     async with stranger(office.house) as somebody:
         return await somebody.post("/v1/access-requests", json=wish(office, **changes))
+
+
+async def send(somebody: httpx.AsyncClient, path: str, body: dict[str, Any]) -> httpx.Response:
+    """To the API, or by the portal's form."""
+    if "/v1/" in path:
+        return await somebody.post(path, json=body)
+    return await somebody.post(path, data=body | {"csrf_token": csrf_token(await somebody.get(path))})
 
 
 async def requests(office: Office, **parameters: Any) -> list[dict[str, Any]]:
@@ -107,8 +115,7 @@ async def test_the_addresses_of_an_ipv6_network_are_one_for_api_and_portal(demo_
         transport = httpx.ASGITransport(app=demo_office.house.app, client=(address, 50_000))  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as somebody:
             body = wish(demo_office, practice=f"P{number}")
-            answer = await (somebody.post(path, json=body) if "/v1/" in path else somebody.post(path, data=body))
-        statuses.append(answer.status_code)
+            statuses.append((await send(somebody, path, body)).status_code)
 
     assert statuses == [200 if "portal" in path else 202] * 10 + [429]
 
@@ -126,13 +133,10 @@ async def test_when_too_many_wait_new_ones_are_refused_and_counted(
     monkeypatch.setattr(queries, "MAXIMUM_PENDING", 1)
     before = await refused()
     answers = []
-    for email in (
-        wish(demo_office)["email"],
-        "somebody@else.example",
-    ):  # an open request and a new one are not told apart
+    for email in (wish(demo_office)["email"], "new@else.example"):  # open and new requests get the same answer
         async with stranger(demo_office.house) as somebody:
             body = wish(demo_office, email=email)
-            answers.append(await (somebody.post(path, json=body) if "/v1/" in path else somebody.post(path, data=body)))
+            answers.append(await send(somebody, path, body))
 
     assert [answer.status_code for answer in answers] == [503, 503]
     if "/v1/" in path:

@@ -30,25 +30,26 @@ class ClientAddresses:
     def __init__(self, trusted_proxies: Sequence[Network]) -> None:
         self._trusted_proxies = trusted_proxies
         self._has_warned = False
+        self._look_up = lru_cache(maxsize=CACHED_ADDRESSES)(self._peer)
 
     def of(self, scope: Scope) -> str:
         """The last address of X-Forwarded-For that is not a trusted proxy's, if the peer is one. What stands before
         it, or before anything that is no address, may have been made up by the client."""
         client = scope.get("client")
         peer = client[0] if client else ""
-        address = parse(peer)
-        if not self.is_trusted(address):
+        address, is_trusted = self._look_up(peer)
+        if not is_trusted:
             if not self._has_warned and _forwarded(scope):
                 self._warn(peer)
-            return str(address or peer)
+            return address
         for hop in reversed(_forwarded(scope)):
             named = parse(hop)
             if named is None:
                 break
-            address = named
+            address = str(named)
             if not self.is_trusted(named):
                 break
-        return str(address)
+        return address
 
     def is_https(self, scope: Scope) -> bool:
         """Whether a trusted proxy says in X-Forwarded-Proto that its client came by TLS. Of several values the last
@@ -61,6 +62,11 @@ class ClientAddresses:
 
     def is_trusted(self, address: Address | None) -> bool:
         return address is not None and any(address in network for network in self._trusted_proxies)
+
+    def _peer(self, peer: str) -> tuple[str, bool]:
+        """Its address, or what it is called if it has none, and whether it is a trusted proxy."""
+        address = parse(peer)
+        return str(address or peer), self.is_trusted(address)
 
     def _warn(self, peer: str) -> None:
         """Once for each process: an unnamed proxy makes all clients one address, for limits and in the logs."""
@@ -91,10 +97,5 @@ def _parse(text: str) -> Address | None:
 def _forwarded(scope: Scope) -> list[str]:
     """The addresses in the order in which the proxies have added them; empty list elements are left out (RFC 9110,
     5.6.1)."""
-    return [
-        hop
-        for name, value in scope["headers"]
-        if name == b"x-forwarded-for"
-        for hop in value.decode("latin-1").split(",")
-        if hop.strip(" \t")
-    ]
+    headers = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return [hop for value in headers for hop in value.decode("latin-1").split(",") if hop.strip(" \t")]
