@@ -61,6 +61,10 @@ def _folder(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def _file(text: str) -> Path | None:
+    return Path(text).expanduser() if text else None
+
+
 def _number(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
@@ -104,6 +108,13 @@ def _security_contact(text: str) -> str:
     if re.fullmatch(r"[!-9;-~]+@[!-9;-~]+", text):  # without a colon
         return f"mailto:{text}"
     raise ValueError("must be an e-mail address, or begin with https://, mailto: or tel:")
+
+
+def _anchor_url(text: str) -> str:
+    address = urlsplit(text)
+    if text and (address.scheme not in ("http", "https") or not address.hostname or address.fragment):
+        raise ValueError("must be an address such as https://evidence.example.com/anchors")
+    return text
 
 
 def _secret(text: str) -> str:
@@ -242,6 +253,12 @@ class Settings:
     )
     webhook_allowed_networks: tuple[Network, ...] = _setting(
         "", "networks", "Networks that are not public, and that webhooks may be sent to all the same", _networks
+    )
+    anchor_file: Path | None = _setting(
+        "", "file", "Where a worker appends the daily anchors of the disclosure log; best on another machine", _file
+    )
+    anchor_url: str = _setting(
+        "", "URL", "Where a worker posts them to, by the rules of webhooks; empty is nowhere", _anchor_url
     )
     delivery_retention_days: int = _setting("90", "days", "How long finished deliveries are kept", _number(30, 3650))
     request_log_retention_days: int = _setting("90", "days", "How long the log of requests is kept", _number(30, 3650))

@@ -160,4 +160,4 @@ async def test_a_file_that_is_no_anchor(house: House, tmp_path: Path) -> None:
     told = await officepro(house, "disclosure", "verify", "--anchor", str(tmp_path / "anchor"))
 
     assert told.exit_code == 1
-    assert "file of anchors" in told.err
+    assert "Line 1 of the file of anchors is not an anchor" in told.err

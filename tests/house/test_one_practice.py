@@ -13,6 +13,7 @@ from tests.house.statements import faults_of, in_source
 # Plain reads over all practices, each with its reason; a distributed database hands them on to every node. None of
 # them is on a partner's way there, but for the second look-up of a practice by its name.
 ACROSS_PRACTICES = {
+    "activity.disclosure_queries.heads": "a worker's daily anchors",
     "practices.queries.practice_named": "finds a practice by its name, before its number is known",
     "practices.queries.practices": "the admin's list of practices with the versions of their set-ups",
     "practices.queries._SELECT": "the beginning of the two above",

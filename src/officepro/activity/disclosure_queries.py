@@ -99,6 +99,22 @@ async def head(db: Connection, practice_id: int) -> tuple[int, bytes]:
     return (0, b"") if row is None else (row["last"], row["last_sha256"])
 
 
+async def heads(db: Connection) -> list[tuple[str, int, bytes]]:
+    """Practicepass, number and hash of the last row of every practice that has one, in one snapshot."""
+    rows = await db.fetch(
+        """
+        SELECT practicepass, last, last_sha256 FROM disclosure_head JOIN practice USING (practice_id)
+        WHERE last > 0 ORDER BY practice_id
+        """
+    )
+    return [(row["practicepass"], row["last"], row["last_sha256"]) for row in rows]
+
+
+async def time_of_database(db: Connection) -> datetime:
+    now: datetime = await db.fetchval("SELECT now()")
+    return now
+
+
 async def in_order(db: Connection, practice_id: int) -> AsyncIterator[Row]:
     """Every row by number."""
     number = -(2**63)

@@ -1,32 +1,17 @@
-"""Reads the disclosure ledger again, link by link, and says where it is not as it was written.
+"""Verification of the disclosure log: reads it row by row, and says where it is not as it was written.
 
-The chain finds a row that was changed, taken out or put elsewhere; the head, a tail that was cut. Whoever could
-rewrite both is found by an anchor: a number and its hash, kept where the database's masters do not reach.
+The chain finds a row that was changed, removed or moved; the head, a tail that was cut. A tail that was cut together
+with the head is found by an anchor from before, and without one it is not. (anchors.py)
 """
 
-import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from typing import Self
 
 import msgspec
 
 from officepro.activity import disclosure_queries
+from officepro.activity.anchors import Anchor
 from officepro.foundation.database import Connection, Database
-from officepro.foundation.errors import OfficeProError
-
-
-class Anchor(msgspec.Struct, frozen=True):
-    """What the ledger of a practice looked like at a time."""
-
-    practicepass: str
-    number: int
-    sha256: str  # in hexadecimal digits
-
-
-class NoAnchors(OfficeProError):
-    """The file of anchors cannot be read: it must have one line for each practice, as `disclosure anchor` prints it."""
-
-    code = "no_anchors"
 
 
 class Verified(msgspec.Struct):
@@ -37,15 +22,13 @@ class Verified(msgspec.Struct):
     last_sha256: bytes = b""
     faults: list[str] = []
 
-    @property
-    def anchor(self) -> Anchor:
-        return Anchor(self.practicepass, self.rows, self.last_sha256.hex())
-
     @classmethod
     async def of(cls, db: Connection, practice_id: int, practicepass: str, anchors: Iterable[Anchor]) -> Self:
         """All of it must be read in one snapshot."""
         found = cls(practicepass, faults=[])
-        wanted = {anchor.number: anchor.sha256 for anchor in anchors if anchor.number}
+        wanted: dict[int, set[str]] = {}
+        for anchor in anchors:
+            wanted.setdefault(anchor.number, set()).add(anchor.sha256)
         last, last_sha256 = await disclosure_queries.head(db, practice_id)
         async for row in disclosure_queries.in_order(db, practice_id):
             number = row["number"]
@@ -53,7 +36,7 @@ class Verified(msgspec.Struct):
                 found.faults.append(_missing(found.rows + 1, number - 1))
             elif row["sha256"] != disclosure_queries.link(found.last_sha256, row):
                 found.faults.append(f"row {number} is not as it was written, or does not follow the one before it")
-            if wanted.pop(number, row["sha256"].hex()) != row["sha256"].hex():
+            if wanted.pop(number, set()) - {row["sha256"].hex()}:
                 found.faults.append(f"row {number} is not the one of the anchor")
             found.rows, found.last_sha256 = number, row["sha256"]
         if (found.rows, found.last_sha256) != (last, last_sha256):
@@ -83,16 +66,3 @@ async def verify(
             yield await Verified.of(db, practice_id, name, kept.pop(name, ()))
     for name in kept if practicepass is None else ():
         yield Verified(name, faults=["there are anchors of this practice, and no practice"])
-
-
-def anchors_in(text: str) -> list[Anchor]:
-    """Raises NoAnchors."""
-    try:
-        return [msgspec.convert(json.loads(line), Anchor) for line in text.splitlines() if line.strip()]
-    except (ValueError, msgspec.ValidationError):
-        raise NoAnchors from None
-
-
-def as_line(anchor: Anchor) -> str:
-    told: Mapping[str, object] = msgspec.structs.asdict(anchor)
-    return json.dumps(told)

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from officepro.activity.anchors import AnchorJob
 from officepro.foundation.database import Connection, Database
 from officepro.maintenance import partitions, retention
 from officepro.maintenance.partitions import DELIVERIES, LOG, REQUESTS
@@ -35,6 +36,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             deletes_by_age=True,
         ),
         Job("request_figures", retention.purge_figures, deletes_by_age=True),
+        Job("disclosure_anchors", AnchorJob(settings).run),
         Job("idempotency_keys", retention.purge_idempotency, deletes_by_age=True),
     )
 
