@@ -132,6 +132,7 @@ class _Reading:
                 self._query({"SelectStmt": query[side]}, bound, names)
             return
         relations, unions = _from(query.get("fromClause", []))
+        bound = bound - relations.keys()  # an alias of this query hides that of a query around it
         conditions = [query.get("whereClause"), *_join_conditions(query.get("fromClause", []))]
         inside = bound | self._bound(relations, unions, conditions, bound)
         for alias, table in relations.items():
@@ -229,6 +230,7 @@ class _Reading:
         return bound
 
 
+THIS = "this"  # the alias by which `each_asked` names the bound practice
 STABLE = {"now", "statement_timestamp", "current_setting"}
 VOLATILE = {"clock_timestamp", "gen_random_uuid", "nextval", "random", "set_config"}
 
@@ -295,7 +297,10 @@ def _column(node: Node, relations: dict[str, str]) -> set[str]:
 
 
 def _practice(node: Node) -> str | None:
-    """A parameter or a number."""
+    """A parameter, a number, or the practice that the statement has bound itself to in `this` (see `each_asked`)."""
+    if "ColumnRef" in node:
+        fields = [each["String"]["sval"] for each in node["ColumnRef"]["fields"] if "String" in each]
+        return THIS if fields == ["this", COLUMN] else None
     if "TypeCast" in node:
         return _practice(node["TypeCast"]["arg"])
     if "ParamRef" in node:

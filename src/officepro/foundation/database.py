@@ -408,7 +408,8 @@ class Database:
                     yield connection
 
     def unbound(self) -> AbstractAsyncContextManager[Connection]:
-        """For statements that bind themselves to a practice, and no others; where `keeps_sessions`."""
+        """For statements that bind themselves to a practice, and no others; where `keeps_sessions`. What isolates
+        practices in them: see `each_asked`."""
         assert self.keeps_sessions
         return _Unbound(self._application)
 
@@ -802,7 +803,8 @@ def each_asked(kinds: Mapping[str, str]) -> str:
     """For the FROM of a statement by which several ask together, handing over a JSON list as `$1`: `asked`, a row with
     these columns for each, its `place` in the list, and `this`, which binds the statement to the row's practice.
     What reads the practice's rows must go by `this.practice_id`, and so comes after it; the binding ends with the
-    statement. Were the order ever another, row-level security would leave nothing to be read."""
+    statement. That predicate is the only layer of isolation: a part without it may be executed once, under the practice
+    that was bound first, whose rows row-level security then shows to the others. (tests/house/test_self_binding.py)"""
     return f"""
         ROWS FROM (json_to_recordset($1) AS ({", ".join(f"{name} {kind}" for name, kind in kinds.items())}))
             WITH ORDINALITY AS asked ({", ".join(kinds)}, place),
