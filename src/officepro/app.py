@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from officepro.access.once import Replay
 from officepro.access.tokens import Tokens
 from officepro.activity.asked import DISCLOSURES_PROVIDED, record_replay
 from officepro.activity.ledger import Ledger
+from officepro.activity.recorder import Done
 from officepro.calling import call_directly
 from officepro.door import Door
 from officepro.failures import DOCUMENTATION_URL, answer_problem, answer_replay, methods_of
@@ -72,10 +73,18 @@ def enclose(inner: Litestar) -> Door:
         trusted_proxies=settings.trusted_proxies,
         is_always_https=settings.public_url.startswith("https://"),
         documentation_url=DOCUMENTATION_URL,
-        when_done=account.note,
+        when_done=partial(_log_request, account.note) if logger.isEnabledFor(logging.DEBUG) else account.note,
     )
     account.watch(door)
     return door
+
+
+def _log_request(note: Callable[[Done], None], done: Done) -> None:
+    """With OFFICEPRO_LOG_LEVEL=debug, a line for each request: its route's template, never its path."""
+    note(done)
+    method, route = done.route
+    of_request = {"requestId": done.scope.get("request_id"), "method": method, "route": route, "status": done.status}
+    logger.debug("request", extra={**of_request, "milliseconds": round(done.duration_seconds * 1000, 1)})
 
 
 def create_inner_app(settings: Settings) -> Litestar:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self, TypeVar, cast, get_args
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 PREFIX = "OFFICEPRO_"
 SECRET_MIN_BYTES = 32
@@ -88,9 +88,26 @@ def _one_of(text: str, choices: tuple[str, ...]) -> str:
     return text
 
 
+_PORT = re.compile(r"[0-9]{1,5}|")
+_SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(:[0-9]{1,5})?")
+_HOW_TO_WRITE_A_URL = (
+    "must have the form postgresql://login:password@host:port/database, with / ? # @ : % in the password written as "
+    "%2F %3F %23 %40 %3A %25"
+)
+
+
 def _database_url(text: str) -> str:
-    if text and urlsplit(text).scheme not in ("postgresql", "postgres"):
+    """The error quotes nothing of the text: what is taken for a port may be a part of the password."""
+    if text and not text.startswith(("postgresql://", "postgres://")):
         raise ValueError("must begin with postgresql://")
+    try:
+        parts = urlsplit(text)
+        ports = [port for given in parse_qs(parts.query).get("port", []) for port in given.split(",")]
+    except ValueError:
+        raise ValueError(_HOW_TO_WRITE_A_URL) from None
+    servers = parts.netloc.rpartition("@")[2].split(",")
+    if not all(_SERVER.fullmatch(server) for server in servers) or not all(map(_PORT.fullmatch, ports)):
+        raise ValueError(_HOW_TO_WRITE_A_URL)
     return text
 
 
