@@ -128,3 +128,20 @@ def test_a_server_that_cannot_start_says_why(server: EmbeddedServer, data_dir: P
             embedded.start(data_dir)
     finally:
         override.write_text(before)
+
+
+def test_root_is_told_of_every_folder_that_is_made_searchable(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    if os.geteuid() != 0:  # whose PostgreSQL works under the same account
+        account = embedded.Account(os.geteuid(), os.getegid(), "")
+    else:
+        account = embedded.Account(65534, 65534, "nobody")
+    embedded._open_the_way(closed / "postgres", account)
+
+    warned = [record.getMessage() for record in caplog.records if "searchable" in record.getMessage()]
+    assert len(warned) == (os.geteuid() == 0)
+    assert all(str(closed) in message for message in warned)
+    assert bool(closed.stat().st_mode & 0o001) == (os.geteuid() == 0)
+    embedded._open_the_way(closed / "postgres", account)
+    assert len([record for record in caplog.records if "searchable" in record.getMessage()]) == len(warned)

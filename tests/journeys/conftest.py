@@ -48,15 +48,22 @@ class RunningHouse:
         return self.process.wait(STOP_TIMEOUT_SECONDS)
 
 
-def start(data_dir: Path, **settings: str) -> RunningHouse:
-    """Returns when it has said that it is ready."""
+def is_ready(port: str) -> bool:
+    try:
+        return bool(port) and httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def start(data_dir: Path, *options: str, **settings: str) -> RunningHouse:
+    """Returns when it has said so. Where the port is given, demo.json must be there when /readyz is 200."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OFFICEPRO_")}
     environment |= {"OFFICEPRO_DATA_DIR": str(data_dir), "OFFICEPRO_PORT": "0", **settings}
     output = data_dir.parent / f"{data_dir.name}.out"
     began = time.monotonic()
     with open(output, "w") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "officepro.cli", "run"],
+            [sys.executable, "-m", "officepro.cli", "run", *options],
             stdout=sink,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -66,7 +73,9 @@ def start(data_dir: Path, **settings: str) -> RunningHouse:
         if process.poll() is not None or time.monotonic() - began > START_TIMEOUT_SECONDS:
             process.kill()
             raise AssertionError(f"it did not start:\n{output.read_text()}")
-        time.sleep(0.05)
+        if is_ready(settings.get("OFFICEPRO_PORT", "")):
+            assert (data_dir / "demo.json").exists()
+        time.sleep(0.01 if "OFFICEPRO_PORT" in settings else 0.05)
     demo: dict[str, Any] = json.loads((data_dir / "demo.json").read_text())
     return RunningHouse(process, data_dir, output, demo, time.monotonic() - began)
 

@@ -1,5 +1,6 @@
 """`officepro run`, started, stopped, killed and started again."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,10 @@ import psycopg
 
 from officepro.foundation import embedded
 from officepro.foundation.kept_secrets import kept_secrets
+from tests.chaos.instances import free_port
 from tests.journeys.conftest import RunningHouse, start
+
+RECOVERED_SECONDS = 10.0
 
 
 def processes_in(folder: Path) -> list[str]:
@@ -79,8 +83,10 @@ def test_it_stops_cleanly_starts_again_fast_and_keeps_its_data(tmp_path: Path) -
 
     second.process.kill()
     second.process.wait()
-    third = start(data, OFFICEPRO_WORKERS="2")
+    third = start(data, "--show-secrets", OFFICEPRO_WORKERS="2", OFFICEPRO_PORT=str(free_port()))
     assert httpx.get(f"{third.base}/readyz").status_code == 200
+    assert third.demo["apiKey"] in third.output.read_text()
+    assert third.demo["adminSecret"] in third.output.read_text()
     assert third.stop() == 0, third.output.read_text()
     deadline = time.monotonic() + 10
     while processes_in(data) and time.monotonic() < deadline:
@@ -88,13 +94,38 @@ def test_it_stops_cleanly_starts_again_fast_and_keeps_its_data(tmp_path: Path) -
     assert processes_in(data) == []
 
 
-def test_the_printed_lines_work_when_pasted(tmp_path: Path) -> None:
+def test_the_printed_lines_work_when_pasted_and_a_killed_database_is_started_again(tmp_path: Path) -> None:
     house = start(tmp_path / "data", OFFICEPRO_WORKERS="1")
     try:
+        secrets = [house.demo["apiKey"], house.demo["adminSecret"]]
+        assert not any(secret in house.output.read_text() for secret in secrets)
+        assert str(tmp_path / "data" / "demo.json") in house.output.read_text()
         lines = [line for line in house.output.read_text().splitlines() if line.startswith(("TOKEN=", "curl "))]
         assert len(lines) == 3
         pasted = subprocess.run(["/bin/bash", "-ec", "\n".join(lines)], capture_output=True, text=True, check=True)
         assert '"PatientID"' in pasted.stdout
         assert '"ProviderID":1' in pasted.stdout
+        killed_and_started_again(house)
     finally:
         house.stop()
+    _, _, logged = house.output.read_text().partition("Ready; Ctrl-C stops it.")
+    for line in logged.splitlines():
+        assert line in ("", "officepro: stopped") or json.loads(line)
+
+
+def killed_and_started_again(house: RunningHouse) -> None:
+    """As by the kernel when memory runs out."""
+    server = embedded.running(house.data_dir)
+    assert server is not None
+    os.kill(int((server.directory / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while "database_started" not in house.output.read_text():
+        assert time.monotonic() < deadline, house.output.read_text()
+        time.sleep(0.05)
+    deadline = time.monotonic() + RECOVERED_SECONDS
+    while httpx.get(f"{house.base}/readyz", timeout=30).status_code != 200:
+        assert time.monotonic() < deadline, house.output.read_text()
+        time.sleep(0.05)
+    with house.client() as partner:
+        assert partner.get("/prospects").status_code == 200
+    assert house.process.poll() is None

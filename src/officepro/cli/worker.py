@@ -14,7 +14,5 @@ def work(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=Tru
     with open_house(settings_of_process(stop_with)) as house:
         make_data_dir(house.settings.data_dir)
         log_start(dispatcher.logger, house.settings)
-        try:
-            dispatcher.run(house.settings)
-        finally:
-            dispatcher.logger.info("stopped")
+        dispatcher.run(house.settings)
+        dispatcher.logger.info("stopped")

@@ -154,7 +154,7 @@ def _words(cause: BaseException) -> str:
         case OSError() if cause.strerror and cause.errno is not None and "call failed" not in cause.strerror:
             return cause.strerror
         case OSError():  # of several addresses, or asyncio's "Connect call failed"
-            return "connection refused"
+            return "Connection refused"
         case UnusableFile() | asyncpg.InterfaceError():
             return (str(cause).splitlines() or [type(cause).__name__])[0]
         case _:
