@@ -106,7 +106,9 @@ def _asks() -> Iterator[tuple[str, Ask]]:
     yield "tickets.queries.update", lambda db: tickets.update(db, PRACTICE, 1, before, {"status": "Closed"})
     for delivery in (
         delivery_queries.Filter(),
-        delivery_queries.Filter(practice_id=PRACTICE, subscription_id=1, success=True, event="e", since=NOW, until=NOW),
+        delivery_queries.Filter(
+            practice_id=PRACTICE, subscription_id=1, success=True, event="e", since=NOW, until=NOW, patient_id=1
+        ),
     ):
         yield "webhooks.delivery_queries.some", lambda db, one=delivery: delivery_queries.some(db, one, page)  # type: ignore[misc]
         yield "webhooks.delivery_queries.recent", lambda db, one=delivery: delivery_queries.recent(db, one, 10, 0)  # type: ignore[misc]

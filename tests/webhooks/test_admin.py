@@ -181,3 +181,26 @@ async def test_a_retry_whose_sender_died_is_not_left_hanging(
 async def test_only_the_admin_may_look(demo_office: Office) -> None:
     assert (await demo_office.partner_global.get("/admin/webhooks/monitor")).status_code == 401
     assert (await demo_office.partner_global.post("/admin/webhooks/retry/1")).status_code == 401
+
+
+async def test_deliveries_about_one_patient_are_found(
+    demo_office: Office, worker: Dispatcher, receiver: Receiver
+) -> None:
+    """For an accounting of disclosures: deliveries are not in the disclosure log."""
+    await sign_up(demo_office, receiver)
+    await demo_office.partner.post("/tags/prospects/1001", json={"tagId": 1})
+    data = [{"PatientID": 2}, {"claim": {"PatientID": [1001, 3]}}, {"PatientID": "1001"}, {"ClaimID": 1001}]
+    entries = [{"Scope": "Claims", "Event": "claim.paid", "Data": one} for one in data]
+    appended = await demo_office.house.admin.post(f"/v1/admin/{demo_office.practicepass}/log", json=entries)
+    assert appended.status_code == 201, appended.text
+    await worker.settle()
+
+    async def log_ids(patient_id: int) -> list[int]:
+        return [row["logId"] for row in (await monitor(demo_office, f"&patientId={patient_id}"))["recentDeliveries"]]
+
+    assert await log_ids(1001) == [4, 3, 1]
+    assert await log_ids(2) == [2]
+    assert await log_ids(77) == []
+    without_practice = await demo_office.house.admin.get("/v1/admin/webhooks/monitor?patientId=1001")
+    assert without_practice.status_code == 400
+    assert [fault["location"] for fault in without_practice.json()["errors"]] == ["query.practicepass"]

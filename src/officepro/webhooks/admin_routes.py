@@ -14,9 +14,10 @@ from officepro.foundation import clock
 from officepro.foundation.answers import Written
 from officepro.foundation.database import Connection
 from officepro.foundation.documented import documented
+from officepro.foundation.errors import Invalid
 from officepro.foundation.paging import MAXIMUM_LIMIT
 from officepro.foundation.parameters import PathId
-from officepro.foundation.wire import NO_NUL, encode
+from officepro.foundation.wire import MAXIMUM_ID, NO_NUL, encode
 from officepro.practices.queries import UnknownPractice, practice_named
 from officepro.webhooks import delivery_queries, manual
 from officepro.webhooks.asked import TheManualDeliveries
@@ -39,6 +40,15 @@ RETRIED = "Webhook delivery retried successfully"
 InPractice = Annotated[
     str | None,
     QueryParameter(name="practicepass", min_length=1, max_length=64, pattern=NO_NUL, description="Only this practice."),
+]
+OfPatient = Annotated[
+    int | None,
+    QueryParameter(
+        name="patientId",
+        ge=1,
+        le=MAXIMUM_ID,
+        description="Only deliveries of events with this PatientID in `data`; needs `practicepass`.",
+    ),
 ]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAXIMUM_LIMIT, description="Deliveries to show.")]
 Offset = Annotated[int, QueryParameter(ge=0, le=MAXIMUM_OFFSET, description="Deliveries to pass over.")]
@@ -89,14 +99,18 @@ async def monitor_webhooks(
     since: From = None,
     until: To = None,
     event: OfEvent = None,
+    patient_id: OfPatient = None,
 ) -> Monitor:
     """Admin monitoring endpoint for webhook health and delivery activity. The deliveries are those of the last seven
     days unless `from` says otherwise, the newest first; the summary counts those that were attempted, whatever
-    `success`, `limit` and `offset` are. A subscription for every practice counts in each of them."""
+    `success`, `limit` and `offset` are. A subscription for every practice counts in each of them. With `patientId` it
+    answers to which addresses events about one patient were sent, which an accounting of disclosures asks for."""
+    if patient_id is not None and practicepass is None:
+        raise Invalid.at("query.practicepass", "is required with `patientId`: patients are numbered in each practice")
     async with database.system() as db:
         practice_id = None if practicepass is None else (await practice_named(db, practicepass)).practice_id
         begins = since or (until or clock.now()) - DEFAULT_SPAN
-        wanted = Filter(practice_id=practice_id, event=event, since=begins, until=until)
+        wanted = Filter(practice_id=practice_id, event=event, since=begins, until=until, patient_id=patient_id)
         summary = await _summary(db, wanted)
         states = await delivery_queries.dispatch_states(db, practice_id)
         rows = await delivery_queries.recent(db, msgspec.structs.replace(wanted, success=success), limit, offset)

@@ -20,6 +20,12 @@ _SHOWN = """
 """
 
 
+_ABOUT_PATIENT = """EXISTS (
+    SELECT FROM log WHERE log.practice_id = d.practice_id AND log.log_id = d.log_id AND log.occurred_at = d.occurred_at
+    AND jsonb_path_exists(log.data, '$.**.PatientID ? (@ == $patient || @ == $digits)',
+                          jsonb_build_object('patient', ${0}::bigint, 'digits', ${0}::bigint::text)))"""
+
+
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries are wanted."""
 
@@ -29,6 +35,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     event: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    patient_id: int | None = None  # in `data` of the event, as the log has it
 
     def where(self) -> tuple[str, list[object]]:
         """The condition over `d`, and its values."""
@@ -44,6 +51,9 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
             if value is not None:
                 values.append(value)
                 conditions.append(f"{condition} ${len(values)}")
+        if self.patient_id is not None:
+            values.append(self.patient_id)
+            conditions.append(_ABOUT_PATIENT.format(len(values)))
         if self.success is not None:
             conditions.append("d.state = 'delivered'" if self.success else "d.attempts > 0 AND d.state <> 'delivered'")
         return " AND ".join(conditions), values
