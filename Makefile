@@ -53,6 +53,7 @@ growth: $(DEV_STAMP)  ## the same calls on 10, 100 and 1,000 practices, and memo
 	@.venv/bin/python -m benchmarks.memory
 
 chaos: $(DEV_STAMP)  ## the drills that kill, pause and starve it; minutes
+	@$(call debian,cc,gcc libc6-dev)
 	@.venv/bin/python -m pytest -m chaos
 
 chaos-failover: $(DEV_STAMP) $(PATRONI_STAMP)  ## the primary of three PostgreSQL under Patroni dies again and again; minutes
