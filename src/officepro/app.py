@@ -191,7 +191,7 @@ async def _flush_use(gate: Gate) -> None:
         await asyncio.sleep(USE_FLUSH_SECONDS)
         try:
             await gate.flush_use()
-        except OfficeProError as error:
+        except Exception as error:  # whatever it is, the task goes on
             logger.log(level_of(error), "key use not written", extra=log_fields(error))
 
 

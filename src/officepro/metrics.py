@@ -166,8 +166,11 @@ class Account:
         """In a thread: while PostgreSQL writes to the same disk, to rename a file is to wait for the file system's
         journal, 20 ms and more, and every request would wait with it."""
         while True:
-            told = encode(self.snapshot())
-            await asyncio.get_running_loop().run_in_executor(disk, leave, self._folder, told)
+            try:
+                told = encode(self.snapshot())
+                await asyncio.get_running_loop().run_in_executor(disk, leave, self._folder, told)
+            except Exception:  # whatever it is, the task goes on, and the file's age shows it
+                logger.exception("figures not written")
             await asyncio.sleep(SNAPSHOT_SECONDS)
 
     async def _read_database_repeatedly(self, database: Database) -> None:

@@ -91,12 +91,18 @@ class Ledger:
                 answers: dict[int, list[_Waiting]] = defaultdict(list)
                 for one in batch:
                     answers[one.disclosure.practice_id].append(one)
-                if not self._database.keeps_sessions:
-                    await self._keep_each(answers)
-                elif (failure := await self._keep(answers)) is not None:
-                    await self._after(failure, answers)
+                try:
+                    await self._keep_all(answers)
+                except Exception as failure:  # nobody awaits this task, but each of these waits for its row
+                    self._refuse(failure, batch)
         finally:
             self._writer = None
+
+    async def _keep_all(self, answers: "Mapping[int, list[_Waiting]]") -> None:
+        if not self._database.keeps_sessions:
+            await self._keep_each(answers)
+        elif (failure := await self._keep(answers)) is not None:
+            await self._after(failure, answers)
 
     async def _keep_each(self, answers: "Mapping[int, list[_Waiting]]") -> None:
         for practice_id, some in answers.items():

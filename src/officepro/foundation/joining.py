@@ -68,15 +68,14 @@ class Joined(Generic[Wish, Result]):
     async def _do(self, several: "Sequence[_Waiting]") -> None:
         try:
             results = await self._work([one.wish for one in several])
+            for one, result in zip(several, results, strict=True):
+                one.succeed(result)
         except Exception as failure:
             if len(several) == 1 or isinstance(failure, Unavailable):
                 for one in several:
                     one.fail(failure)
             else:  # what is wrong with one must not harm the others
                 await asyncio.gather(*(self._do([one]) for one in several))
-            return
-        for one, result in zip(several, results, strict=True):
-            one.succeed(result)
 
 
 class JoinedWrites:

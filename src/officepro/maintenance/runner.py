@@ -10,10 +10,10 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from officepro.foundation.database import Database
-from officepro.foundation.database_errors import level_of
+from officepro.foundation.database_errors import level_of, log_fields, sqlstate_of
 from officepro.foundation.errors import OfficeProError
 from officepro.maintenance import queries
 
@@ -62,18 +62,19 @@ class Maintenance:
             try:
                 await self._count()
             except Exception as error:
-                logger.log(level_of(error), "maintenance not counted", extra={"job": job.name, **_reason(error)})
+                logger.log(level_of(error), "maintenance not counted", extra=_fields(job, error))
         return outcome
 
     async def _outcome_of(self, job: Job) -> Outcome:
         try:
             if job.deletes_by_age and not await self._clock_is_steady():
-                logger.warning("maintenance skipped", extra={"job": job.name, "reason": "clock_out_of_range"})
+                reason = {"job": job.name, "reason": "clock_out_of_range", "group": f"maintenance {job.name}"}
+                logger.warning("maintenance skipped", extra=reason)
                 return "skipped"
             await job.run(self._database)
         except Exception as error:
             level = logging.DEBUG if level_of(error) == logging.DEBUG else logging.ERROR  # DEBUG: the database is away
-            logger.log(level, "maintenance failed", extra={"job": job.name, **_reason(error)})
+            logger.log(level, "maintenance failed", extra=_fields(job, error))
             return "failed"
         return "succeeded"
 
@@ -92,9 +93,15 @@ class Maintenance:
             raise
 
 
-def _reason(error: Exception) -> dict[str, str]:
-    """What the log says of a failure: never a message's text, which may quote data."""
-    sources = (error, error.__cause__, error.__context__)
-    sqlstate = next((state for each in sources if (state := getattr(each, "sqlstate", None))), "")
+def _fields(job: Job, error: Exception) -> dict[str, Any]:
+    """What the log says of a failure, once a minute for each job: never a message's text, which may quote data."""
+    away = log_fields(error).get("group")
+    sqlstate = sqlstate_of(error) or ""
     kind = error.code if isinstance(error, OfficeProError) else type(error).__name__
-    return {"reason": REASONS.get(sqlstate, kind), "sqlstate": sqlstate}
+    return {
+        "job": job.name,
+        "reason": REASONS.get(sqlstate, kind),
+        "sqlstate": sqlstate,
+        "group": away or f"maintenance {job.name}",
+        "lines_per_window": 1,
+    }
