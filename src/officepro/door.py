@@ -19,12 +19,18 @@ from officepro.access.client_address import ClientAddresses, Network
 from officepro.access.concurrency import ConcurrencyLimiter, TooManyConcurrentRequests, has_recent
 from officepro.access.limits import Standing
 from officepro.activity.recorder import Done
+from officepro.failures import UnknownAddress
 from officepro.foundation.errors import OfficeProError, problem
 from officepro.foundation.wire import encode
 
 MAXIMUM_IN_FLIGHT = concurrency.MAXIMUM_IN_FLIGHT
 MAXIMUM_FRESH = concurrency.MAXIMUM_FRESH
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_CLIENT_REQUEST_ID = re.compile(rb"[!-~]{1,128}")  # printable ASCII without spaces
+# What another program in front of this one may read differently: empty and dot segments, a slash at the end, and what
+# is percent-encoded though it need not be, or hides a slash. (RFC 3986, 6.2.2)
+_NOT_CANONICAL = re.compile(
+    rb"^(?!/)|//|/[.]{1,2}(?:/|$)|./$|\\|%(?:2[DEFdef]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[CFcf]|7[Ee])"
+)
 _UNCOUNTED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -62,14 +68,15 @@ class Door:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        request_id = self._request_id(scope["headers"])
+        request_id = secrets.token_hex(12)
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
+        scope["client_request_id"] = _client_request_id(scope["headers"])  # type: ignore[typeddict-unknown-key]
         scope["address"] = self._addresses.of(scope)  # type: ignore[typeddict-unknown-key]
         if self._is_always_https or self._addresses.is_https(scope):
             scope["scheme"] = "https"
         if (refusal := self._refusal(scope)) is not None:
-            await self._turn_away(refusal, request_id, send)
-            self._tell(Done(scope, refusal.status, 0.0, was_turned_away=True))
+            await self._turn_away(scope, refusal, request_id, send)
+            self._tell(Done(scope, refusal.status, 0.0, was_turned_away=not isinstance(refusal, UnknownAddress)))
             return
         scope["concurrency"] = self._concurrency  # type: ignore[typeddict-unknown-key]
         is_head = scope["method"] == "HEAD"
@@ -104,6 +111,8 @@ class Door:
 
     def _refusal(self, scope: Scope) -> OfficeProError | None:
         """Why the request is refused before it is looked at, if it is."""
+        if _NOT_CANONICAL.search(scope.get("raw_path") or scope["path"].encode()):
+            return UnknownAddress()
         if scope["path"] in _UNCOUNTED_PATHS:
             return None
         if self._is_full():
@@ -130,25 +139,23 @@ class Door:
         if self._when_done is not None:
             self._when_done(done)
 
-    @staticmethod
-    def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
-        for name, value in headers:
-            if name == b"x-request-id":
-                given = value.decode("latin-1")
-                if _REQUEST_ID.fullmatch(given):
-                    return given
-        return secrets.token_hex(12)
-
-    async def _turn_away(self, refusal: OfficeProError, request_id: str, send: Send) -> None:
+    async def _turn_away(self, scope: Scope, refusal: OfficeProError, request_id: str, send: Send) -> None:
         body = encode(problem(refusal, self._documentation_url, request_id))
         headers = [
             (b"content-type", b"application/problem+json"),
             (b"content-length", str(len(body)).encode()),
-            (b"retry-after", b"1"),
-            (b"x-request-id", request_id.encode()),
+            *([] if refusal.status == UnknownAddress.status else [(b"retry-after", b"1")]),
+            *_headers(scope, request_id),
         ]
         await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _client_request_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    for name, value in headers:
+        if name == b"x-request-id" and _CLIENT_REQUEST_ID.fullmatch(value):
+            return value.decode("ascii")
+    return None
 
 
 def _without_body(send: Send) -> Send:
@@ -164,6 +171,8 @@ def _without_body(send: Send) -> Send:
 
 def _headers(scope: Scope, request_id: str) -> list[tuple[bytes, bytes]]:
     headers = [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+    if client_request_id := scope.get("client_request_id"):
+        headers.append((b"x-client-request-id", client_request_id.encode()))  # type: ignore[attr-defined]
     if scope["path"].startswith("/v1/"):
         headers.append((b"cache-control", b"no-store"))
     if scope["scheme"] == "https":

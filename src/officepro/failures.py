@@ -13,6 +13,7 @@ from litestar.exceptions import (
 )
 from litestar.handlers import HTTPRouteHandler
 
+from officepro.access.bodies import ClientDisconnected
 from officepro.access.once import Replay
 from officepro.foundation.database_errors import cause_of, kind_of, log_fields
 from officepro.foundation.errors import (
@@ -30,6 +31,7 @@ from officepro.foundation.wire import encode
 
 logger = logging.getLogger("officepro")
 DOCUMENTATION_URL = "/docs/errors"
+CLIENT_CLOSED_REQUEST = 499  # by nginx's convention
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -42,6 +44,8 @@ class UnknownAddress(NotFound):
 
 def answer_problem(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Every failure of every route ends here."""
+    if isinstance(error, ClientDisconnected):
+        return _answer_nobody(request)
     told = explained(request, error)
     request.scope["error_code"] = told.code  # type: ignore[typeddict-unknown-key]
     if told.status >= 500:
@@ -53,6 +57,13 @@ def answer_problem(request: AnyRequest, error: Exception) -> Response[bytes]:
         media_type=MediaType.JSON,
         headers={**told.headers, "content-type": "application/problem+json"},
     )
+
+
+def _answer_nobody(request: AnyRequest) -> Response[bytes]:
+    """No failure of the service: the status is what the request log and the metrics count it as."""
+    request.scope["error_code"] = "client_closed_request"  # type: ignore[typeddict-unknown-key]
+    logger.debug("client_closed_request", extra={"requestId": request.scope.get("request_id")})
+    return Response(b"", status_code=CLIENT_CLOSED_REQUEST)
 
 
 def answer_replay(request: AnyRequest, replay: Replay) -> Response[bytes]:

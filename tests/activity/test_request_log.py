@@ -27,7 +27,7 @@ async def test_a_call_has_its_row(demo_office: Office, written: Written) -> None
 
     await written()
     [call] = await calls_of(demo_office.house.owner, demo_office)
-    assert answer.headers["x-request-id"] == call["request_id"] == "a-request-of-mine"
+    assert answer.headers["x-request-id"] == call["request_id"] != "a-request-of-mine"
     assert (call["method"], call["endpoint"], call["status"]) == ("GET", "/v1/{PPass}/prospects/{id}", 200)
     assert call["address"] == "192.0.2.1"
     assert call["api_key_id"] == int(demo_office.keys["partner"].split("_")[1])
@@ -92,11 +92,11 @@ async def test_who_was_turned_away_at_the_door_is_on_record(
     monkeypatch.setattr(door, "MAXIMUM_IN_FLIGHT", 0)
     account = inner_app.state.account
     async with client(door.Door(inner_app, when_done=account.note)) as visitor:
-        answer = await visitor.get("/v1/me", headers={"X-Request-Id": f"shed-{id(monkeypatch)}"})
+        answer = await visitor.get("/v1/me")
 
     await written()
     row = await house.owner.fetchrow(
-        "SELECT endpoint, status FROM request_log WHERE request_id = $1", f"shed-{id(monkeypatch)}"
+        "SELECT endpoint, status FROM request_log WHERE request_id = $1", answer.headers["X-Request-Id"]
     )
     assert answer.status_code == 503
     assert tuple(row or ()) == ("(turned away)", 503)
@@ -119,13 +119,13 @@ async def test_a_piece_that_is_worth_it_does_not_wait_for_its_time(
     monkeypatch.setattr(recorder, "WORTH_WRITING", 3)
     own = Recorder()
     async with client(door.Door(demo_office.house.app, when_done=own.note)) as visitor, own.writing(database):
-        for _ in range(3):
-            await visitor.get(f"{demo_office.path}/tags", headers={"X-Request-Id": f"worth-{id(own)}"})
+        answers = [await visitor.get(f"{demo_office.path}/tags") for _ in range(3)]
+        ids = [answer.headers["X-Request-Id"].partition(",")[0] for answer in answers]  # of the inner of two doors
         async with asyncio.timeout(5):
             while own.waiting:  # noqa: ASYNC110 -- it tells nobody
                 await asyncio.sleep(0.01)
-            logged = "SELECT count(*) FROM request_log WHERE request_id = $1"
-            while await owner.fetchval(logged, f"worth-{id(own)}") < 3:  # noqa: ASYNC110
+            logged = "SELECT count(*) FROM request_log WHERE request_id = ANY ($1)"
+            while await owner.fetchval(logged, ids) < 3:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
 

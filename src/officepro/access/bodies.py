@@ -21,6 +21,10 @@ class TooSlow(OfficeProError):
     headers = {"Connection": "close"}  # noqa: RUF012
 
 
+class ClientDisconnected(Exception):
+    """The client closed the connection, or sent what is no HTTP, before its body was complete."""
+
+
 class Bodies:
     """Those that are awaited just now, by one worker."""
 
@@ -32,19 +36,25 @@ class Bodies:
         return len(self._awaited)
 
     def awaited(self, receive: Receive) -> Receive:
-        """As `receive`, which raises TooSlow when its time is up."""
+        """As `receive`, which raises TooSlow when its time is up, and ClientDisconnected."""
         began = asyncio.get_running_loop().time()
+        is_complete = False
 
         async def receive_in_time() -> HTTPReceiveMessage:
+            nonlocal is_complete
             timeout = asyncio.timeout_at(began + LONGEST_SECONDS)
             try:
                 async with timeout:
                     self._awaited[timeout] = began
-                    return await receive()  # type: ignore[return-value]  # behind the door there is HTTP alone
+                    message: HTTPReceiveMessage = await receive()  # type: ignore[assignment]  # there is HTTP alone
             except TimeoutError:
                 raise TooSlow from None
             finally:
                 self._awaited.pop(timeout, None)
+            if message["type"] == "http.disconnect" and not is_complete:
+                raise ClientDisconnected
+            is_complete = message["type"] == "http.request" and not message["more_body"]
+            return message
 
         return receive_in_time
 

@@ -10,7 +10,7 @@ Base URL: `/v1/{PPass}`, where `{PPass}` is the practice you work with.
 
 **Requests.** Bodies are JSON (UTF-8). Unknown fields and unknown query parameters are refused by name. Dates are \
 `YYYY-MM-DD`, times `HH:MM:SS` (`HH:MM` is accepted), both in the practice's own time zone. Every answer carries \
-`X-Request-Id`; send your own (8 to 64 letters, digits, `.`, `_`, `-`) and it is kept.
+`X-Request-Id`; one that you send (1 to 128 printable ASCII characters) comes back as `X-Client-Request-Id`.
 
 **Answers.** One record is `{"data": {…}}`; a list is `{"data": […], "count": n}` and, where it is paged, also `page`, \
 `limit` and `total`; a write is `{"message": "… successfully", "data": {…}}`.
