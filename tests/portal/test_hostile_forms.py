@@ -1,5 +1,5 @@
-"""Form values that no browser sends, at every address of the portal that takes a form: a page that says so, never a
-fault of ours."""
+"""Form values that no browser sends, at every address of the portal that takes a form: a page that says so, never an
+internal error."""
 
 import re
 from dataclasses import dataclass, field
@@ -201,7 +201,7 @@ async def test_nor_one_of_a_stranger(house: House) -> None:
 
 
 async def test_nor_one_that_is_kept_across_a_sign_in(house: House) -> None:
-    """`kept` was read as JSON, and deep JSON was a fault of ours."""
+    """`kept` was read as JSON, and deep JSON was an internal error."""
     async with client(from_everywhere(house.app)) as browser:
         for value in VALUES:
             token = csrf_token(await browser.get("/portal/login"))

@@ -158,7 +158,9 @@ async def test_over_tls_only_the_cookie_with_the_prefix_counts(house: House, inn
             assert (await caller.get("/portal")).status_code == status
 
 
-async def test_an_own_page_by_tls_is_told_from_the_same_host_by_plain_http(house: House, inner_app: Litestar) -> None:
+async def test_an_own_page_by_tls_is_distinguished_from_the_same_host_by_plain_http(
+    house: House, inner_app: Litestar
+) -> None:
     app = behind_proxies(house, inner_app, "192.0.2.0/24", public_url="")
     async with client(app, headers={"X-Forwarded-Proto": "https"}) as caller:
         for origin, status in ((BASE_URL, 403), (BASE_URL.replace("http:", "https:"), 401)):

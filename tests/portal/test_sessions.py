@@ -67,7 +67,7 @@ async def test_signing_out_everywhere_ends_every_session_of_that_key_or_of_the_a
     house: House, demo_office: Office, who: str
 ) -> None:
     secrets = {"admin": house.settings.admin_secret, "partner": demo_office.keys["partner"]}
-    here, elsewhere = await signed_in(house, secrets[who]), await signed_in(house, secrets[who])
+    here, there = await signed_in(house, secrets[who]), await signed_in(house, secrets[who])
     other = await signed_in(house, secrets["partner" if who == "admin" else "admin"])
     page = await here.get("/portal")
     assert "Sign out everywhere" in page.text
@@ -75,7 +75,7 @@ async def test_signing_out_everywhere_ends_every_session_of_that_key_or_of_the_a
 
     answer = await here.post("/portal/logout/everywhere", data={"csrf_token": csrf_token(page)})
     assert (answer.status_code, answer.headers["location"]) == (303, "/portal/login")
-    assert [(await one.get("/portal")).status_code for one in (here, elsewhere, other)] == [303, 303, 200]
+    assert [(await one.get("/portal")).status_code for one in (here, there, other)] == [303, 303, 200]
 
 
 @pytest.mark.parametrize(
