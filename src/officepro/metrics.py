@@ -33,6 +33,7 @@ from officepro.access.guards import is_open
 from officepro.activity.ledger import Ledger
 from officepro.activity.recorder import Done, Recorder
 from officepro.foundation.database import Database
+from officepro.foundation.database_errors import level_of, log_fields
 from officepro.foundation.documented import documented
 from officepro.foundation.errors import OfficeProError
 from officepro.foundation.wire import encode
@@ -186,7 +187,7 @@ class Account:
                 self.dispatch = await dispatch_figures(db)
         except (OfficeProError, TimeoutError) as error:
             self.database_is_up = False
-            logger.warning("figures not read", extra={"reason": getattr(error, "code", "timeout")})
+            logger.log(level_of(error), "figures not read", extra=log_fields(error))
         except Exception:  # whatever it is, the process goes on, and the age of the figures shows it
             self.database_is_up = False
             logger.exception("figures not read")

@@ -103,8 +103,13 @@ class DrainingServer(MPServer):
         super().__init__(*arguments, **named)
         self._unready_seconds = unready_seconds
         self._is_told = False
+        self._main_process = os.getpid()
 
     def signal_handler_interrupt(self, *_: Any, **__: Any) -> None:
+        if (
+            os.getpid() != self._main_process
+        ):  # a worker that is still starting: it has this handler from the main process
+            sys.exit()
         if not self._is_told:
             logger.info("stopping")
         if self._is_told or not self._unready_seconds:

@@ -202,7 +202,8 @@ def refuse_unreadable_files(url: str) -> None:
 def level_of(error: BaseException) -> int:
     """How work in the background logs that it could not be done: a database that is away is one line of its own, which
     each process writes once. (DatabaseState)"""
-    return logging.DEBUG if isinstance(error, Unavailable) and kind_of(error) in AWAY else logging.WARNING
+    is_away = isinstance(error, (Unavailable, TimeoutError)) and kind_of(error) in AWAY
+    return logging.DEBUG if is_away else logging.WARNING
 
 
 def log_fields(error: BaseException) -> dict[str, Any]:
