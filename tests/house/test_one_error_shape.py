@@ -194,7 +194,7 @@ async def test_a_fault_of_ours_shows_nothing_of_itself(
     lines = [json.loads(line) for line in logged().splitlines()]
     (line,) = [line for line in lines if line["level"] == "error"]
     assert line["message"] == "internal_error"
-    assert line["request_id"] == answer.json()["requestId"]
+    assert line["requestId"] == answer.json()["requestId"]
     assert line["kind"] == type(OURS[fault]).__name__
     assert any("prospects/routes.py" in place or "tags/routes.py" in place for place in line["where"])
     assert "CANARY" not in logged()
