@@ -6,6 +6,7 @@
 -- officepro         what the API and the worker log in as (OFFICEPRO_DATABASE_URL); it can pass neither wall
 -- officepro_backup  reads everything, for pg_dump and pg_basebackup
 \set ON_ERROR_STOP on
+\set SHOW_CONTEXT never
 
 -- Whatever would be refused later is refused before anything is changed.
 SELECT :SERVER_VERSION_NUM < 160000 AS is_too_old,

@@ -59,9 +59,9 @@ class Filter:
 def system_calls(group: str) -> set[str]:
     """Those of a group such as @system-service, and of the groups in it."""
     command = ["/usr/bin/systemd-analyze", "syscall-filter", group]
-    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
     found = set()
-    for line in told.stdout.splitlines()[1:]:
+    for line in listed.stdout.splitlines()[1:]:
         name = line.strip()
         if name and not name.startswith("#"):
             found |= system_calls(name) if name.startswith("@") else {name}

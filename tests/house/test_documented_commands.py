@@ -18,7 +18,7 @@ PROGRAM = typer.main.get_command(command(""))
 
 
 def commands(page: Path) -> Iterator[str]:
-    """Lines of shell blocks, and what stands in backquotes."""
+    """Lines of shell blocks, and text in backquotes."""
     text = page.read_text()
     for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         yield from block.replace("\\\n", " ").splitlines()
