@@ -31,7 +31,9 @@ _CLIENT_REQUEST_ID = re.compile(rb"[!-~]{1,128}")  # printable ASCII without spa
 _NOT_CANONICAL = re.compile(
     rb"^(?!/)|//|/[.]{1,2}(?:/|$)|./$|\\|%(?:2[DEFdef]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[CFcf]|7[Ee])"
 )
-_UNCOUNTED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+_PAGE_WITH_SLASH = re.compile(rb"/(?:portal|docs)(?:/[a-z-]+)*/")  # as people type it: led to the page
+_UNCOUNTED_PATHS = frozenset({"/healthz", "/readyz"})
+METRICS_SECONDS = 1.0  # one scrape in so long is answered in any case; the others count like any request
 
 
 class TooManyInside(OfficeProError):
@@ -60,6 +62,7 @@ class Door:
         self._entered: dict[int, float] = {}  # when each that is under way came in; the longest first
         self._concurrency = ConcurrencyLimiter(self._entered, self._bodies)
         self._number = 0
+        self._scraped_at = -METRICS_SECONDS
         self._goodbye: list[
             tuple[bytes, bytes]
         ] = []  # before a stop: come back by another connection, which leads elsewhere
@@ -113,11 +116,18 @@ class Door:
         """Why the request is refused before it is looked at, if it is."""
         if _NOT_CANONICAL.search(scope.get("raw_path") or scope["path"].encode()):
             return UnknownAddress()
-        if scope["path"] in _UNCOUNTED_PATHS:
+        if scope["path"] in _UNCOUNTED_PATHS or (scope["path"] == "/metrics" and self._is_scrape_due()):
             return None
         if self._is_full():
             return TooManyInside()
         return TooManyConcurrentRequests() if self._concurrency.refuses(scope) else None
+
+    def _is_scrape_due(self) -> bool:
+        now = time.monotonic()
+        is_due = now - self._scraped_at >= METRICS_SECONDS
+        if is_due:
+            self._scraped_at = now
+        return is_due
 
     def _is_full(self) -> bool:
         """Whether the next one would have to wait for longer than it should."""
@@ -140,6 +150,13 @@ class Door:
             self._when_done(done)
 
     async def _turn_away(self, scope: Scope, refusal: OfficeProError, request_id: str, send: Send) -> None:
+        path = scope.get("raw_path") or b""
+        if isinstance(refusal, UnknownAddress) and scope.get("method") == "GET" and _PAGE_WITH_SLASH.fullmatch(path):
+            location = path[:-1] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+            headers = [(b"location", location), (b"content-length", b"0"), *_headers(scope, request_id)]
+            await send({"type": "http.response.start", "status": 308, "headers": headers})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
         body = encode(problem(refusal, self._documentation_url, request_id))
         headers = [
             (b"content-type", b"application/problem+json"),

@@ -12,7 +12,7 @@ OTHER_FORMS = [
     "//v1/admin/practices", "/v1//admin/practices", "/v1/./admin/practices", "/v1/admin/practices/",
     "v1/admin/practices", "/v1/%61dmin/practices", "/v1/x/../admin/practices", "/v1/admin%2Fpractices",
     "/v1/admin/%70ractices",
-    "/v1/x%5c..%5cadmin/practices", "/healthz/", "//openapi.json", "/docs/console/", "/v1/admin/pr%61ctices",
+    "/v1/x%5c..%5cadmin/practices", "/healthz/", "//openapi.json", "/v1/admin/pr%61ctices",
 ]  # fmt: skip
 
 
@@ -43,6 +43,13 @@ async def test_another_form_of_a_path_is_not_found(demo_office: Office, path: st
 @pytest.mark.parametrize("path", ["/metrics", "/v1/admin/practices", "/openapi.json", "/docs/console", "/healthz"])
 async def test_the_canonical_form_is_found(demo_office: Office, path: str) -> None:
     assert await status_of(demo_office, "GET", path) == 200
+
+
+async def test_a_page_with_a_slash_leads_to_the_page(demo_office: Office) -> None:
+    answer = await demo_office.house.stranger.get("/docs/console/?practice=A")
+    assert (answer.status_code, answer.headers["Location"]) == (308, "/docs/console?practice=A")
+    assert await status_of(demo_office, "POST", "/portal/login/") == 404
+    assert await status_of(demo_office, "GET", "//portal/") == 404
 
 
 async def test_what_must_be_encoded_is_taken(demo_office: Office) -> None:

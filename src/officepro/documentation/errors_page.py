@@ -13,6 +13,8 @@ from litestar.enums import MediaType
 from officepro.access.guards import is_open
 from officepro.documentation.errors import ErrorMeaning, every_error
 from officepro.documentation.introduction import TITLE
+from officepro.foundation.input import AnyRequest
+from officepro.foundation.prepared import Prepared, prepared, send_prepared
 
 # What to do about any error of a status, beside what its own sentence says.
 ADVICE = {
@@ -61,19 +63,20 @@ _templates = Environment(
 
 
 @get("/docs/errors", include_in_schema=False, media_type=MediaType.HTML)
-async def errors_page() -> Response[str]:
-    return Response(_page(), headers=_HEADERS)
+async def errors_page(request: AnyRequest) -> Response[bytes]:
+    return send_prepared(request, _page(), "text/html", _HEADERS)
 
 
 @cache  # at the first request rather than at the start: only then are all errors there
-def _page() -> str:
+def _page() -> Prepared:
     by_code = sorted(every_error(), key=_code)
-    return _templates.get_template("errors.html").render(
+    text = _templates.get_template("errors.html").render(
         title=TITLE,
         style=_STYLE,
         advice=ADVICE,
         errors=[(code, list(meanings)) for code, meanings in groupby(by_code, key=_code)],
     )
+    return prepared(text.encode())
 
 
 def _code(error: ErrorMeaning) -> str:

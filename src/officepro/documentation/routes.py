@@ -1,10 +1,8 @@
 """GET /openapi.json: the document, made once and then the same bytes for everybody. (API.md: Service)"""
 
-import hashlib
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 
-import msgspec
-from litestar import Litestar, Response, Router, get
+from litestar import Response, Router, get
 from litestar.enums import MediaType
 from litestar.params import HeaderParameter
 
@@ -12,6 +10,7 @@ from officepro.access.guards import is_open
 from officepro.documentation.document import document
 from officepro.foundation.documented import documented
 from officepro.foundation.input import AnyRequest
+from officepro.foundation.prepared import Prepared, prepared, send_prepared
 from officepro.foundation.wire import encode
 
 
@@ -23,13 +22,6 @@ class OpenApi(bytes):
         "required": ["openapi", "info", "paths"],
         "properties": {"openapi": {"type": "string"}, "info": {"type": "object"}, "paths": {"type": "object"}},
     }
-
-
-class Served(msgspec.Struct, frozen=True):
-    """The document with its version."""
-
-    body: OpenApi
-    etag: str
 
 
 @get(
@@ -48,20 +40,11 @@ async def openapi_document(
     ] = None,
 ) -> Response[OpenApi]:
     """The whole API in OpenAPI 3.1, drawn from the very routes that answer."""
-    served = _served(request.app)
-    headers = {"ETag": served.etag, "Cache-Control": "no-cache"}
-    if if_none_match is not None and (served.etag in if_none_match or if_none_match.strip() == "*"):
-        return Response(OpenApi(), status_code=304, headers=headers)
-    return Response(served.body, headers=headers)
-
-
-def _served(app: Litestar) -> Served:
-    """Made at the first request rather than at the start: only then are all routes there."""
-    served: Served | None = app.state.get("openapi")
-    if served is None:
-        body = OpenApi(encode(document(app, app.state.settings.public_url)))
-        app.state.openapi = served = Served(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
-    return served
+    made: Prepared | None = request.app.state.get("openapi")
+    if made is None:  # at the first request rather than at the start: only then are all routes there
+        body = encode(document(request.app, request.app.state.settings.public_url))
+        request.app.state.openapi = made = prepared(body)
+    return cast(Response[OpenApi], send_prepared(request, made, MediaType.JSON))
 
 
 router = Router(

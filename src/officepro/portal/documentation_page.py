@@ -1,26 +1,30 @@
 """The documentation, drawn from our own OpenAPI document, so that it cannot drift. (seeds: Introduction and on)"""
 
 import json
+import re
 from datetime import date
-from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, Router, get
 from litestar.params import QueryParameter
+from markupsafe import Markup
 
 from officepro.access.asked import TheDatabase, TheSettings
 from officepro.access.scopes import MEANINGS
 from officepro.documentation.document import document
 from officepro.foundation.clock import now
+from officepro.foundation.prepared import Prepared, prepared, send_prepared
 from officepro.foundation.wire import NO_NUL
 from officepro.portal import queries
-from officepro.portal.frame import AnyRequest, SignedIn, open_page, page, visitor_of
+from officepro.portal.frame import PAGE_HEADERS, AnyRequest, SignedIn, fragment, open_page, page, visitor_of
 from officepro.portal.samples import Call, Samples, call_of, samples
+from officepro.practices.queries import PRACTICEPASS_FORM
 
 Json = dict[str, Any]
 METHODS = ("get", "post", "put", "patch", "delete")
 DEMO_PRACTICE = "DemoOffice"
+ANY_PRACTICE = "PPass-of-the-reader"  # in what is made once; the reader's practice takes its place
 
 Practice = Annotated[str, QueryParameter(name="practice", max_length=64, pattern=NO_NUL)]
 
@@ -82,20 +86,28 @@ async def show_documentation(
 
 
 @get("/docs/console", guards=[open_page])
-async def show_console(request: AnyRequest, settings: TheSettings, practice: Practice = DEMO_PRACTICE) -> Response[str]:
+async def show_console(request: AnyRequest, settings: TheSettings, practice: Practice = DEMO_PRACTICE) -> Response[Any]:
     """The same, for those who have no session: a key is only needed to try something."""
-    return _show(request, settings.base_url, practice, [])
+    if practice != DEMO_PRACTICE and re.fullmatch(PRACTICEPASS_FORM, practice):
+        return _show(request, settings.base_url, practice, [])
+    made: tuple[date, Prepared] | None = request.app.state.get("console")
+    if made is None or made[0] != now().date():
+        text = _show(request, settings.base_url, DEMO_PRACTICE, []).content
+        request.app.state.console = made = (now().date(), prepared(text.encode()))
+    return send_prepared(request, made[1], "text/html", PAGE_HEADERS)
 
 
 def _show(request: AnyRequest, base: str, practicepass: str, practices: list[str]) -> Response[str]:
     drawn = request.app.state.get("documentation")
     if drawn is None:
         drawn = request.app.state.documentation = msgspec.json.decode(msgspec.json.encode(document(request.app)))
+    sections, operations = _operations(request, drawn, base)
     return page(
         request,
         "documentation.html",
         introduction=drawn["info"]["description"],
-        sections=_sections(json.dumps(drawn), base, practicepass, now().date()),
+        sections=sections,
+        operations=Markup(operations.replace(ANY_PRACTICE, practicepass)),  # noqa: S704 -- letters, digits, _ and -
         practicepass=practicepass,
         practices=practices,
         scopes=MEANINGS,
@@ -103,10 +115,21 @@ def _show(request: AnyRequest, base: str, practicepass: str, practices: list[str
     )
 
 
-@lru_cache(maxsize=16)
-def _sections(drawn: str, base: str, practicepass: str, today: date) -> list[Section]:
+def _operations(request: AnyRequest, drawn: Json, base: str) -> tuple[list[Section], str]:
+    """The sections, and them as HTML for ANY_PRACTICE: made once a day, since samples show days to come."""
+    made: tuple[date, list[Section], str] | None = request.app.state.get("operations")
+    if made is None or made[0] != now().date():
+        sections = _sections(drawn, base, ANY_PRACTICE, now().date())
+        request.app.state.operations = made = (
+            now().date(),
+            sections,
+            fragment("documentation_operations.html", sections=sections),
+        )
+    return made[1], made[2]
+
+
+def _sections(whole: Json, base: str, practicepass: str, today: date) -> list[Section]:
     """For each group of the seeds, in their order, its calls filled in with the reader's practice."""
-    whole: Json = json.loads(drawn)
     found: dict[str, list[Operation]] = {tag["name"]: [] for tag in whole["tags"]}
     for path, methods in whole["paths"].items():
         for method in METHODS:

@@ -168,8 +168,12 @@ def page(
     text = _templates.get_template(template).render(
         visitor=visitor, rail=rail, here=request.url.path.rstrip("/"), version=VERSION, now=now(), **values
     )
-    headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, **SAFE}
-    return Response(text, media_type="text/html", status_code=status, headers={**headers, **(cookies or {})})
+    return Response(text, media_type="text/html", status_code=status, headers={**PAGE_HEADERS, **(cookies or {})})
+
+
+def fragment(template: str, **values: Any) -> str:
+    """A part of a page, without the frame."""
+    return _templates.get_template(template).render(**values)
 
 
 def open_form_page(request: AnyRequest, template: str, *, status: int = 200, **values: Any) -> Response[str]:
@@ -213,6 +217,7 @@ SAFE = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+PAGE_HEADERS = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, **SAFE}
 
 
 def cookie_name(scope: Any) -> str:
