@@ -59,9 +59,9 @@ async def recover(office: Office, instance: Instance, clients: int, longest_seco
                     recovery.seconds.append(time.time() - expires_at)
                     return
                 if status == 401:
-                    exchanges += 1
-                    recovery.exchanges[number] = exchanges
                     status, answer = await exchange(connection, office, office.keys[f"client {number}"])
+                    exchanges += status != 503  # what was shed is no exchange
+                    recovery.exchanges[number] = exchanges
                     if status == 200:
                         token = answer["accessToken"]
                         continue
