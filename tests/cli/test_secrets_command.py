@@ -21,19 +21,23 @@ def keys(*given: str) -> Sealer:
     return Sealer(settings.encryption_keys)
 
 
-async def subscribe(house: House, office: Office, sealer: Sealer, secret: str, previous: str | None = None) -> int:
+async def subscribe(
+    house: House, office: Office, sealer: Sealer, secret: str, previous: str | None = None, hours: int = 1
+) -> int:
+    """The previous secret, as it is encrypted, signs for so many hours more."""
     await make_key(house, f"with {secret}", frozenset({"Tags"}), office.practice_id)
     subscription_id: int = await house.owner.fetchval(
         """
         INSERT INTO webhook_subscription
             (api_key_id, practice_id, hook_url, scopes, secret, previous_secret, previous_secret_until)
         SELECT max(api_key_id), $1, 'https://example.com', '{Patients}', $2, $3,
-               CASE WHEN $3::text IS NOT NULL THEN now() END
+               CASE WHEN $3::text IS NOT NULL THEN now() + make_interval(hours => $4) END
         FROM api_key RETURNING subscription_id
         """,
         office.practice_id,
         sealer.seal(secret),
-        None if previous is None else sealer.seal(previous),
+        previous,
+        hours,
     )
     return subscription_id
 
@@ -56,8 +60,9 @@ async def no_subscriptions(house: House) -> None:
 async def test_every_secret_is_encrypted_anew_and_a_repeat_does_nothing(demo_office: Office) -> None:
     house = demo_office.house
     old = house.settings.given["OFFICEPRO_ENCRYPTION_KEYS"]
-    first = await subscribe(house, demo_office, keys(old), "whsec_first", "whsec_before")
-    second = await subscribe(house, demo_office, keys(NEW), "whsec_second")
+    first = await subscribe(house, demo_office, keys(old), "whsec_first", keys(old).seal("whsec_before"))
+    ended = keys(OTHER).seal("whsec_ended")
+    second = await subscribe(house, demo_office, keys(NEW), "whsec_second", ended, hours=-1)
     both = dict(house.settings.given) | {"OFFICEPRO_ENCRYPTION_KEYS": f"{NEW},{old}"}
 
     done = await officepro_with(both, "secrets", "reencrypt")
@@ -69,9 +74,10 @@ async def test_every_secret_is_encrypted_anew_and_a_repeat_does_nothing(demo_off
     current, previous = await stored(house, first)
     only_new = keys(NEW)
     assert (only_new.open(current), only_new.open(previous or "")) == ("whsec_first", "whsec_before")
-    assert only_new.open((await stored(house, second))[0]) == "whsec_second"
     with pytest.raises(CannotOpen):
         keys(old).open(current)
+    current, previous = await stored(house, second)
+    assert (only_new.open(current), previous) == ("whsec_second", ended)
 
 
 @pytest.mark.usefixtures("no_subscriptions")

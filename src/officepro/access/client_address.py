@@ -33,7 +33,7 @@ class ClientAddresses:
         self._look_up = lru_cache(maxsize=CACHED_ADDRESSES)(self._peer)
 
     def of(self, scope: Scope) -> str:
-        """The last address of X-Forwarded-For that is not a trusted proxy's, if the peer is one. What stands before
+        """The last address of X-Forwarded-For that is not a trusted proxy's, if the peer is one. What comes before
         it, or before anything that is no address, may have been made up by the client."""
         client = scope.get("client")
         peer = client[0] if client else ""

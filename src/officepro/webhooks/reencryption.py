@@ -1,7 +1,8 @@
 """Re-encryption of webhook secrets with the first of OFFICEPRO_ENCRYPTION_KEYS, after which older keys can be removed.
 
 Goes through all subscriptions in batches, each its own transaction. An interrupted run can be repeated: what is
-encrypted with the first key already is left as it is. A secret that is rotated meanwhile is not overwritten.
+encrypted with the first key already is left as it is, and so are previous secrets that have ended, since they are not
+used any more. A secret that is rotated meanwhile is not overwritten.
 """
 
 import msgspec
@@ -13,7 +14,7 @@ BATCH_ROWS = 500
 
 
 class Reencrypted(msgspec.Struct):
-    """Counts of secrets, current and previous ones."""
+    """Counts of secrets: current ones, and previous ones that still sign."""
 
     reencrypted: int = 0
     already_current: int = 0
@@ -27,8 +28,9 @@ async def reencrypt(database: Database, sealer: Sealer) -> Reencrypted:
         async with database.system_transaction() as db:
             rows = await db.fetch(
                 """
-                SELECT subscription_id, secret, previous_secret FROM webhook_subscription
-                WHERE subscription_id > $1 ORDER BY subscription_id LIMIT $2 FOR UPDATE
+                SELECT subscription_id, secret,
+                       CASE WHEN previous_secret_until > now() THEN previous_secret END AS previous_secret
+                FROM webhook_subscription WHERE subscription_id > $1 ORDER BY subscription_id LIMIT $2 FOR UPDATE
                 """,
                 last_id,
                 BATCH_ROWS,
@@ -59,8 +61,12 @@ async def _reencrypt(db: Connection, row: Row, sealer: Sealer, counts: Reencrypt
                 counts.failed_subscription_ids.append(row["subscription_id"])
     if changed:
         await db.execute(
-            "UPDATE webhook_subscription SET secret = $2, previous_secret = $3 WHERE subscription_id = $1",
+            """
+            UPDATE webhook_subscription
+            SET secret = coalesce($2, secret), previous_secret = coalesce($3, previous_secret)
+            WHERE subscription_id = $1
+            """,
             row["subscription_id"],
-            changed.get("secret", row["secret"]),
-            changed.get("previous_secret", row["previous_secret"]),
+            changed.get("secret"),
+            changed.get("previous_secret"),
         )
