@@ -89,7 +89,8 @@ async def test_sixty_four_at_once_leave_one_row_and_one_answer(demo_office: Offi
     answers = await asyncio.gather(*(post() for _ in range(64)))
 
     statuses = Counter(answer.status_code for answer in answers)
-    assert set(statuses) <= {201, 409, 503}, statuses  # 503: too few connections for all of them at once
+    # 503: too few connections for all of them at once; 429: more than the key's share of the process
+    assert set(statuses) <= {201, 409, 429, 503}, statuses
     made = {answer.content for answer in answers if answer.status_code == 201}
     assert len(made) == 1
     assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {"idempotency_still_running"}
