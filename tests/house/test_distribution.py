@@ -106,6 +106,19 @@ async def test_the_walls_stand_and_the_roles_can_be_called_by_other_nodes(citus:
     assert [row["rolname"] for row in logins] == ["officepro_app", "officepro_system"]
 
 
+async def test_partitions_are_added_and_dropped_as_before(citus: asyncpg.Connection, url: str) -> None:
+    """A distributed table's are created in place, for Citus distributes them with their parent; the others attached."""
+    await asyncio.to_thread(done, url)
+    for table, unit in (("log", "month"), ("webhook_delivery", "month"), ("request_log", "day")):
+        ahead = f"now() + 40 * interval '1 day' + 9 * interval '1 {unit}'"
+        partitions = "SELECT count(*) FROM pg_inherits WHERE inhparent = $1::regclass"
+        before = await citus.fetchval(partitions, table)
+        assert await citus.fetchval(f"SELECT add_partitions($1, $2, {ahead}, 1)", table, unit) == 1
+        assert await citus.fetchval(partitions, table) == before + 1
+        assert await citus.fetchval("SELECT empty_default_partition($1, $2)", table, unit) == 0
+        assert await citus.fetchval("SELECT drop_partitions($1, now() - interval '2 years')", table) == 0
+
+
 async def test_a_second_run_does_nothing(citus: asyncpg.Connection, url: str) -> None:
     await asyncio.to_thread(done, url)
     asked = await calls(citus)

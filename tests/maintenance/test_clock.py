@@ -4,10 +4,15 @@ lost, nothing stops, and maintenance is well afterwards. (tests/chaos/test_clock
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 
 from officepro import app as application
+from officepro.activity import queries
+from officepro.activity.recorder import Call
+from officepro.foundation.database import Database
 from officepro.maintenance import runner
 from officepro.settings import Settings
 from officepro.webhooks.dispatcher import Dispatcher, dispatcher
@@ -149,6 +154,28 @@ async def test_an_event_that_waited_for_its_partition_to_be_attached_is_to_be_re
         answer = await late
         assert (answer.status_code, answer.json()["code"]) == (503, "unsettled")
         assert (await office.partner.post("/prospects", json={"FirstName": "Grace"})).status_code == 201
+
+
+async def test_no_call_is_dated_later_than_the_database_s_clock_says(
+    database: Database, owner: asyncpg.Connection
+) -> None:
+    """The process's own clock is ahead: its calls stay in the partition of the day."""
+    future = datetime.now(UTC) + timedelta(days=AHEAD_DAYS)
+    past = datetime.now(UTC) - timedelta(minutes=5)
+    calls = [
+        Call(moment, "GET", "/", 200, 1, None, None, None, "", f"dated {moment:%Y}{number}")
+        for number, moment in enumerate((future, past))
+    ]
+    async with database.system() as db:
+        await queries.write(db, calls)
+    dated = [
+        row[0]
+        for row in await owner.fetch(
+            "SELECT happened_at FROM request_log WHERE request_id LIKE 'dated %' ORDER BY happened_at"
+        )
+    ]
+    assert dated[0] == past
+    assert past < dated[1] <= datetime.now(UTC)
 
 
 WAITING = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'log_default'::regclass)"

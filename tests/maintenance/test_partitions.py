@@ -90,14 +90,17 @@ async def are_like_their_parent(owner: asyncpg.Connection, table: str, made: set
 
 
 async def test_partitions_are_added_by_the_database_s_clock_and_no_more_than_a_year_ahead(database: Database) -> None:
-    async with database.system() as db:
-        for first in ("now() + interval '367 days'", "'infinity'", "'-infinity'", "now() - interval '21 years'"):
-            with pytest.raises(Exception, match="clock_out_of_range") as refused:
-                await db.execute(f"SELECT add_partitions('log', 'month', {first}, 1)")
-            assert getattr(refused.value, "sqlstate", "") == "OP001"
-        for parent, unit, how_many in (("patient", "month", 1), ("log", "hour", 1), ("log", "month", 63)):
-            with pytest.raises(Exception, match="not a partitioned table"):
-                await db.execute("SELECT add_partitions($1, $2, now(), $3)", parent, unit, how_many)
+    for first in ("now() + interval '367 days'", "'infinity'", "'-infinity'", "now() - interval '21 years'"):
+        await is_refused(database, f"SELECT add_partitions('log', 'month', {first}, 1)", "clock_out_of_range", "OP001")
+    for arguments in ("'patient', 'month', now(), 1", "'log', 'hour', now(), 1", "'log', 'month', now(), 63"):
+        await is_refused(database, f"SELECT add_partitions({arguments})", "not a partitioned table", "P0001")
+
+
+async def is_refused(database: Database, statement: str, why: str, sqlstate: str) -> None:
+    with pytest.raises(Exception, match=why) as refused:
+        async with database.system() as db:
+            await db.execute(statement)
+    assert getattr(refused.value, "sqlstate", "") == sqlstate
 
 
 @pytest.mark.parametrize(
@@ -108,11 +111,9 @@ async def test_nothing_below_its_retention_floor_is_dropped(
 ) -> None:
     """Called as officepro_system, as an attacker with the worker's login would."""
     before = await partitions_of(house.owner, table)
-    async with database.system() as db:
-        for moment in ("now() + interval '1 year'", "now()", f"now() - interval '{floor_days - 1} days'", "'infinity'"):
-            with pytest.raises(Exception, match="below_retention_floor") as refused:
-                await db.execute(f"SELECT drop_partitions('{table}', {moment})")
-            assert getattr(refused.value, "sqlstate", "") == "OP002"
+    for moment in ("now() + interval '1 year'", "now()", f"now() - interval '{floor_days - 1} days'", "'infinity'"):
+        statement = f"SELECT drop_partitions('{table}', {moment})"
+        await is_refused(database, statement, "below_retention_floor", "OP002")
     assert await partitions_of(house.owner, table) == before
 
 

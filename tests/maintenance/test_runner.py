@@ -130,8 +130,7 @@ async def test_what_deletes_by_age_waits_until_the_clock_was_steady_for_a_day(
     assert lines(caplog)[0] == ("WARNING", "maintenance skipped", "deleting", "clock_out_of_range")
 
     await owner.execute("UPDATE maintenance_clock SET steady_since = now() - interval '25 hours'")
-    async with database.system() as db:
-        assert await clock_is_steady(db)
-        for usual in ("70 minutes", "30 hours", "-10 minutes"):
-            await owner.execute("UPDATE maintenance_clock SET seen_at = now() - $1::text::interval", usual)
+    for usual in ("70 minutes", "30 hours", "-10 minutes"):
+        await owner.execute("UPDATE maintenance_clock SET seen_at = now() - $1::text::interval", usual)
+        async with database.system() as db:
             assert await clock_is_steady(db), usual
