@@ -371,8 +371,9 @@ class Database:
         when_ready()
         while True:
             await asyncio.sleep(RETRY_SECONDS)
-            if self._state.is_lost and await self.is_reachable():
-                self._state.regain()
+            with suppress(Exception):  # then it is not back yet
+                if self._state.is_lost and await self.is_reachable():
+                    self._state.regain()
 
     async def _is_accepted(self, verify: Callable[[], Awaitable[object]]) -> bool:
         try:
