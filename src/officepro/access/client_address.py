@@ -54,6 +54,8 @@ class ClientAddresses:
     def is_https(self, scope: Scope) -> bool:
         """Whether a trusted proxy says in X-Forwarded-Proto that its client came by TLS. Of several values the last
         counts, which the peer itself wrote."""
+        if not self._trusted_proxies:
+            return False
         protocols = [value for name, value in scope["headers"] if name == b"x-forwarded-proto"]
         if not protocols or protocols[-1].rpartition(b",")[2].strip().lower() != b"https":
             return False
