@@ -73,6 +73,10 @@ CALLS: dict[str, list[Call]] = {
         lambda office: office.partner.get("/prospects"),
         lambda office: office.partner.get("/prospects?search=ada"),
     ],
+    "search_prospects": [
+        lambda office: office.partner.post("/prospects/search", json={}),
+        lambda office: office.partner.post("/prospects/search", json={"search": "ada"}),
+    ],
     "get_prospect": [lambda office: office.partner.get(f"/prospects/{office.ada}")],
     "create_prospect": [lambda office: office.partner.post("/prospects", json={"FirstName": "John"})],
     "update_prospect": [

@@ -62,7 +62,10 @@ KIND_OF_FIELD = {
     "lastLogId",
 }
 KIND = {field: kind for kind, fields in KIND_OF_FIELD.items() for field in fields.split()}
-LEFT_OUT_OF_LISTS = {("GET", "/v1/{PPass}/prospects"): {"photo"}}
+LEFT_OUT_OF_LISTS = {
+    ("GET", "/v1/{PPass}/prospects"): {"photo"},
+    ("POST", "/v1/{PPass}/prospects/search"): {"photo"},
+}
 IN_VISITS = {"ProviderID": "appointments"}  # the one who sees the patient, not the one who is responsible for them
 
 

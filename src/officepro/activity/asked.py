@@ -16,6 +16,7 @@ from officepro.access.caller import Caller
 from officepro.access.gate import Gate
 from officepro.activity.kinds import kinds_of
 from officepro.activity.ledger import Disclosure, Ledger, NotOnRecord, told_of
+from officepro.foundation.documented import READS
 from officepro.foundation.errors import Unavailable
 from officepro.foundation.input import template
 from officepro.foundation.wire import MAXIMUM_ID
@@ -63,10 +64,15 @@ class Disclosures:
             try:
                 await self._ledger.record(await self._disclosure(told))
             except NotOnRecord:
-                if self._scope["method"] == "GET":
+                if self._is_read:
                     raise
                 raise ChangeNotTold from None
-        self._gate.count_patients(self._scope["caller"], len(told), is_forced=self._scope["method"] != "GET")
+        self._gate.count_patients(self._scope["caller"], len(told), is_forced=not self._is_read)
+
+    @property
+    def _is_read(self) -> bool:
+        """Whether the request changes nothing, so that its answer may be refused."""
+        return self._scope["method"] == "GET" or READS in self._scope["route_handler"].opt
 
     async def _disclosure(self, told: list[int]) -> Disclosure:
         scope = self._scope

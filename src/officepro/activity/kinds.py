@@ -23,6 +23,7 @@ _TAGS = "identity,tags"
 
 KINDS: Mapping[tuple[str, str], str] = {
     ("GET", "/v1/{PPass}/prospects"): _RECORD,
+    ("POST", "/v1/{PPass}/prospects/search"): _RECORD,
     ("GET", "/v1/{PPass}/prospects/{id}"): _RECORD_WITH_PHOTO,
     ("POST", "/v1/{PPass}/prospects"): _RECORD_WITH_PHOTO,
     ("PUT", "/v1/{PPass}/prospects/{id}"): _RECORD_WITH_PHOTO,

@@ -14,6 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from officepro.foundation.errors import OfficeProError
 
 _KEY = "documented"
+READS = "reads"  # in the `opt` of a POST that changes nothing
 ETAG = {"ETag": "The record's version, for If-Match."}
 
 

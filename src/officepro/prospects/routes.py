@@ -11,13 +11,14 @@ from msgspec import UNSET
 
 from officepro import events
 from officepro.access.asked import TheCaller, TheDatabase, TheOnce
+from officepro.access.caller import Caller
 from officepro.access.guards import requires
 from officepro.access.scopes import PROSPECTS
-from officepro.activity.asked import TheDisclosures
+from officepro.activity.asked import Disclosures, TheDisclosures
 from officepro.foundation import clock
 from officepro.foundation.answers import One, Paged, Written
-from officepro.foundation.database import Connection, Row
-from officepro.foundation.documented import ETAG, documented
+from officepro.foundation.database import Connection, Database, Row
+from officepro.foundation.documented import ETAG, READS, documented
 from officepro.foundation.errors import Invalid
 from officepro.foundation.etags import StaleVersion, etag, version_of
 from officepro.foundation.paging import DEFAULT_LIMIT, MAXIMUM_TOTAL, Page
@@ -26,8 +27,8 @@ from officepro.foundation.wire import MAXIMUM_ID, Moment
 from officepro.prospects import queries
 from officepro.prospects.newcomers import TheNewcomers
 from officepro.prospects.queries import FOUND_BY, Filter
-from officepro.prospects.searches import TheSearches
-from officepro.prospects.shapes import Prospect, ProspectFields, ProspectTag
+from officepro.prospects.searches import Searches, TheSearches
+from officepro.prospects.shapes import Prospect, ProspectFields, ProspectTag, SearchProspects
 from officepro.prospects.telling import Told, page_of
 from officepro.prospects.tokens import searched, tokens_of
 
@@ -80,22 +81,55 @@ async def list_prospects(
     """`search` finds by the beginning of any word of the names, of the e-mail, and of the digits of any phone; several
     words must all be found. `total` counts up to 10,000. A list without `search` gives `nextCursor` as long as there
     is more; `cursor` goes on from there, however deep, and also past the 10,000 that pages reach."""
+    asked = SearchProspects(search, page, limit, prospect, tag_id, updated_since, cursor)
+    return await _found(asked, "query", caller, database, searches, disclosures)
+
+
+@post(
+    "/search",
+    summary="Search prospects by a request body",
+    status_code=200,
+    opt=documented(example_request={"search": "doe", "page": 1, "limit": 25, "prospect": True}) | {READS: True},
+)
+async def search_prospects(
+    data: JSONBody[SearchProspects],
+    caller: TheCaller,
+    database: TheDatabase,
+    searches: TheSearches,
+    disclosures: TheDisclosures,
+) -> Paged[Prospect]:
+    """The same as the list, with the same parameters in the body. Prefer it when you search for a name, an e-mail or a
+    phone number: proxies log URLs, and this one holds no data of a person. It changes nothing and needs no
+    Idempotency-Key."""
+    return await _found(data, "body", caller, database, searches, disclosures)
+
+
+async def _found(
+    asked: SearchProspects,
+    place: str,
+    caller: Caller,
+    database: Database,
+    searches: Searches,
+    disclosures: Disclosures,
+) -> Paged[Prospect]:
+    """`place` is where the parameters were sent, for what is wrong with them."""
+    page, search = Page(asked.page, asked.limit), asked.search
     wanted = Filter(
         beginnings=searched(search) if search else None,
-        only_prospects=prospect,
-        tag_id=tag_id,
-        updated_since=updated_since,
-        after=_after(cursor, search, page, limit, updated_since),
+        only_prospects=asked.prospect,
+        tag_id=asked.tag_id,
+        updated_since=asked.updated_since,
+        after=_after(asked, place),
     )
     if searches.may_find(wanted):
-        told = await searches.find(wanted, Page(page, limit), disclosures)
+        told = await searches.find(wanted, page, disclosures)
     else:
         async with database.practice(caller.practice_id) as db:
-            told = await queries.some(db, caller.practice_id, wanted, Page(page, limit))
+            told = await queries.some(db, caller.practice_id, wanted, page)
         await disclosures.record(*told.patient_ids)
-    answer = page_of(told, Page(page, limit))
+    answer = page_of(told, page)
     if not search:
-        answer.next_cursor = _cursor(told, updated_since) if len(told.patient_ids) == limit else None
+        answer.next_cursor = _cursor(told, asked.updated_since) if len(told.patient_ids) == page.limit else None
     return answer
 
 
@@ -219,24 +253,24 @@ def _refuse_future_birth(columns: dict[str, Any]) -> None:
         raise Invalid.at("body.DOB", "must not lie in the future")
 
 
-def _after(
-    cursor: str | None, search: str | None, page: int, limit: int, updated_since: datetime | None
-) -> tuple[datetime | None, int] | None:
-    if cursor is None:
-        if page * limit > MAXIMUM_TOTAL:
-            raise Invalid.at("query.page", f"reaches {MAXIMUM_TOTAL} records at most; go on with `cursor`")
+def _after(asked: SearchProspects, place: str) -> tuple[datetime | None, int] | None:
+    if asked.cursor is None:
+        if asked.page * asked.limit > MAXIMUM_TOTAL:
+            raise Invalid.at(f"{place}.page", f"reaches {MAXIMUM_TOTAL} records at most; go on with `cursor`")
         return None
-    if search or page != 1:
-        raise Invalid.at("query.cursor", "goes with neither `search` nor `page`")
+    if asked.search or asked.page != 1:
+        raise Invalid.at(f"{place}.cursor", "goes with neither `search` nor `page`")
     try:
-        changed, _, number = base64.urlsafe_b64decode(cursor + "===").decode("ascii").partition(" ")
+        changed, _, number = base64.urlsafe_b64decode(asked.cursor + "===").decode("ascii").partition(" ")
         last_change, patient_id = Moment.parse(changed) if changed else None, int(number)
         if not 1 <= patient_id <= MAXIMUM_ID:
             raise ValueError(patient_id)
     except ValueError:
-        raise Invalid.at("query.cursor", "is none of ours; send `nextCursor` of the page before as it was") from None
-    if (last_change is None) != (updated_since is None):  # lists of another order
-        raise Invalid.at("query.cursor", "goes on with the list that it came from; send the same `updatedSince` again")
+        raise Invalid.at(f"{place}.cursor", "is none of ours; send `nextCursor` of the page before as it was") from None
+    if (last_change is None) != (asked.updated_since is None):  # lists of another order
+        raise Invalid.at(
+            f"{place}.cursor", "goes on with the list that it came from; send the same `updatedSince` again"
+        )
     return last_change, patient_id
 
 
@@ -264,7 +298,7 @@ def _with_picture(row: Row) -> Prospect:
 router = Router(
     "/v1/{practicepass:str}/prospects",
     guards=[requires(PROSPECTS)],
-    route_handlers=[list_prospects, get_prospect, create_prospect, update_prospect],
+    route_handlers=[list_prospects, search_prospects, get_prospect, create_prospect, update_prospect],
     request_max_body_size=MAXIMUM_BODY_BYTES,
     tags=["Prospects"],
 )

@@ -8,9 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from officepro.foundation.paging import DEFAULT_LIMIT, MAXIMUM_LIMIT, MAXIMUM_PAGE
 from officepro.foundation.wire import (
     E_MAIL_OR_EMPTY,
     LocalDate,
+    Moment,
     RecordId,
     Text20,
     Text50,
@@ -96,6 +98,18 @@ class ProspectFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         """The columns that were sent, the picture aside; empty text empties a field."""
         sent = {field: getattr(self, field) for field in self.__struct_fields__ if field != "picture"}
         return {field: None if value == "" else value for field, value in sent.items() if value is not UNSET}
+
+
+class SearchProspects(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """Which prospects are wanted; each field as the parameter of the list that has its name."""
+
+    search: Text200 | None = None
+    page: Annotated[int, Meta(ge=1, le=MAXIMUM_PAGE)] = 1
+    limit: Annotated[int, Meta(ge=1, le=MAXIMUM_LIMIT)] = DEFAULT_LIMIT
+    prospect: bool = False
+    tag_id: RecordId | None = None
+    updated_since: Moment | None = None
+    cursor: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
 
 
 class ProspectTag(msgspec.Struct):
