@@ -835,7 +835,7 @@ def raise_explained(error: Exception) -> None:
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         if meaning := MEANING.get(constraint_of(error)):
             raise meaning() from None
-        if isinstance(error, asyncpg.CheckViolationError) and not error.constraint_name:
+        if not error.constraint_name and (error.table_name or "").endswith("_default"):
             raise Unsettled from None  # the row was for a default partition, and its own partition came meanwhile
     elif isinstance(error, Retryable):
         raise Unsettled from error
