@@ -320,3 +320,14 @@ async def test_the_scope_is_named_when_it_is_missing(demo_office: Office) -> Non
     )
 
     assert (answer.status_code, answer.json()["scope"]) == (403, "ProductPro.Products")
+
+
+async def test_what_a_product_costs_is_shown_to_its_vendor_s_partner_alone(
+    demo_office: Office, berlin_office: Office, vendor: str
+) -> None:
+    await save(demo_office, product(vendor, Cost=12.5))
+    for office, is_own in ((demo_office, True), (berlin_office, False)):
+        listed = (await office.partner_global.get("/products", params={"vendorCode": vendor})).json()["data"]
+        changes = (await office.partner_global.get("/products/changes", params={"vendorCode": vendor})).json()["data"]
+        for shown in (listed[0], changes[0]["Became"]):
+            assert shown.get("Cost", "left out") == (12.5 if is_own else "left out")

@@ -64,6 +64,9 @@ _COLUMNS = """
 """
 
 
+_OWNER = "(SELECT partner_id FROM vendor WHERE vendor.vendor_code = product.vendor_code) AS owner_id"  # of the vendor
+
+
 async def some(db: Connection, wanted: Filter, page: Page) -> tuple[list[Row], int]:
     """A page by vendor's and product's code, and how many there are in all (counted up to MAXIMUM_TOTAL)."""
     arguments: list[Any] = []
@@ -77,7 +80,7 @@ async def some(db: Connection, wanted: Filter, page: Page) -> tuple[list[Row], i
     arguments += [page.limit, page.offset]
     rows = await db.fetch(
         f"""
-        SELECT {_COLUMNS} FROM product WHERE {counted} ORDER BY vendor_code, product_code
+        SELECT {_COLUMNS}, {_OWNER} FROM product WHERE {counted} ORDER BY vendor_code, product_code
         LIMIT ${len(arguments) - 1} OFFSET ${len(arguments)}
         """,
         *arguments,
@@ -96,6 +99,12 @@ def _conditions(wanted: Filter, arguments: list[Any]) -> list[str]:
         arguments.append(" & ".join(f"'{token}':*" for token in wanted.beginnings))  # tokens are letters and digits
         conditions.append(f"found_by @@ ${len(arguments)}::text::tsquery")
     return conditions
+
+
+async def owner_of(db: Connection, vendor_code: str) -> int | None:
+    """Return the id of the partner that a vendor belongs to."""
+    owner: int | None = await db.fetchval("SELECT partner_id FROM vendor WHERE vendor_code = $1", vendor_code)
+    return owner
 
 
 async def claim_vendors(db: Connection, partner_id: int, vendor_codes: Sequence[str]) -> None:

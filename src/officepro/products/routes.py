@@ -94,6 +94,7 @@ _VENDOR = {
     ),
 )
 async def list_products(
+    caller: TheCaller,
     database: TheDatabase,
     search: Search = None,
     vendor_code: OfVendor = None,
@@ -113,7 +114,7 @@ async def list_products(
     )
     async with database.practice(NO_PRACTICE) as db:
         rows, total = await queries.some(db, wanted, Page(page, limit))
-    answer = paged([_product(row) for row in rows], Page(page, limit), total)
+    answer = paged([_product(row, caller.partner_id) for row in rows], Page(page, limit), total)
     answer.next_cursor = _cursor(rows[-1]) if len(rows) == limit else None
     return answer
 
@@ -169,6 +170,7 @@ async def save_products(
     ),
 )
 async def list_changes(
+    caller: TheCaller,
     database: TheDatabase,
     vendor_code: TheVendor,
     product_code: OfProduct = None,
@@ -179,7 +181,8 @@ async def list_changes(
     _refuse_depth(page, limit, "narrow it down by `productCode`")
     async with database.practice(NO_PRACTICE) as db:
         rows, total = await queries.changes(db, vendor_code, product_code, Page(page, limit))
-    return paged([_change(row) for row in rows], Page(page, limit), total)
+        is_own = await queries.owner_of(db, vendor_code) == caller.partner_id
+    return paged([_change(row, is_own) for row in rows], Page(page, limit), total)
 
 
 @get(
@@ -259,16 +262,24 @@ def _cursor(last: Row) -> str:
     return base64.urlsafe_b64encode(place).decode().rstrip("=")
 
 
-def _product(row: Row) -> Product:
+def _product(row: Row, partner_id: int) -> Product:
+    """`Cost` is left out where the vendor is another partner's."""
     values: dict[str, Any] = dict(row)
     values["retail_price"] = float(values["retail_price"])
-    values["cost"] = None if values["cost"] is None else float(values["cost"])
+    if values.pop("owner_id") != partner_id:
+        values["cost"] = UNSET
+    elif values["cost"] is not None:
+        values["cost"] = float(values["cost"])
     return Product(**values)
 
 
-def _change(row: Row) -> ProductChange:
+def _change(row: Row, is_own: bool) -> ProductChange:
     was = None if row["was"] is None else ProductValues(**msgspec.json.decode(row["was"]))
     became = ProductValues(**msgspec.json.decode(row["became"]))
+    if not is_own:
+        for values in (was, became):
+            if values is not None:
+                values.cost = UNSET
     return ProductChange(
         row["vendor_code"],
         row["product_code"],

@@ -48,9 +48,9 @@ class Product(msgspec.Struct):
     description: str | None = msgspec.field(name="Description")
     category: str | None = msgspec.field(name="Category")
     upc: str | None = msgspec.field(name="UPC")
-    cost: float | None = msgspec.field(name="Cost")
     active: bool = msgspec.field(name="Active")
     updated_at: datetime = msgspec.field(name="UpdatedAt")
+    cost: float | UnsetType | None = msgspec.field(name="Cost", default=UNSET)  # to the vendor's partner alone
 
 
 class Saved(msgspec.Struct):
@@ -69,8 +69,8 @@ class ProductValues(msgspec.Struct):
     description: str | None = msgspec.field(name="Description")
     category: str | None = msgspec.field(name="Category")
     upc: str | None = msgspec.field(name="UPC")
-    cost: float | None = msgspec.field(name="Cost")
     active: bool = msgspec.field(name="Active")
+    cost: float | UnsetType | None = msgspec.field(name="Cost", default=UNSET)  # to the vendor's partner alone
 
 
 class ProductChange(msgspec.Struct):
