@@ -46,7 +46,7 @@ class ConcurrencyLimiter:
 
     def enter(self, scope: Scope, key_id: int) -> None:
         """Count an authenticated request until `leave`. Raises TooManyConcurrentRequests."""
-        if self._is_full(key_id):
+        if self._is_full(key_id, itself=1):
             if len(self._refused) >= MAXIMUM_REMEMBERED:
                 self._refused.clear()
             self._refused[(header_of(scope, b"authorization") or "").encode("latin-1")] = key_id
@@ -64,6 +64,7 @@ class ConcurrencyLimiter:
             del own[number]
             if not own:
                 del self._of_key[key_id]
+                self._refused.clear()
 
     def refuses(self, scope: Scope) -> bool:
         """Whether a request is to be refused before it is authenticated: its key was refused with this very header,
@@ -72,20 +73,17 @@ class ConcurrencyLimiter:
             return False
         authorization = (header_of(scope, b"authorization") or "").encode("latin-1")
         key_id = self._refused.get(authorization)
-        if key_id is None:
-            return False
-        if self._is_full(key_id):
-            return True
-        del self._refused[authorization]
-        return False
+        return key_id is not None and self._is_full(key_id, itself=0)
 
-    def _is_full(self, key_id: int) -> bool:
+    def _is_full(self, key_id: int, itself: int) -> bool:
+        """`itself` is 1 where the request that asks is in flight already."""
         own = self._of_key.get(key_id)
         if own is None or len(own) < SHARE_OF_KEY * MAXIMUM_FRESH:
             return False
-        if len(own) >= SHARE_OF_KEY * MAXIMUM_IN_FLIGHT and len(self._in_flight) > UNDER_PRESSURE * MAXIMUM_IN_FLIGHT:
+        others = len(self._in_flight) - itself
+        if len(own) >= SHARE_OF_KEY * MAXIMUM_IN_FLIGHT and others >= UNDER_PRESSURE * MAXIMUM_IN_FLIGHT:
             return True
-        recent = int(UNDER_PRESSURE * MAXIMUM_FRESH) + self._bodies.number + 1  # with the request itself
+        recent = int(UNDER_PRESSURE * MAXIMUM_FRESH) + self._bodies.number + itself
         return has_recent(own, int(SHARE_OF_KEY * MAXIMUM_FRESH)) and has_recent(self._in_flight, recent)
 
 
