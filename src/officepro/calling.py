@@ -12,8 +12,9 @@ A handler that asks for more than this set, such as a page of the portal, is cal
 import re
 from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
-from inspect import isawaitable, signature
+from inspect import signature
 from math import inf
+from types import CoroutineType
 from typing import Any, cast
 
 import msgspec
@@ -163,8 +164,8 @@ class Call:
             arguments["data"] = await read_body_in_slices(body, self._body_shape, _time_slices(scope))
         known = {"scope": scope, "request": request}
         for name, (provider, asked) in self._provided.items():
-            found = provider(*(known[one] for one in asked))
-            known[name] = arguments[name] = await found if isawaitable(found) else found
+            found = provider(known[asked[0]]) if len(asked) == 1 else provider(*(known[one] for one in asked))
+            known[name] = arguments[name] = await found if type(found) is CoroutineType else found
         return arguments
 
     def _parameters_of(self, scope: HTTPScope) -> dict[str, Any]:

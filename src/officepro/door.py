@@ -114,7 +114,7 @@ class Door:
 
     def _refusal(self, scope: Scope) -> OfficeProError | None:
         """Why the request is refused before it is looked at, if it is."""
-        if _NOT_CANONICAL.search(scope.get("raw_path") or scope["path"].encode()):
+        if not _is_canonical(scope.get("raw_path") or scope["path"].encode()):
             return UnknownAddress()
         if scope["path"] in _UNCOUNTED_PATHS or (scope["path"] == "/metrics" and self._is_scrape_due()):
             return None
@@ -166,6 +166,13 @@ class Door:
         ]
         await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _is_canonical(path: bytes) -> bool:
+    """The expression takes 5 µs for 80 characters; nearly all paths have nothing that it could find."""
+    if path[:1] == b"/" != path[-1:] and not (b"//" in path or b"/." in path or b"%" in path or b"\\" in path):
+        return True
+    return not _NOT_CANONICAL.search(path)
 
 
 def _client_request_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:

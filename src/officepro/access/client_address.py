@@ -39,8 +39,11 @@ class ClientAddresses:
         peer = client[0] if client else ""
         address, is_trusted = self._look_up(peer)
         if not is_trusted:
-            if not self._has_warned and _forwarded(scope):
-                self._warn(peer)
+            if not self._has_warned:
+                for name, _ in scope["headers"]:
+                    if name == b"x-forwarded-for":
+                        self._warn(peer)
+                        break
             return address
         for hop in reversed(_forwarded(scope)):
             named = parse(hop)
