@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -140,13 +140,14 @@ def things_that_are_there(house: RunningHouse, language: str) -> dict[str, str]:
                 "/admin/keys",
                 {"partnerId": me, "practicepass": "DemoOffice", "name": f"{language} {number}"},
             )["keyId"]
-            for number in range(2)
+            for number in range(3)
         ]
         wish = {"practice": "DemoOffice", "contact": "Jo", "scopes": sorted(EVERY_SCOPE)}
         for number in range(2):
             mail = f"{language}{number}@example.com"
             made(admin, "POST", "/access-requests", {**wish, "company": f"{language} {number}", "email": mail})
         asked = made(admin, "GET", "/admin/access-requests?status=pending&limit=2")
+        changes = [partner_change(house, made, admin, f"{language} partner {number}") for number in range(2)]
         away = made(admin, "PUT", "/admin/DemoOffice/providers/3/time-off", [
             {"start": "2031-07-01T00:00:00", "end": "2031-07-02T00:00:00", "reason": "Vacation"}
         ])  # fmt: skip
@@ -168,8 +169,11 @@ def things_that_are_there(house: RunningHouse, language: str) -> dict[str, str]:
         "/visits/hold/556": f"/visits/hold/{held['HoldID']}",
         "/keys/11/": f"/keys/{keys[0]}/",
         "/keys/12/": f"/keys/{keys[1]}/",
+        "/keys/17": f"/keys/{keys[2]}",
         "/access-requests/1/approve": f"/access-requests/{asked[0]['id']}/approve",
         "/access-requests/1/deny": f"/access-requests/{asked[1]['id']}/deny",
+        "/partner-changes/4/approve": f"/partner-changes/{changes[0]}/approve",
+        "/partner-changes/4/deny": f"/partner-changes/{changes[1]}/deny",
         "/providers/1/time-off/12": f"/providers/3/time-off/{away[0]['id']}",
         "/providers/1/extra-hours/7": f"/providers/3/extra-hours/{extra[0]['id']}",
         "10:00:00": TIMES[language][0],
@@ -178,6 +182,17 @@ def things_that_are_there(house: RunningHouse, language: str) -> dict[str, str]:
         "14656600": str(logged),
         "NorthOffice": f"NorthOffice{language}",
     }
+
+
+def partner_change(house: RunningHouse, made: Callable[..., Any], admin: httpx.Client, company: str) -> int:
+    """Number of a change of company that a new partner has requested."""
+    partner = made(admin, "POST", "/admin/partners", {"company": company, "contact": "Jo", "email": "jo@example.com"})
+    key = {"partnerId": partner["partnerId"], "practicepass": "DemoOffice", "name": company}
+    api_key = made(admin, "POST", "/admin/keys", key)["apiKey"]
+    token = httpx.post(f"{house.base}/v1/DemoOffice/auth/token", json={"apiKey": api_key}).json()["accessToken"]
+    with httpx.Client(base_url=f"{house.base}/v1", headers={"Authorization": f"Bearer {token}"}) as caller:
+        changed = made(caller, "PATCH", "/me", {"company": f"{company} Ltd"})
+    return int(changed["pendingChanges"]["changeId"])
 
 
 def run_curl(filled: dict[str, str], folder: Path) -> list[str]:

@@ -192,7 +192,7 @@ async def test_all_faults_are_named_at_once(demo_office: Office) -> None:
         "header.Idempotency-Key",
         *(f"body.{name}" for name in body),
     }
-    assert f"{len(answer.json()['errors'])} faults" in answer.json()["detail"]
+    assert f"{len(answer.json()['errors'])} validation errors" in answer.json()["detail"]
 
 
 async def test_a_near_miss_of_a_name_is_answered_with_the_right_one(demo_office: Office) -> None:

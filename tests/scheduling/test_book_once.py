@@ -23,7 +23,8 @@ async def test_sixty_four_at_once_book_one_visit(demo_office: Office) -> None:
 
     statuses = Counter(answer.status_code for answer in answers)
     assert statuses[201] >= 1, statuses
-    assert set(statuses) <= {201, 409, 503}, statuses  # 503: too few connections for all of them at once
+    # 503: too few connections for all of them at once; 429: more than the key's share of the process
+    assert set(statuses) <= {201, 409, 429, 503}, statuses
     assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {"idempotency_still_running"}
     assert len({answer.content for answer in answers if answer.status_code == 201}) == 1
     assert len(await visits(demo_office)) == 1

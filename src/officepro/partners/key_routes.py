@@ -110,7 +110,7 @@ async def create_key(data: JSONBody[NewKey], once: TheOnce) -> Written[IssuedKey
     "/{key_id:str}",
     summary="Change a key",
     opt=documented(
-        path_example={"id": 12},
+        path_example={"id": 17},
         example_request={"purpose": "treatment", "patientBudgetPerDay": None},
         example_response={"message": "Key updated successfully", "data": _KEY},
         errors=[UnknownKey],
