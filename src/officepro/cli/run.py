@@ -174,7 +174,7 @@ def _announce(settings: Settings, demo_key: str | None, *, show_secrets: bool) -
         secrets = f"  Demo key {demo_key}\n  Admin    {settings.admin_secret}"
     else:
         secrets = f"  Secrets  {file}: the demo key and the admin secret (officepro run --show-secrets prints them)"
-    read_key = f"import json; print(json.dumps({{'apiKey': json.load(open({str(file)!r}))['apiKey']}}))"
+    read_key = f'import json; print(json.dumps({{"apiKey": json.load(open({json.dumps(str(file))}))["apiKey"]}}))'
     typer.echo(f"""\
   Practice {DEMO_PRACTICE}
 {secrets}
