@@ -62,7 +62,7 @@ chaos-failover: $(DEV_STAMP) $(PATRONI_STAMP)  ## the primary of three PostgreSQ
 
 chaos-rolling: $(DEV_STAMP)  ## every API process is replaced under load behind HAProxy, with migrations; a minute
 	@$(call debian,haproxy,haproxy)
-	@.venv/bin/python -m pytest -m machines tests/chaos/test_rolling.py
+	@.venv/bin/python -m pytest -m machines tests/chaos/test_rolling.py tests/chaos/test_haproxy_paths.py
 
 pictures: $(DEV_STAMP)  ## take README's pictures anew: docs/images
 	@PICTURES=yes .venv/bin/python -m pytest -q tests/browser/test_pictures.py

@@ -7,6 +7,8 @@ import pytest
 from tests.activity.conftest import Written
 from tests.world import House, Office
 
+UUID = "0b9c3f0e-7f0a-4c59-9d3b-0a6c1f1f7c52"
+
 
 async def activity(house: House, office: Office, **filters: object) -> dict[str, Any]:
     params = {"practicepass": office.practicepass} | {name: str(value) for name, value in filters.items()}
@@ -16,7 +18,7 @@ async def activity(house: House, office: Office, **filters: object) -> dict[str,
 
 
 async def test_a_call_is_told_whole(house: House, demo_office: Office, written: Written) -> None:
-    answer = await demo_office.partner.get("/tags")
+    answer = await demo_office.partner.get("/tags", headers={"X-Request-Id": UUID})
 
     await written()
     told = await activity(house, demo_office)
@@ -34,7 +36,35 @@ async def test_a_call_is_told_whole(house: House, demo_office: Office, written: 
         "practicepass": demo_office.practicepass,
         "ip": "192.0.2.1",
         "requestId": answer.headers["x-request-id"],
+        "clientRequestId": UUID,
     }
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        (UUID.upper(), True),
+        ("01J9ZK3V7Q8W9X0Y1Z2A3B4C5D", True),
+        ("4bf92f3577b34da6a3ce929d0e0e4736", True),
+        ("0123456789abcdef01234567", True),
+        ("Ada.Lovelace@example.com", False),
+        ("Ada-Lovelace", False),
+        ("555-0100", False),
+        ("19841231", False),
+        ("4111111111111111", False),
+        (f"{UUID}-Ada", False),
+        ("a/request:of=mine", False),
+    ],
+)
+async def test_a_client_request_id_is_stored_if_it_can_be_about_nobody(
+    house: House, demo_office: Office, written: Written, sent: str, stored: bool
+) -> None:
+    answer = await demo_office.partner.get("/tags", headers={"X-Request-Id": sent})
+
+    await written()
+    [call] = (await activity(house, demo_office))["data"]
+    assert answer.headers["X-Client-Request-Id"] == sent
+    assert call["clientRequestId"] == (sent if stored else None)
 
 
 async def test_filters(house: House, demo_office: Office, written: Written) -> None:

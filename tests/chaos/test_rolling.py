@@ -155,13 +155,13 @@ class Callers:
 
 
 @contextmanager
-def haproxy(apis: list[Process], folder: Path) -> Iterator[str]:
+def haproxy(ports: list[int], folder: Path) -> Iterator[str]:
     """Its address."""
     port = free_port()
     found = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin")
     if found is None:
         pytest.fail("This drill needs Debian's package haproxy: apt-get install haproxy")
-    places = {f"API{number}": f"127.0.0.1:{api.port}" for number, api in enumerate(apis, 1)}
+    places = {f"API{number}": f"127.0.0.1:{api}" for number, api in enumerate(ports, 1)}
     environment = {"LISTEN": f"127.0.0.1:{port}", **places}
     with (folder / "haproxy.log").open("ab") as log:
         process = subprocess.Popen([found, "-db", "-f", HAPROXY], env=environment, stdout=log, stderr=log)
@@ -211,7 +211,7 @@ async def test_replacing_every_process_under_load_fails_no_request(
         try:
             for api in apis:
                 await api.start()
-            with haproxy(apis, tmp_path) as base:
+            with haproxy([api.port for api in apis], tmp_path) as base:
                 await answered(partial(is_ready, base))
                 callers = Callers(base, offices, tokens)
                 calling = asyncio.create_task(callers.call())

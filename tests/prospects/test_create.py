@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.prospects.images import COMMENT, EXIF, JFIF, MARK, chunk, jpeg, png
 from tests.world import Office
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"a picture"
-JPEG = b"\xff\xd8\xff\xe0" + b"a picture"
+PNG = png(3, 2)
+JPEG = jpeg(24, 16)
 MEBIBYTE = 1024 * 1024
 EVERYTHING: dict[str, Any] = {
     "FirstName": "Zoë",
@@ -98,7 +99,7 @@ async def test_every_value_of_an_enumeration_is_taken(demo_office: Office, name:
         assert (answer.status_code, answer.json()["data"][name]) == (201, value)
 
 
-@pytest.mark.parametrize("picture", [PNG, JPEG, PNG + b"x" * (MEBIBYTE - len(PNG))])
+@pytest.mark.parametrize("picture", [PNG, JPEG, png(590, 590, noise=True)], ids=["PNG", "JPEG", "1 MiB"])
 async def test_a_picture_comes_back_as_it_was_sent_but_not_in_lists(demo_office: Office, picture: bytes) -> None:
     text = base64.b64encode(picture).decode()
     created = await demo_office.partner.post("/prospects", json={"FirstName": "Ann", "PtImg": text})
@@ -110,6 +111,27 @@ async def test_a_picture_comes_back_as_it_was_sent_but_not_in_lists(demo_office:
     assert created.json()["data"]["PtImg"] == as_address.json()["data"]["PtImg"] == text
     assert listed.json()["count"] == 2
     assert not any("PtImg" in person for person in listed.json()["data"])
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        (png(3, 2, chunk(b"tEXt", b"Comment\x00" + MARK), chunk(b"eXIf", MARK)) + b"<html>", png(3, 2)),
+        (jpeg(24, 16, JFIF, EXIF, COMMENT) + b"<script>", jpeg(24, 16, JFIF)),
+    ],
+    ids=["PNG", "JPEG"],
+)
+async def test_the_metadata_of_a_picture_is_not_stored(demo_office: Office, sent: bytes, stored: bytes) -> None:
+    body = {"FirstName": "Ann", "PtImg": base64.b64encode(sent).decode()}
+    created = await demo_office.partner.post("/prospects", json=body)
+    changed = await demo_office.partner.put(f"/prospects/{demo_office.ada}", json=body)
+
+    for answer in (created, changed):
+        assert base64.b64decode(answer.json()["data"]["PtImg"]) == stored
+    rows = await demo_office.house.owner.fetch(
+        "SELECT picture FROM patient_picture WHERE practice_id = $1", demo_office.practice_id
+    )
+    assert [row["picture"] for row in rows] == [stored, stored]
 
 
 TOMORROW_AND_ONE = (datetime.now(UTC).date() + timedelta(days=2)).isoformat()
@@ -162,6 +184,9 @@ WRONG = [
     ("PtImg", ""),
     ("PtImg", base64.b64encode(b"GIF89a").decode()),
     ("PtImg", base64.b64encode(PNG + b"x" * MEBIBYTE).decode()),
+    ("PtImg", base64.b64encode(PNG[:-1]).decode()),
+    ("PtImg", base64.b64encode(JPEG[:-1]).decode()),
+    ("PtImg", base64.b64encode(png(4097, 1)).decode()),
     ("PtImg", 7),
     ("Sh_Zip", 12180),
     ("PatientID", 5),

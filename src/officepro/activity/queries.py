@@ -19,15 +19,16 @@ _NEED_NOT_WAIT = "set_config('synchronous_commit', 'off', true)"
 _WRITE = f"""
     WITH logged AS (
         INSERT INTO request_log (happened_at, method, endpoint, status, duration_microseconds, partner_id, api_key_id,
-                                 practice_id, address, request_id)
+                                 practice_id, address, request_id, client_request_id)
         SELECT least(call.happened_at, now()), call.method, call.endpoint, call.status, call.duration_microseconds,
                call.partner_id, call.api_key_id,
                coalesce(call.practice_id,
                         (SELECT practice_id FROM practice WHERE practice.practicepass = call.practicepass)),
-               call.address, call.request_id
+               call.address, call.request_id, call.client_request_id
         FROM json_to_recordset($1) AS call (
             happened_at timestamptz, method text, endpoint text, status smallint, duration_microseconds integer,
-            partner_id bigint, api_key_id bigint, practice_id bigint, practicepass text, address text, request_id text)
+            partner_id bigint, api_key_id bigint, practice_id bigint, practicepass text, address text, request_id text,
+            client_request_id text)
         RETURNING happened_at, request_log_id
     )
     INSERT INTO request_log_unsummed (first_at, last_at, request_log_ids)
@@ -134,7 +135,7 @@ async def calls(db: Connection, wanted: Filter, limit: int) -> list[Row]:
         f"""
         SELECT log.request_log_id, log.happened_at, log.method, log.endpoint, log.status, log.duration_microseconds,
                log.partner_id, partner.company, log.api_key_id, log.practice_id, practice.practicepass, log.address,
-               log.request_id
+               log.request_id, log.client_request_id
         FROM (SELECT * FROM request_log log WHERE {" AND ".join(conditions)}
               ORDER BY log.happened_at DESC, log.request_log_id DESC LIMIT ${len(arguments)}) AS log
         LEFT JOIN partner USING (partner_id) LEFT JOIN practice ON practice.practice_id = log.practice_id

@@ -8,6 +8,7 @@ written, by whoever has written.
 
 import asyncio
 import logging
+import re
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -36,6 +37,10 @@ LONGEST_MICROSECONDS = 2**31 - 1
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNKNOWN = "(unknown)"
 TURNED_AWAY = "(turned away)"
+# A caller's request id is stored only where it can be about no person: a UUID, a ULID, or 24 to 64 hexadecimal digits.
+_ANONYMOUS_ID = re.compile(
+    r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-7][0-9A-HJKMNP-TV-Z]{25}|[0-9A-Fa-f]{24,64}"
+)
 
 logger = logging.getLogger("officepro")
 
@@ -73,11 +78,17 @@ class Call(msgspec.Struct, frozen=True):
     address: str
     request_id: str
     practicepass: str | None = None  # of the path: the practice where practice_id is None
+    client_request_id: str | None = None
 
 
 def _storable(practicepass: str | None) -> str | None:
     """None for what cannot be a practice's: the database refuses NUL and lone surrogates, and a batch with them."""
     return practicepass if practicepass and practicepass.isascii() and practicepass.isprintable() else None
+
+
+def _anonymous(client_request_id: str | None) -> str | None:
+    """None for an id that could hold a name, a number or an address of a person: the request log is about none."""
+    return client_request_id if client_request_id and _ANONYMOUS_ID.fullmatch(client_request_id) else None
 
 
 class Recorder:
@@ -117,6 +128,7 @@ class Recorder:
                 scope["address"],
                 scope["request_id"],
                 _storable(scope.get("logged_practicepass")),
+                _anonymous(scope.get("client_request_id")),
             )
         )
         if len(self._waiting) == WORTH_WRITING:

@@ -89,6 +89,7 @@ _CALL = {
     "practicepass": "DemoOffice",
     "ip": "198.51.100.7",
     "requestId": "5f0d9f6cb6a04a2d8a4c1f3e",
+    "clientRequestId": "0b9c3f0e-7f0a-4c59-9d3b-0a6c1f1f7c52",
 }
 
 
@@ -215,6 +216,7 @@ def _activity(row: Row) -> Activity:
         row["practicepass"],
         row["address"],
         row["request_id"],
+        row["client_request_id"],
     )
 
 

@@ -53,7 +53,8 @@ class Overview(msgspec.Struct, rename="camel"):
 
 
 class Activity(msgspec.Struct, rename="camel"):
-    """One call. `endpoint` is the route's template, `(unknown)` where no route was met."""
+    """One call. `endpoint` is the route's template, `(unknown)` where no route was met. `clientRequestId` is the
+    caller's X-Request-Id; null where there was none, or none that is a UUID, a ULID or 24 to 64 hexadecimal digits."""
 
     time: datetime
     method: str
@@ -66,6 +67,7 @@ class Activity(msgspec.Struct, rename="camel"):
     practicepass: str | None
     ip: str
     request_id: str
+    client_request_id: str | None
 
 
 class DisclosedAnswer(msgspec.Struct, rename="camel"):

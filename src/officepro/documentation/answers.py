@@ -93,6 +93,7 @@ def _headers(path: str, handler: HTTPRouteHandler, guard: Guard, said: Documente
     asked = handler.parsed_fn_signature.parameters
     names = [
         "X-Request-Id",
+        "X-Client-Request-Id",
         *(["Cache-Control"] if path.startswith("/v1/") else []),
         *(_RATE_LIMIT if isinstance(guard, Requires) else []),
         *(["Idempotent-Replay"] if "once" in asked else []),
@@ -143,7 +144,7 @@ def _failure(path: str, status: int, errors: set[type[OfficeProError]], componen
     """One shared answer for each status and set of codes; the name says both."""
     meanings = sorted({error.code: meaning_of(error) for error in sorted(errors, key=_name)}.values(), key=_code)
     codes = [meaning.code for meaning in meanings]
-    names = ["X-Request-Id", *(["Cache-Control"] if path.startswith("/v1/") else [])]
+    names = ["X-Request-Id", "X-Client-Request-Id", *(["Cache-Control"] if path.startswith("/v1/") else [])]
     names += {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}.get(status, [])
     lines = [f"- `{meaning.code}`: {meaning.meaning}" for meaning in meanings]
     further = {name: {"description": meaning, "schema": {"type": "string"}} for name, meaning in ETAG.items()}

@@ -40,6 +40,10 @@ HEADERS: dict[str, Json] = {
         "required": True,
         "schema": {"type": "string"},
     },
+    "X-Client-Request-Id": {
+        "description": "The X-Request-Id that the request came with; absent where it had none, or an invalid one.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"},
+    },
     "Cache-Control": {
         "description": "Nothing of this may be kept.",
         "required": True,

@@ -10,7 +10,8 @@ Base URL: `/v1/{PPass}`, where `{PPass}` is the practice you work with.
 
 **Requests.** Bodies are JSON (UTF-8). Unknown fields and unknown query parameters are refused by name. Dates are \
 `YYYY-MM-DD`, times `HH:MM:SS` (`HH:MM` is accepted), both in the practice's own time zone. Every answer carries \
-`X-Request-Id`; one that you send (1 to 128 printable ASCII characters) comes back as `X-Client-Request-Id`.
+`X-Request-Id`; one that you send (1 to 128 printable ASCII characters) comes back as `X-Client-Request-Id`, and is \
+stored in the request log if it is a UUID, a ULID or 24 to 64 hexadecimal digits.
 
 **Answers.** One record is `{"data": {…}}`; a list is `{"data": […], "count": n}` and, where it is paged, also `page`, \
 `limit` and `total`; a write is `{"message": "… successfully", "data": {…}}`.

@@ -25,6 +25,7 @@ def parameters(path_format: str, handler: HTTPRouteHandler, said: Documented, co
         *(_query_parameter(one, said, components) for one in query_parameters(handler).values()),
         *_header_parameters(handler, components),
         *([_IDEMPOTENCY_KEY] if "once" in handler.parsed_fn_signature.parameters else []),
+        _REQUEST_ID,
     ]
 
 
@@ -92,6 +93,17 @@ _IDEMPOTENCY_KEY: Json = {
         f"{once.KEPT_HOURS} hours does nothing anew and gives the same answer."
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": once.MAXIMUM_KEY_CHARACTERS, "pattern": "^[ -~]+$"},
+}
+
+_REQUEST_ID: Json = {
+    "name": "X-Request-Id",
+    "in": "header",
+    "required": False,
+    "description": (
+        "Your own id for this request, returned as X-Client-Request-Id (see Introduction). "
+        "Never put personal data in it."
+    ),
+    "schema": {"type": "string"},
 }
 
 

@@ -20,9 +20,9 @@ from officepro.foundation.wire import (
     Text200,
     Text10000,
 )
+from officepro.prospects.images import MAXIMUM_PIXELS, without_metadata
 
 MAXIMUM_PICTURE_BYTES = 1024 * 1024
-_PICTURE_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 Phone = Annotated[str, Meta(max_length=40, pattern=r"^[^\x00]*$", examples=["555-0123"])]
 EMail = Annotated[str, Meta(max_length=254, pattern=E_MAIL_OR_EMPTY, examples=["john@example.com"])]
@@ -32,12 +32,15 @@ PersonType = Literal["Patient", "Child", "Cash", "Insurance", "Guarantor"]
 
 
 class Picture(bytes):
-    """A PNG or JPEG of at most 1 MiB, as base64 on the wire; a `data:` address is taken too."""
+    """A PNG or JPEG of at most 1 MiB without its metadata, as base64 on the wire; a `data:` address is accepted too."""
 
     json_schema: ClassVar[dict[str, Any]] = {
         "type": "string",
         "contentEncoding": "base64",
-        "description": "A PNG or JPEG of at most 1 MiB, in base64.",
+        "description": (
+            f"A PNG or JPEG of at most 1 MiB and {MAXIMUM_PIXELS:,} × {MAXIMUM_PIXELS:,} pixels, in base64. "
+            "Its metadata (place, time, camera, comments, thumbnails, colour profile) is removed before it is stored."
+        ),
     }
 
     @classmethod
@@ -47,14 +50,12 @@ class Picture(bytes):
         if text.startswith("data:image/"):
             text = text.partition(",")[2]
         try:
-            picture = cls(base64.b64decode(text, validate=True))
+            image = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
             raise ValueError("is not valid base64") from None
-        if len(picture) > MAXIMUM_PICTURE_BYTES:
-            raise ValueError(f"must be a picture of at most {MAXIMUM_PICTURE_BYTES} bytes")
-        if not picture.startswith(_PICTURE_BEGINNINGS):
-            raise ValueError("must be a PNG or a JPEG")
-        return picture
+        if len(image) > MAXIMUM_PICTURE_BYTES:
+            raise ValueError(f"must be a picture of at most {MAXIMUM_PICTURE_BYTES:,} bytes")
+        return cls(without_metadata(image))
 
 
 class ProspectFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
