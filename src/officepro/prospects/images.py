@@ -52,7 +52,7 @@ def without_metadata(image: bytes) -> bytes:
 
 
 def _png(image: bytes) -> bytes:
-    kept, types = [_PNG], [b""]
+    kept, types, colour_type = [_PNG], [b""], -1
     for kind, data, whole in _chunks(image):
         if (kind == b"IHDR") != (len(types) == 1):
             raise _damaged("PNG", "its header IHDR is not its first chunk")
