@@ -16,6 +16,7 @@ from tests.world import Office
 class Line:
     practice_id: int | None = None
     lent_at: float | None = None
+    charged_to: int | None = None
     closed: bool = False
     lent: bool = field(default=False)
 
@@ -54,8 +55,8 @@ async def test_a_practice_gets_the_one_that_it_had() -> None:
     for line in (one, other):
         await exchange.checkout.give_back(line, is_whole=True)
 
-    assert await exchange.checkout.take(2) is other
-    assert await exchange.checkout.take(3) is one
+    assert await exchange.checkout.take(2, bound_to=2) is other
+    assert await exchange.checkout.take(3, bound_to=3) is one
 
 
 async def test_who_waits_gets_it_in_turn_and_who_waits_too_long_is_told() -> None:
@@ -110,7 +111,7 @@ async def test_in_any_order_none_is_lost_and_none_is_lent_twice() -> None:
 
     async def borrow() -> None:
         try:
-            line = await exchange.checkout.take(chance.randrange(4))
+            line = await exchange.checkout.take(chance.choice([None, 0, 1, 2]), chance.randrange(4))
         except (TimeoutError, OSError):
             return
         assert not line.lent
@@ -131,10 +132,32 @@ async def test_in_any_order_none_is_lost_and_none_is_lent_twice() -> None:
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert not [result for result in results if isinstance(result, Exception)]
     exchange.fails = False
-    lines = [await exchange.checkout.take(0) for _ in range(3)]
+    lines = [await exchange.checkout.take(None) for _ in range(3)]
     assert len(set(map(id, lines))) == 3
     assert exchange.most <= 3
     assert exchange.open == 3
+
+
+async def test_a_practice_gets_one_only_while_it_uses_fewer_than_are_free() -> None:
+    exchange = Exchange(size=10, timeout_seconds=5.0)
+    blocked = [asyncio.create_task(exchange.checkout.take(1)) for _ in range(64)]
+    await asyncio.sleep(0.01)
+    assert len([task for task in blocked if task.done()]) == 5
+    others = [asyncio.create_task(exchange.checkout.take(2)) for _ in range(64)]
+    await asyncio.sleep(0.01)
+    assert len([task for task in others if task.done()]) == 3
+
+    third = await asyncio.wait_for(exchange.checkout.take(3), 1)
+    several = [await asyncio.wait_for(exchange.checkout.take(None), 1)]  # without a limit
+    waiting = asyncio.create_task(exchange.checkout.take(4))
+    await asyncio.sleep(0.01)
+    await exchange.checkout.give_back(third, is_whole=True)
+    assert await asyncio.wait_for(waiting, 1) is third  # before all that have waited longer, but use more
+    for line in several:
+        await exchange.checkout.give_back(line, is_whole=True)
+    for task in (*blocked, *others):
+        task.cancel()
+    await asyncio.gather(*blocked, *others, return_exceptions=True)
 
 
 async def test_a_practice_that_comes_again_is_not_bound_anew(

@@ -1,8 +1,12 @@
 """Connections between one borrower and the next.
 
 A pool hands out whichever connection it likes, and its own handing out and taking back cost half a round trip. Here a
-connection rests until it is wanted again, and of those that rest a practice gets the one that is bound to it already;
-who has to wait gets one from hand to hand, first come, first served.
+connection rests until it is wanted again, and of those that rest a practice gets the one that is bound to it already.
+
+Fairness between practices (bulkhead): a practice gets a connection only while it uses fewer than are free, so one
+practice alone gets half of them, and practices whose statements all wait for a lock leave some for the others. Callers
+that have to wait are served round robin by practice, and first come, first served within a practice. Work over several
+practices (None) uses connections like a practice, but without a limit.
 """
 
 import asyncio
@@ -17,11 +21,14 @@ class Lent(Protocol):
 
     practice_id: int | None
     lent_at: float | None  # of the monotonic clock; None while it rests
+    charged_to: int | None  # the practice that uses it; None for several practices
 
     def is_closed(self) -> bool: ...
 
 
 Borrowed = TypeVar("Borrowed", bound=Lent)
+
+_NOBODY = -1  # the number of no practice
 
 
 class PoolFull(TimeoutError):
@@ -43,41 +50,54 @@ class Checkout(Generic[Borrowed]):
         self._release = release
         self._timeout_seconds = timeout_seconds
         self._resting: list[Borrowed] = []  # the one that has rested the longest comes first
-        self._waiting: deque[asyncio.Future[Borrowed | None]] = deque()
+        self._waiting: dict[int | None, deque[asyncio.Future[None]]] = {}  # by practice; the one whose turn it is first
         self._held = 0  # resting or lent
+        self._free = size  # how many more may be lent
+        self._lent: dict[int | None, int] = {}  # by practice
 
     @property
     def resting(self) -> int:
         return len(self._resting)
 
-    async def take(self, practice_id: int | None) -> Borrowed:
-        """Raises PoolFull when none comes free in time."""
-        connection = await self._taken(practice_id)
+    async def take(self, charged_to: int | None, bound_to: int | None = None) -> Borrowed:
+        """`bound_to` is the practice for which a connection should be bound already, None where this does not matter.
+        Raises PoolFull when none comes free in time."""
+        if self._may_take(charged_to):
+            self._charge(charged_to)
+        else:
+            await self._wait(charged_to)
+        try:
+            connection = await self._taken(bound_to)
+        except BaseException:
+            self._discharge(charged_to)
+            raise
+        connection.charged_to = charged_to
         connection.lent_at = time.monotonic()
         return connection
 
-    async def _taken(self, practice_id: int | None) -> Borrowed:
-        while True:
-            if (place := self._best(practice_id)) is not None:
-                connection = self._resting.pop(place)
-                if not connection.is_closed():
-                    return connection
-                await self._give_up(connection)
-            elif self._held < self._size:
-                return await self._another()
-            elif (handed := await self._wait()) is not None:
-                return handed
+    async def _taken(self, bound_to: int | None) -> Borrowed:
+        """Fewer than `size` are lent, so that one rests or may be opened."""
+        while (place := self._best(bound_to)) is not None:
+            connection = self._resting.pop(place)
+            if not connection.is_closed():
+                return connection
+            await self._give_up(connection)
+        return await self._another()
 
     async def give_back(self, connection: Borrowed, *, is_whole: bool) -> None:
         """`is_whole` is false for one whose work was cut off: what it is doing now, nobody knows."""
         if not is_whole or connection.is_closed() or self._size == 0:
-            await self._give_up(connection)
-        elif not self._hand_over(connection):
+            self._held -= 1
+            self._discharge(connection.charged_to)
+            await self._release(connection)
+        else:
             connection.lent_at = None
             self._resting.append(connection)
+            self._discharge(connection.charged_to)
 
     async def close(self) -> None:
         """Those that rest; those that are lent follow as they come back."""
+        self._free -= self._size
         self._size = 0
         await self.give_up_resting()
 
@@ -101,47 +121,55 @@ class Checkout(Generic[Borrowed]):
             return await self._obtain()
         except BaseException:
             self._held -= 1
-            self._wake()
             raise
 
     async def _give_up(self, connection: Borrowed) -> None:
         self._held -= 1
-        self._wake()
         await self._release(connection)
 
-    async def _wait(self) -> Borrowed | None:
-        """None when there is room for another connection."""
-        waiting: asyncio.Future[Borrowed | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiting)
+    def _may_take(self, practice_id: int | None) -> bool:
+        return self._free > 0 and (practice_id is None or self._lent.get(practice_id, 0) < self._free)
+
+    def _charge(self, practice_id: int | None) -> None:
+        self._free -= 1
+        self._lent[practice_id] = self._lent.get(practice_id, 0) + 1
+
+    def _discharge(self, practice_id: int | None) -> None:
+        self._free += 1
+        if self._lent[practice_id] == 1:
+            del self._lent[practice_id]
+        else:
+            self._lent[practice_id] -= 1
+        if self._waiting:
+            self._serve()
+
+    def _serve(self) -> None:
+        """Charge those that wait and may take one now. At most `size` practices are passed over: each of them uses
+        some."""
+        while (practice_id := next(filter(self._may_take, self._waiting), _NOBODY)) != _NOBODY:
+            queue = self._waiting.pop(practice_id)
+            while queue and queue[0].done():
+                queue.popleft()
+            if queue:
+                self._charge(practice_id)
+                queue.popleft().set_result(None)
+            if queue:
+                self._waiting[practice_id] = queue  # behind the others
+
+    async def _wait(self, practice_id: int | None) -> None:
+        """Until a connection is charged to the practice."""
+        charged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(practice_id, deque()).append(charged)
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return await waiting
+                await charged
         except BaseException as error:
-            if waiting in self._waiting:
-                self._waiting.remove(waiting)
-            elif not waiting.cancelled():  # it was handed over in the very instant in which we gave up
-                await self._pass_on(waiting.result())
+            if charged.done() and not charged.cancelled():  # in the very instant in which the caller gave up
+                self._discharge(practice_id)
+            elif (queue := self._waiting.get(practice_id)) is not None and charged in queue:
+                queue.remove(charged)
+                if not queue:
+                    del self._waiting[practice_id]
             if isinstance(error, TimeoutError):
                 raise PoolFull from error
             raise
-
-    async def _pass_on(self, handed: Borrowed | None) -> None:
-        if handed is None:
-            self._wake()
-        else:
-            await self.give_back(handed, is_whole=True)
-
-    def _hand_over(self, connection: Borrowed) -> bool:
-        return self._size > 0 and self._answer(connection)
-
-    def _wake(self) -> None:
-        self._answer(None)
-
-    def _answer(self, handed: Borrowed | None) -> bool:
-        """Whether anybody waits."""
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting.done():
-                waiting.set_result(handed)
-                return True
-        return False

@@ -183,6 +183,7 @@ class Connection(asyncpg.Connection):
 
     reign: Reign | None = None
     lent_at: float | None = None
+    charged_to: int | None = None
     practice_id: int | None = None  # for the session
     _is_replicated = True  # what was committed last
 
@@ -398,26 +399,27 @@ class Database:
         """A connection that sees this practice only; each statement is a transaction of its own."""
         if not self._mode.keeps_a_session:
             async with self._transaction(
-                self._application, self._begin(practice_id), is_saving=is_writing
+                self._application, self._begin(practice_id), practice_id, is_saving=is_writing
             ) as connection:
                 yield connection
             return
         with _failures_explained():
-            async with self._application.borrowed(practice_id) as connection:
+            async with self._application.borrowed(practice_id, bound_to=practice_id) as connection:
                 await connection.bind(practice_id)
                 with connection.saving() if is_writing else nullcontext():
                     yield connection
 
-    def unbound(self) -> AbstractAsyncContextManager[Connection]:
+    def unbound(self, practice_id: int | None = None) -> AbstractAsyncContextManager[Connection]:
         """For statements that bind themselves to a practice, and no others; where `keeps_sessions`. What isolates
-        practices in them: see `each_asked`."""
+        practices in them: see `each_asked`. `practice_id` is the only practice that the statement concerns, whose share
+        of the connections it counts towards."""
         assert self.keeps_sessions
-        return _Unbound(self._application)
+        return _Unbound(self._application, practice_id)
 
     @asynccontextmanager
     async def practice_transaction(self, practice_id: int) -> AsyncIterator[Connection]:
         """The same, all statements in one transaction: committed at the end, or nothing happened."""
-        async with self._transaction(self._application, self._begin(practice_id)) as connection:
+        async with self._transaction(self._application, self._begin(practice_id), practice_id) as connection:
             yield connection
 
     def _begin(self, practice_id: int) -> str:
@@ -440,10 +442,12 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, pool: "_Pool", begin: str, *, is_saving: bool = True) -> AsyncIterator[Connection]:
+    async def _transaction(
+        self, pool: "_Pool", begin: str, practice_id: int | None = None, *, is_saving: bool = True
+    ) -> AsyncIterator[Connection]:
         """`is_saving` is false where a COMMIT that is lost leaves nobody wondering whether a change was made."""
         with _failures_explained():
-            async with pool.borrowed() as connection:
+            async with pool.borrowed(practice_id) as connection:
                 try:
                     await connection.execute(begin)
                     yield connection
@@ -528,8 +532,10 @@ class _Pool:
         self._checkout: Checkout[Connection] = Checkout(size, self._obtain, self._release, ACQUIRE_TIMEOUT_SECONDS)
 
     @asynccontextmanager
-    async def borrowed(self, practice_id: int | None = None) -> AsyncIterator[Connection]:
-        connection = await self._checkout.take(practice_id)
+    async def borrowed(
+        self, practice_id: int | None = None, *, bound_to: int | None = None
+    ) -> AsyncIterator[Connection]:
+        connection = await self._checkout.take(practice_id, bound_to)
         try:
             yield connection
         except BaseException as error:
@@ -537,8 +543,8 @@ class _Pool:
             raise
         await self.take_back(connection, None)
 
-    async def lend(self) -> Connection:
-        return await self._checkout.take(None)
+    async def lend(self, practice_id: int | None) -> Connection:
+        return await self._checkout.take(practice_id)
 
     async def take_back(self, connection: Connection, error: BaseException | None) -> None:
         """`error` is what the work with it ended by. A server that falls silent, or that is a primary no more, is of no
@@ -622,14 +628,15 @@ class _Pool:
 class _Unbound:
     """See Database.unbound; it is on the path of every search, where generators would cost as much as the checkout."""
 
-    __slots__ = ("_connection", "_pool")
+    __slots__ = ("_connection", "_pool", "_practice_id")
 
-    def __init__(self, pool: _Pool) -> None:
+    def __init__(self, pool: _Pool, practice_id: int | None) -> None:
         self._pool = pool
+        self._practice_id = practice_id
 
     async def __aenter__(self) -> Connection:
         try:
-            self._connection = await self._pool.lend()
+            self._connection = await self._pool.lend(self._practice_id)
         except Exception as error:
             raise_explained(error)
             raise

@@ -107,7 +107,8 @@ class JoinedWrites:
         return row
 
     async def _write(self, several: Sequence[dict[str, Any]]) -> list[Row]:
-        async with self._database.unbound() as db:
+        practices = {wish["practice_id"] for wish in several}
+        async with self._database.unbound(practices.pop() if len(practices) == 1 else None) as db:
             with db.saving():
                 return await write_together(db, self._statement, several)
 

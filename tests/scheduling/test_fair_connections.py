@@ -1,0 +1,53 @@
+"""A practice whose writes wait for a lock leaves connections for the others."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+
+import asyncpg
+import httpx
+
+from tests.world import Office
+
+HELD_SECONDS = 3.5  # longer than a request waits for a connection
+LONGEST_SECONDS = 1.0  # for other practices, on a loaded machine
+REQUESTS = 40  # fewer than one key may have in flight
+
+
+async def timed(request: Awaitable[httpx.Response]) -> tuple[int, float]:
+    started = time.monotonic()
+    response = await request
+    return response.status_code, time.monotonic() - started
+
+
+async def test_writes_that_wait_for_one_practice_do_not_keep_others_from_connections(
+    demo_office: Office, berlin_office: Office, owner: asyncpg.Connection
+) -> None:
+    async def create(office: Office, number: int, key: str | None) -> httpx.Response:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        person = {"FirstName": "Ada", "LastName": f"Person{number}"}
+        return await office.partner.post("/prospects", json=person, headers=headers)
+
+    blocked = []
+    answers = []
+    async with owner.transaction():
+        await owner.execute("SELECT FROM log_head WHERE practice_id = $1 FOR UPDATE", demo_office.practice_id)
+        ends = time.monotonic() + HELD_SECONDS
+        for number in range(REQUESTS):
+            key = f"held-{number}" if number % 2 else None
+            blocked.append(asyncio.create_task(create(demo_office, number, key)))
+        await asyncio.sleep(0.2)
+        number = 0
+        while time.monotonic() < ends:
+            key = f"free-{number}" if number % 2 else None
+            answers.append(await timed(create(berlin_office, number, key)))
+            answers.append(await timed(berlin_office.partner.get("/visits")))
+            number += 1
+            await asyncio.sleep(0.05)
+    statuses = [response.status_code for response in await asyncio.gather(*blocked)]
+
+    assert {status for status, _ in answers} <= {200, 201}
+    assert max(seconds for _, seconds in answers) < LONGEST_SECONDS
+    assert len(answers) >= 10
+    assert 201 in statuses  # what waited for the lock was done
+    assert set(statuses) <= {201, 503}
