@@ -122,10 +122,11 @@ class Deployment:
     def stop(self) -> dict[str, int]:
         """SIGTERM, and once more so that nobody waits for a balancer; answers the exit codes."""
         for again in (False, True):
+            if again:
+                time.sleep(0.3)
             for process in self.processes.values():
                 if not again or process.poll() is None:
                     process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
         return {name: process.wait(STOP_SECONDS) for name, process in self.processes.items()}
 
     def kill(self) -> None:

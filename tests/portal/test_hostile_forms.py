@@ -121,11 +121,10 @@ class Walk:
             if content_type == FORM:
                 await self.send(address, f"csrf_token={token}&".encode() + body)
 
-    async def send_each_value(self, address: str, token: str, valid: dict[str, str]) -> None:
-        """In each field in turn, the others being right."""
-        for name in valid:
-            for value in VALUES:
-                await self.send(address, urlencode({"csrf_token": token, **valid, name: value}).encode())
+    async def send_each_value(self, address: str, token: str, valid: dict[str, str], name: str) -> None:
+        """In this field, the others being right."""
+        for value in VALUES:
+            await self.send(address, urlencode({"csrf_token": token, **valid, name: value}).encode())
 
 
 async def test_no_body_that_is_no_form_makes_a_page_fail(house: House, inner_app: Litestar) -> None:
@@ -179,7 +178,7 @@ async def test_no_hostile_value_of_a_field_makes_a_page_fail(
                 "WHERE access_request_id = ANY($1)",
                 asked,
             )
-            await walk.send_each_value(address, token, {**valid, name: valid[name]})
+            await walk.send_each_value(address, token, valid, name)
     for number in ("0", "-1", "x", "%00", "1.5", str(2**63), "9" * 400):
         for address in ("keys/{}/revoke", "requests/{}/deny", "webhooks/{}/retry", "webhooks/subscriptions/{}/resume"):
             await walk.send(f"/portal/{address.format(number)}", f"csrf_token={token}&reason=x".encode())
@@ -196,7 +195,8 @@ async def test_nor_one_of_a_stranger(house: House) -> None:
         walk = Walk(stranger)
         token = csrf_token(await stranger.get("/portal/login"))
         for address, valid in forms.items():
-            await walk.send_each_value(address, token, valid)
+            for name in valid:
+                await walk.send_each_value(address, token, valid, name)
     assert walk.faults == []
 
 
