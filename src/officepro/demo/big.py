@@ -90,7 +90,8 @@ def grow_demo(settings: Settings, wanted: Wanted, noted: Noted) -> Made:
 
     async def connect_and_grow() -> Made:
         mode = Mode(settings.database_mode)
-        database = await Database.connect(settings.database_url, mode=mode, pool_size=LANES)
+        # Twice as many as are used side by side: one practice gets half of them.
+        database = await Database.connect(settings.database_url, mode=mode, pool_size=2 * LANES)
         try:
             return await grow(database, wanted, clock.now(), noted)
         finally:
