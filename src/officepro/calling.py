@@ -3,8 +3,8 @@
 Litestar routes, keeps the handlers' declarations, and catches what they raise. Between the two it copies the handler
 for each guard, and runs every argument through a chain of extractors, every dependency through a model of its own, and
 every answer through two response objects: more work than most handlers do. What a handler of the API may ask for is a
-closed set (parameters, a JSON body, and what dependencies of ours provide), so here all that is worked out once, when
-the application is assembled, and a request costs one conversion.
+closed set (parameters, a JSON body, and what the application's dependencies provide), so here all that is worked out
+once, when the application is assembled, and a request costs one conversion.
 
 A handler that asks for more than this set, such as a page of the portal, is called by Litestar as ever.
 """

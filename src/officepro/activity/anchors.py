@@ -1,6 +1,6 @@
 """Anchors of the disclosure log: number and hash of each practice's last row, signed, kept outside the database.
 
-The hash chain finds rows that were changed, removed or moved, and the head finds a tail that was cut. Whoever owns the
+The hash chain finds rows that were changed, removed or moved, and the head finds a tail that was cut. The owner of the
 database can rewrite both; that is found by an anchor from before, which the owner cannot change where it is kept, nor
 sign without the encryption keys. The worker writes anchors when it starts and once a day: a line each to its log, and
 by setting to a file (OFFICEPRO_ANCHOR_FILE) and to an address (OFFICEPRO_ANCHOR_URL). (docs/operating.md)

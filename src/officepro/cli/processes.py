@@ -106,7 +106,7 @@ class Child:
 
 @dataclass
 class EmbeddedDatabase:
-    """The embedded PostgreSQL, which is no child of ours: it is found by its data folder."""
+    """The embedded PostgreSQL. It is not a child process; it is found by its data folder."""
 
     data_dir: Path
     starts: int = 0

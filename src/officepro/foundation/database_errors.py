@@ -104,7 +104,7 @@ _SENTENCES = {
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """The failure of the database behind an error of ours; the error itself where there is none."""
+    """The database's failure behind an application error; the error itself where there is none."""
     while isinstance(error, OfficeProError) and error.__cause__ is not None:
         error = error.__cause__
     return error

@@ -1,7 +1,7 @@
 """What a worker holds: deliveries under its lease, in lanes.
 
 A lane is one subscription in one practice. Its first attempts go one after the other, in order of the log, for as long
-as this worker holds the lane; replays, retries and manual deliveries have lanes of their own, so that they delay no
+as this worker holds the lane; replays, retries and manual deliveries have queues of their own, so that they delay no
 first attempt.
 """
 

@@ -70,7 +70,7 @@ _IS_WRONG = f"""
 
 
 async def _correct(db: Connection, practice_id: int) -> None:
-    """The practice's dispatch_state first, as whoever claims deliveries locks it first."""
+    """Update the practice's dispatch_state first: workers that claim deliveries lock it first, too."""
     await db.execute("UPDATE dispatch_state SET next_due_at = now() WHERE practice_id = $1", practice_id)
     await db.execute(
         f"UPDATE webhook_delivery SET due_at = now() WHERE practice_id = $2 AND due_at IS NOT NULL AND {_IS_WRONG}",
