@@ -1,5 +1,6 @@
 """Partners: each with its practices, keys, calls and when it was last seen; and the changes they requested."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from litestar.params import QueryParameter
 
 from officepro.access.asked import TheDatabase
 from officepro.foundation.clock import now
+from officepro.foundation.database import Connection, Database, Row
 from officepro.foundation.errors import OfficeProError
 from officepro.foundation.paging import Page
 from officepro.foundation.parameters import PathId
@@ -44,24 +46,29 @@ async def show_partners(
 
 @post("/partners/changes/{change_id:str}/approve", guards=[SignedIn(admin=True)], status_code=200)
 async def approve_change(change_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
-    await checked_form(request)
-    try:
-        async with database.system_transaction() as db:
-            row = await change_queries.approve(db, change_id)
-    except OfficeProError as refusal:
-        return await _show(request, database, fault=refusal)
-    return tell(visitor_of(request), "/portal/partners", f"The change of {row['present_company']} is approved.")
+    return await _decide(change_id, request, database, change_queries.approve, "approved")
 
 
 @post("/partners/changes/{change_id:str}/deny", guards=[SignedIn(admin=True)], status_code=200)
 async def deny_change(change_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
+    return await _decide(change_id, request, database, change_queries.deny, "denied")
+
+
+async def _decide(
+    change_id: int,
+    request: AnyRequest,
+    database: Database,
+    decide: Callable[[Connection, int], Awaitable[Row]],
+    decision: str,
+) -> Response[Any]:
+    """Decide on a requested change, then return to the page with a message, or show why it could not be decided."""
     await checked_form(request)
     try:
         async with database.system_transaction() as db:
-            row = await change_queries.deny(db, change_id)
+            row = await decide(db, change_id)
     except OfficeProError as refusal:
         return await _show(request, database, fault=refusal)
-    return tell(visitor_of(request), "/portal/partners", f"The change of {row['present_company']} is denied.")
+    return tell(visitor_of(request), "/portal/partners", f"The change of {row['present_company']} is {decision}.")
 
 
 async def _show(
