@@ -6,7 +6,9 @@ from collections.abc import Awaitable
 
 import asyncpg
 import httpx
+import pytest
 
+from officepro.foundation.checkout import Checkout
 from tests.world import Office
 
 HELD_SECONDS = 3.5  # longer than a request waits for a connection
@@ -20,34 +22,53 @@ async def timed(request: Awaitable[httpx.Response]) -> tuple[int, float]:
     return response.status_code, time.monotonic() - started
 
 
-async def test_writes_that_wait_for_one_practice_do_not_keep_others_from_connections(
-    demo_office: Office, berlin_office: Office, owner: asyncpg.Connection
-) -> None:
-    async def create(office: Office, number: int, key: str | None) -> httpx.Response:
-        headers = {} if key is None else {"Idempotency-Key": key}
-        person = {"FirstName": "Ada", "LastName": f"Person{number}"}
-        return await office.partner.post("/prospects", json=person, headers=headers)
+async def create(office: Office, number: int, key: str | None) -> httpx.Response:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    person = {"FirstName": "Ada", "LastName": f"Person{number}"}
+    return await office.partner.post("/prospects", json=person, headers=headers)
 
+
+async def beside_a_locked_practice(
+    locked: Office, victim: Office, owner: asyncpg.Connection
+) -> tuple[list[tuple[int, float]], list[int]]:
+    """Statuses and seconds of the victim's calls while the other practice's writes wait for its lock, and the statuses
+    of those writes."""
     blocked = []
     answers = []
     async with owner.transaction():
-        await owner.execute("SELECT FROM log_head WHERE practice_id = $1 FOR UPDATE", demo_office.practice_id)
+        await owner.execute("SELECT FROM log_head WHERE practice_id = $1 FOR UPDATE", locked.practice_id)
         ends = time.monotonic() + HELD_SECONDS
         for number in range(REQUESTS):
             key = f"held-{number}" if number % 2 else None
-            blocked.append(asyncio.create_task(create(demo_office, number, key)))
+            blocked.append(asyncio.create_task(create(locked, number, key)))
         await asyncio.sleep(0.2)
         number = 0
         while time.monotonic() < ends:
             key = f"free-{number}" if number % 2 else None
-            answers.append(await timed(create(berlin_office, number, key)))
-            answers.append(await timed(berlin_office.partner.get("/visits")))
+            answers.append(await timed(create(victim, number, key)))
+            answers.append(await timed(victim.partner.get("/visits")))
             number += 1
             await asyncio.sleep(0.05)
-    statuses = [response.status_code for response in await asyncio.gather(*blocked)]
+    return answers, [response.status_code for response in await asyncio.gather(*blocked)]
+
+
+async def test_writes_that_wait_for_one_practice_do_not_keep_others_from_connections(
+    demo_office: Office, berlin_office: Office, owner: asyncpg.Connection
+) -> None:
+    answers, statuses = await beside_a_locked_practice(demo_office, berlin_office, owner)
 
     assert {status for status, _ in answers} <= {200, 201}
     assert max(seconds for _, seconds in answers) < LONGEST_SECONDS
     assert len(answers) >= 10
     assert 201 in statuses  # what waited for the lock was done
     assert set(statuses) <= {201, 503}
+
+
+async def test_the_control_without_a_share_others_are_refused(
+    demo_office: Office, berlin_office: Office, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Checkout, "_may_take", lambda pool, _: pool._free > 0)
+
+    answers, _ = await beside_a_locked_practice(demo_office, berlin_office, owner)
+
+    assert 503 in {status for status, _ in answers}
