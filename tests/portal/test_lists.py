@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from officepro.portal import queries
 from tests.portal.test_pages import signed_in
 from tests.world import House, Office, make_key
 
@@ -105,3 +106,17 @@ async def test_what_makes_no_sense_is_answered_with_a_page_that_says_so(house: H
     assert "<h1" in page.text
     for word in ("Traceback", "asyncpg", "ValueError", "SELECT "):
         assert word not in page.text
+
+
+@pytest.mark.parametrize("address", ["", "/activity", "/calendar", "/disclosures", "/webhooks"])
+async def test_a_practice_beyond_the_choices_of_a_list_can_be_chosen(
+    house: House, demo_office: Office, berlin_office: Office, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """With more practices than a list has, a page showed another practice's figures instead, or none."""
+    monkeypatch.setattr(queries, "MOST_CHOICES", 1)
+    admin = await signed_in(house, house.settings.admin_secret)
+
+    for office in (demo_office, berlin_office):
+        page = await admin.get(f"/portal{address}", params={"practice": office.practicepass})
+        assert page.status_code == 200
+        assert re.search(rf'<option value="{office.practicepass}" selected>{office.practicepass}</option>', page.text)

@@ -40,7 +40,7 @@ async def show_activity(
 ) -> Response[str]:
     visitor = visitor_of(request)
     async with database.system() as db:
-        practices = await queries.practices(db) if visitor.is_admin else []
+        practices = await queries.practices(db, practice) if visitor.is_admin else []
         partners = await queries.partners(db) if visitor.is_admin else []
         ids = {row["practicepass"]: row["practice_id"] for row in practices}
         least, greatest = STATUSES.get(status) or (None, None)

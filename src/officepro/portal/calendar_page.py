@@ -59,7 +59,7 @@ async def show_calendar(
 ) -> Response[str]:
     visitor = visitor_of(request)
     async with database.system() as db:
-        practices = _open_to(visitor, await queries.practices(db))
+        practices = _open_to(visitor, await queries.practices(db, visitor.practicepass or practice))
     chosen = next((one for one in practices if one["practicepass"] == practice), practices[0] if practices else None)
     if chosen is None:
         return page(request, "calendar.html", practices=[], practicepass="", days=[], **_nothing(duration))

@@ -67,7 +67,7 @@ async def _read(
     database: TheDatabase, practice: str, patient: str, before: str, limit: int
 ) -> tuple[list[Any], str, list[Any]]:
     async with database.system() as db:
-        practices = await queries.practices(db)
+        practices = await queries.practices(db, practice)
         chosen = next(
             (one for one in practices if one["practicepass"] == practice), practices[0] if practices else None
         )

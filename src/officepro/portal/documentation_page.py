@@ -76,7 +76,7 @@ async def show_documentation(
     async with database.system() as db:
         practices = [
             row["practicepass"]
-            for row in await queries.practices(db)
+            for row in await queries.practices(db, visitor.practicepass or practice)
             if visitor.practice_id in (None, row["practice_id"])
         ]
     chosen = practice if practice in practices else visitor.practicepass or (practices or [DEMO_PRACTICE])[0]

@@ -51,7 +51,7 @@ async def show_overview(
     until = _end_of_today(now())
     since = until - timedelta(days=days)
     async with database.system() as db:
-        practices = await queries.practices(db) if visitor.is_admin else []
+        practices = await queries.practices(db, practice) if visitor.is_admin else []
         partners = await queries.partners(db) if visitor.is_admin else []
         whose = _whose(visitor, practices, practice, partner)
         sums = await activity.figures(db, since, until, *whose)

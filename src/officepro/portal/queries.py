@@ -8,9 +8,15 @@ from officepro.foundation.paging import Page
 MOST_CHOICES = 500  # in a list to choose from
 
 
-async def practices(db: Connection) -> list[Row]:
+async def practices(db: Connection, chosen: str = "") -> list[Row]:
+    """The practices to choose from, by practicepass: at most MOST_CHOICES, with the chosen one in any case."""
     return await db.fetch(
-        "SELECT practice_id, practicepass, name, time_zone FROM practice ORDER BY lower(practicepass) LIMIT $1",
+        """
+        SELECT * FROM (SELECT practice_id, practicepass, name, time_zone FROM practice
+                       ORDER BY practicepass = $1 DESC, lower(practicepass) LIMIT $2) AS choices
+        ORDER BY lower(practicepass)
+        """,
+        chosen,
         MOST_CHOICES,
     )
 

@@ -57,7 +57,7 @@ async def show_webhooks(
 ) -> Response[str]:
     visitor = visitor_of(request)
     async with database.system() as db:
-        practices = await queries.practices(db) if visitor.is_admin else []
+        practices = await queries.practices(db, practice) if visitor.is_admin else []
         subscriptions = await _shown(db, visitor)
         replaying_now = await replaying.subscriptions_in_progress(db)
         deliveries = await _deliveries(db, visitor, practices, practice, outcome, number, subscriptions)
