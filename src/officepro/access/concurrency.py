@@ -46,13 +46,16 @@ class ConcurrencyLimiter:
 
     def enter(self, scope: Scope, key_id: int) -> None:
         """Count an authenticated request until `leave`. Raises TooManyConcurrentRequests."""
-        if self._is_full(key_id, itself=1):
+        own = self._of_key.get(key_id)
+        if own is None:
+            self._of_key[key_id] = own = {}
+        elif len(own) >= SHARE_OF_KEY * MAXIMUM_FRESH and self._is_full(own, itself=1):
             if len(self._refused) >= MAXIMUM_REMEMBERED:
                 self._refused.clear()
             self._refused[(header_of(scope, b"authorization") or "").encode("latin-1")] = key_id
             raise TooManyConcurrentRequests
         self._number = number = self._number + 1
-        self._of_key.setdefault(key_id, {})[number] = time.perf_counter()
+        own[number] = time.perf_counter()
         scope["counted"] = (key_id, number)  # type: ignore[typeddict-unknown-key]
 
     def leave(self, scope: Scope) -> None:
@@ -73,13 +76,10 @@ class ConcurrencyLimiter:
             return False
         authorization = (header_of(scope, b"authorization") or "").encode("latin-1")
         key_id = self._refused.get(authorization)
-        return key_id is not None and self._is_full(key_id, itself=0)
+        return key_id is not None and self._is_full(self._of_key.get(key_id, {}), itself=0)
 
-    def _is_full(self, key_id: int, itself: int) -> bool:
+    def _is_full(self, own: dict[int, float], itself: int) -> bool:
         """`itself` is 1 where the request that asks is in flight already."""
-        own = self._of_key.get(key_id)
-        if own is None or len(own) < SHARE_OF_KEY * MAXIMUM_FRESH:
-            return False
         others = len(self._in_flight) - itself
         if len(own) >= SHARE_OF_KEY * MAXIMUM_IN_FLIGHT and others >= UNDER_PRESSURE * MAXIMUM_IN_FLIGHT:
             return True

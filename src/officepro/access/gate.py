@@ -151,9 +151,9 @@ class Gate:
 
     async def admit(
         self, authorization: str | None, address: str, count: Callable[[int], None]
-    ) -> tuple[Caller, Standing | None]:
-        """The caller of a valid token whose key is active, and what is left of the key's rate limit. `count` is called
-        with the key's id as soon as the token is verified, before the database is asked.
+    ) -> tuple[Caller, KeyState, Standing | None]:
+        """The caller of a valid token whose key is active, the key, and what is left of its rate limit. `count` is
+        called with the key's id as soon as the token is verified, before the database is asked.
 
         Raises Unauthorized, InvalidToken, TooManyFailures."""
         if authorization is None:
@@ -183,12 +183,8 @@ class Gate:
             caller = msgspec.structs.replace(caller, patient_budget=budget)
         self._used[caller.key_id] = time.time()
         if self._requests is None:
-            return caller, None
-        return caller, self._limiter.spend(self._requests, f"{caller.key_id} {caller.practice_id}")
-
-    async def recipient(self, caller: Caller) -> KeyState | None:
-        """The caller's key as it is named now, for the disclosure log: cached since the caller was admitted."""
-        return await self._states.of(caller.key_id, caller.practice_id)
+            return caller, state, None
+        return caller, state, self._limiter.spend(self._requests, f"{caller.key_id} {caller.practice_id}")
 
     async def sign_in(self, entered: str, address: str) -> int | None:
         """For the portal: the id of the key that was entered, None for the admin secret.

@@ -42,8 +42,9 @@ class Requires(_ByScope):
         gate: Gate = scope["litestar_app"].state.gate
         authorization = header_of(scope, b"authorization")
         concurrency: ConcurrencyLimiter = scope["concurrency"]  # type: ignore[typeddict-item]
-        caller, standing = await gate.admit(authorization, address_of(scope), partial(concurrency.enter, scope))
+        caller, key, standing = await gate.admit(authorization, address_of(scope), partial(concurrency.enter, scope))
         scope["caller"] = caller  # type: ignore[typeddict-unknown-key]
+        scope["key"] = key  # type: ignore[typeddict-unknown-key]
         scope["standing"] = standing  # type: ignore[typeddict-unknown-key]
         if standing is not None and not standing.allowed:
             raise RateLimited(retry_after_seconds=standing.retry_after_seconds)

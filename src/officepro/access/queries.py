@@ -16,7 +16,7 @@ class KeyState(msgspec.Struct, frozen=True):
     practice_id: int | None  # None: every practice
     scopes: frozenset[str]
     usable: bool  # neither revoked nor expired, and its partner is active
-    company: str
+    company: str  # this and the name are one line each, as the disclosure log's hash needs them
     name: str
     purpose: str
     patient_budget_per_day: int | None = None  # None: the setting's
@@ -123,8 +123,8 @@ def _state(row: Row) -> KeyState:
         practice_id=row["practice_id"],
         scopes=frozenset(row["scopes"]),
         usable=row["usable"],
-        company=row["company"],
-        name=row["name"],
+        company=row["company"].replace("\n", " "),
+        name=row["name"].replace("\n", " "),
         purpose=row["purpose"],
         patient_budget_per_day=row["patient_budget_per_day"],
     )

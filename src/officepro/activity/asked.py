@@ -14,6 +14,7 @@ from litestar.types import Scope
 
 from officepro.access.caller import Caller
 from officepro.access.gate import Gate
+from officepro.access.queries import KeyState
 from officepro.activity.kinds import kinds_of
 from officepro.activity.ledger import Disclosure, Ledger, NotOnRecord, told_of
 from officepro.foundation.documented import READS
@@ -38,10 +39,10 @@ class Disclosures:
         self._scope: dict[str, Any] = scope  # type: ignore[assignment]
         self._kept: list[int] = []
 
-    async def of(self, *patient_ids: int | None) -> Disclosure:
+    def of(self, *patient_ids: int | None) -> Disclosure:
         """What is to be kept, for work that keeps it itself, in its own transaction, and then says that they are
         `kept`."""
-        return await self._disclosure(told_of(patient_ids))
+        return self._disclosure(told_of(patient_ids))
 
     def kept(self, disclosure: Disclosure) -> None:
         self._kept = disclosure.patient_ids
@@ -62,7 +63,7 @@ class Disclosures:
             return
         if told != self._kept:
             try:
-                await self._ledger.record(await self._disclosure(told))
+                await self._ledger.record(self._disclosure(told))
             except NotOnRecord:
                 if self._is_read:
                     raise
@@ -74,11 +75,11 @@ class Disclosures:
         """Whether the request changes nothing, so that its answer may be refused."""
         return self._scope["method"] == "GET" or READS in self._scope["route_handler"].opt
 
-    async def _disclosure(self, told: list[int]) -> Disclosure:
+    def _disclosure(self, told: list[int]) -> Disclosure:
         scope = self._scope
         caller: Caller = scope["caller"]
+        key: KeyState = scope["key"]
         method, endpoint = scope["method"], template(scope["path_template"])
-        recipient = await self._gate.recipient(caller)
         return Disclosure(
             caller.practice_id,
             caller.key_id,
@@ -87,10 +88,10 @@ class Disclosures:
             endpoint,
             scope["request_id"],
             told,
-            company=_in_one_line(recipient.company) if recipient else "",
-            key_name=_in_one_line(recipient.name) if recipient else "",
+            company=key.company,
+            key_name=key.name,
             address=scope["address"],
-            purpose=recipient.purpose if recipient else "",
+            purpose=key.purpose,
             kinds=kinds_of(method, endpoint),
         )
 
@@ -101,11 +102,6 @@ async def record_replay(ledger: Ledger, scope: Scope, body: bytes) -> None:
         await Disclosures(ledger, scope["litestar_app"].state.gate, scope).record(
             *patients_in(msgspec.json.decode(body))
         )
-
-
-def _in_one_line(name: str) -> str:
-    """What is hashed has a line for each column."""
-    return name.replace("\n", " ")
 
 
 MAXIMUM_ID_DIGITS = len(str(MAXIMUM_ID)) - 1

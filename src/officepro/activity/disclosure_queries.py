@@ -30,10 +30,15 @@ async def append(db: Connection, practice_id: int, answers: Sequence[Answer]) ->
 
 async def append_to_several(db: Connection, answers: Mapping[int, Sequence[Answer]]) -> None:
     """The same for several practices, in one statement that binds itself to one after the other."""
-    rows = [(practice_id, *answer) for practice_id in sorted(answers) for answer in answers[practice_id]]
+    rows = [
+        (practice_id, *request, "\n".join(recipient), patients)
+        for practice_id in sorted(answers)
+        for *request, company, key_name, address, purpose, kinds, patients in answers[practice_id]
+        for recipient in [(company, key_name, address, purpose, kinds)]
+    ]
     *columns, patients = zip(*rows, strict=True)
     await db.execute(
-        "SELECT append_disclosures_together($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "SELECT append_disclosures_together($1, $2, $3, $4, $5, $6, $7, $8)",
         *columns,
         list(map(_as_text, patients)),
     )

@@ -50,6 +50,11 @@ class Disclosure(msgspec.Struct, frozen=True):
     purpose: str = ""  # of the key: treatment, payment, operations or other
     kinds: str = ""  # of fields, separated by commas: see kinds.py
 
+    @property
+    def recipient(self) -> str:
+        """As it is hashed: one part to a line."""
+        return f"{self.company}\n{self.key_name}\n{self.address}\n{self.purpose}\n{self.kinds}"
+
 
 class Ledger:
     """One in each worker."""

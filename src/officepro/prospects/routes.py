@@ -175,7 +175,7 @@ async def create_prospect(
     _refuse_future_birth(columns)
     picture = None if data.picture is UNSET else data.picture
     if newcomers.may_be_joined and not once.has_key and picture is None:
-        disclosure = await disclosures.of()
+        disclosure = disclosures.of()
         made = await newcomers.create(columns, _tokens(columns), disclosure)
         disclosures.kept(disclosure)
         return Response(Written("Prospect created successfully", _newcomer(columns, made)), headers=etag(FIRST_VERSION))

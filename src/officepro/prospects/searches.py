@@ -11,7 +11,6 @@ from typing import Any
 
 from litestar.di import NamedDependency
 from litestar.types import Scope
-from msgspec.structs import asdict
 
 from officepro.activity.asked import Disclosures
 from officepro.foundation.database import Database, Row, each_asked
@@ -27,11 +26,11 @@ LEAST_JOINED = 3  # characters: what is shorter begins the names of so many that
 
 _ASKED = {
     "practice_id": "bigint", "api_key_id": "bigint", "partner_id": "bigint", "method": "text", "endpoint": "text",
-    "request_id": "text", "company": "text", "key_name": "text", "address": "text", "purpose": "text", "kinds": "text",
-    "beginning": "text", "ending": "text", "only_prospects": "boolean", "most": "int", "before": "int",
+    "request_id": "text", "recipient": "text", "beginning": "text", "ending": "text", "only_prospects": "boolean",
+    "most": "int", "before": "int",
 }  # fmt: skip
 
-_DISCLOSED = list(_ASKED)[:11]
+_DISCLOSED = list(_ASKED)[:7]
 
 # The matches of a search by their place: a person whom several tokens of the range lead to stands there several times.
 SEARCH = f"""
@@ -92,13 +91,25 @@ class Searches:
     async def find(self, wanted: Filter, page: Page, disclosures: Disclosures) -> Told:
         """A page, as `queries.some` answers it, put on record. Raises NotOnRecord."""
         assert wanted.beginnings is not None
-        disclosure = await disclosures.of()
+        disclosure = disclosures.of()
         beginning, ending = range_of(wanted.beginnings[0])
-        asked = {"beginning": beginning, "ending": ending, "only_prospects": wanted.only_prospects}
-        asked |= {"most": page.limit, "before": page.offset}
+        asked = {
+            "practice_id": disclosure.practice_id,
+            "api_key_id": disclosure.api_key_id,
+            "partner_id": disclosure.partner_id,
+            "method": disclosure.method,
+            "endpoint": disclosure.endpoint,
+            "request_id": disclosure.request_id,
+            "recipient": disclosure.recipient,
+            "beginning": beginning,
+            "ending": ending,
+            "only_prospects": wanted.only_prospects,
+            "most": page.limit,
+            "before": page.offset,
+        }
         finding = self._joined.do if len(wanted.beginnings[0]) >= LEAST_JOINED else self._find_alone
         try:
-            found = await finding(asdict(disclosure) | asked)
+            found = await finding(asked)
         except Unavailable:
             raise
         except Exception as failure:

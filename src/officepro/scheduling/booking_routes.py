@@ -112,7 +112,7 @@ async def book_visit(
         if not bookings.may_be_joined:
             async with once.single_statement() as db:
                 return await write(db, place)
-        disclosure = await disclosures.of(data.patient_id)
+        disclosure = disclosures.of(data.patient_id)
         visit_id, room_id = await bookings.book(
             Booking(
                 practice_id=caller.practice_id,
