@@ -28,6 +28,7 @@ from litestar.params import ParameterKwarg
 from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Receive, Send
 from litestar.utils import normalize_path
 from litestar.utils.scope.state import ScopeState
+from msgspec import UNSET
 
 from officepro.access.guards import Guard
 from officepro.access.once import fault_of_key
@@ -41,7 +42,7 @@ from officepro.foundation.input import (
     query_values,
     require_json,
 )
-from officepro.foundation.json_body import Faults, prepare, read_body_in_slices
+from officepro.foundation.json_body import Faults, decode_small_body, prepare, read_body_in_slices
 from officepro.foundation.time_slices import TimeSlices
 from officepro.foundation.wire import decode_hook, encode
 
@@ -161,7 +162,10 @@ class Call:
             raise await self._every_fault(scope, body) from None
         if body is not None:
             require_json(scope)
-            arguments["data"] = await read_body_in_slices(body, self._body_shape, _time_slices(scope))
+            data = decode_small_body(body, self._body_shape)
+            if data is UNSET:
+                data = await read_body_in_slices(body, self._body_shape, _time_slices(scope))
+            arguments["data"] = data
         known = {"scope": scope, "request": request}
         for name, (provider, asked) in self._provided.items():
             found = provider(known[asked[0]]) if len(asked) == 1 else provider(*(known[one] for one in asked))

@@ -15,6 +15,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -50,10 +51,18 @@ class Disclosure(msgspec.Struct, frozen=True):
     purpose: str = ""  # of the key: treatment, payment, operations or other
     kinds: str = ""  # of fields, separated by commas: see kinds.py
 
-    @property
-    def recipient(self) -> str:
-        """As it is hashed: one part to a line."""
-        return f"{self.company}\n{self.key_name}\n{self.address}\n{self.purpose}\n{self.kinds}"
+    def request(self) -> dict[str, Any]:
+        """All but the patients, by the names of the statements that find or write them. The recipient is one text, as
+        it is hashed: one part to a line."""
+        return {
+            "practice_id": self.practice_id,
+            "api_key_id": self.api_key_id,
+            "partner_id": self.partner_id,
+            "method": self.method,
+            "endpoint": self.endpoint,
+            "request_id": self.request_id,
+            "recipient": f"{self.company}\n{self.key_name}\n{self.address}\n{self.purpose}\n{self.kinds}",
+        }
 
 
 class Ledger:

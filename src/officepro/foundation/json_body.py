@@ -52,13 +52,18 @@ class Faults:
         return Invalid(self.first, count=self.count)
 
 
+def decode_small_body(raw: bytes, shape: Any) -> Any:
+    """Return the value of the shape; UNSET for a body that is invalid, or too large to be decoded at once."""
+    if len(raw) > SMALL_BYTES:
+        return UNSET
+    try:
+        return _decoder(shape).decode(raw)
+    except (RecursionError, ValueError):  # msgspec's own errors are ValueErrors
+        return UNSET
+
+
 async def read_body_in_slices(raw: bytes, shape: Any, slices: TimeSlices) -> Any:
     """As `read_body`, without holding the event loop."""
-    if len(raw) <= SMALL_BYTES:
-        try:
-            return _decoder(shape).decode(raw)
-        except (RecursionError, ValueError):  # msgspec's own errors are ValueErrors
-            pass
     return await slices.run(_reading(raw, shape))
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from litestar.di import NamedDependency
 from litestar.types import Scope
-from msgspec.structs import asdict
 
 from officepro.activity.ledger import Disclosure
 from officepro.foundation.database import Database, Row
@@ -31,7 +30,7 @@ class Newcomers:
     async def create(self, columns: dict[str, Any], tokens: list[str], disclosure: Disclosure) -> Row:
         """Person, what they are found by, event and disclosure, which is of nobody yet; answers the person's number,
         full name and moment. `columns` are all of them. Raises UnknownProvider."""
-        return await self._writes.do({**asdict(disclosure), "tokens": tokens, "person": columns})
+        return await self._writes.do({**disclosure.request(), "tokens": tokens, "person": columns})
 
 
 TheNewcomers = NamedDependency[Newcomers]  # in a handler: where people are created together with others

@@ -94,13 +94,7 @@ class Searches:
         disclosure = disclosures.of()
         beginning, ending = range_of(wanted.beginnings[0])
         asked = {
-            "practice_id": disclosure.practice_id,
-            "api_key_id": disclosure.api_key_id,
-            "partner_id": disclosure.partner_id,
-            "method": disclosure.method,
-            "endpoint": disclosure.endpoint,
-            "request_id": disclosure.request_id,
-            "recipient": disclosure.recipient,
+            **disclosure.request(),
             "beginning": beginning,
             "ending": ending,
             "only_prospects": wanted.only_prospects,

@@ -48,8 +48,8 @@ class Bookings:
     async def book(self, booking: Booking) -> tuple[int, int | None]:
         """Visit, history, event and disclosure; answers VisitID and RoomID. Raises ProviderTaken, RoomTaken,
         UnknownPatient, and whatever else a violated constraint means."""
-        fields = asdict(booking)  # by the names that the SQL function knows; it passes over others
-        booked = await self._writes.do(fields | asdict(fields.pop("times")) | asdict(fields.pop("disclosure")))
+        fields = asdict(booking)  # by the names that the SQL function knows
+        booked = await self._writes.do(fields | asdict(fields.pop("times")) | fields.pop("disclosure").request())
         return booked["visit_id"], booked["room_id"]
 
 
