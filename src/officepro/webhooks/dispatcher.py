@@ -300,8 +300,9 @@ class Dispatcher:
                 return
             try:
                 async with self._database.system_transaction() as db:
-                    due = await recording.record(db, results)
-                    await self._note_health(db, results)
+                    due, to_wake = await recording.record(db, results)
+                    to_wake |= await self._note_health(db, results)
+                    await recording.wake(db, dict.fromkeys(to_wake, 0.0))
             except BaseException:
                 self._results[:0] = results
                 self._has_results.set()
@@ -322,7 +323,8 @@ class Dispatcher:
         async with self._database.system() as db:
             await recording.wake(db, {practice_id: max(0.0, at - now) for practice_id, at in self._due.items()})
 
-    async def _note_health(self, db: Connection, results: list[Result]) -> None:
+    async def _note_health(self, db: Connection, results: list[Result]) -> set[int]:
+        """Return the practices to wake at the transaction's end."""
         latest: dict[int, tuple[LaneKey, Item, Delivered | Failed]] = {}
         for result in results:
             is_manual_failure = result.lane.traffic == "manual" and isinstance(result.outcome, Failed)
@@ -335,11 +337,11 @@ class Dispatcher:
             elif item.endpoint.failing_since is not None or subscription_id in self._failing:
                 recovered.add(subscription_id)
         self._failing |= failures.keys()
-        if failures:
-            await recording.note_failures(db, failures)
-        if recovered:
-            await recording.note_recovery(db, recovered)
-            self._failing -= recovered
+        if not failures and not recovered:
+            return set()
+        warned = await recording.note_health(db, failures, recovered)
+        self._failing -= recovered
+        return warned
 
     def _let_go(self, results: list[Result]) -> None:
         """Done with these; lanes that have come to their end are looked after in the next round."""

@@ -1,6 +1,7 @@
 """From the log to deliveries in hand, one practice at a time and each time in one transaction.
 
-The practice's dispatch_state is locked first, so that workers take turns. Then log rows past the cursor become one
+The practice's dispatch_state is locked first, so that workers take turns; no lock is waited for while it is held (see
+`queries`). Then log rows past the cursor become one
 delivery for each subscription that wants them; what is due is claimed; and the cursor moves. Nothing is sent here.
 Every statement that writes or locks names one practice, as a distributed database requires.
 """

@@ -70,10 +70,18 @@ _IS_WRONG = f"""
 
 
 async def _correct(db: Connection, practice_id: int) -> None:
-    """Update the practice's dispatch_state first: workers that claim deliveries lock it first, too."""
-    await db.execute("UPDATE dispatch_state SET next_due_at = now() WHERE practice_id = $1", practice_id)
+    """Deliveries that are locked get their time from the transaction that has them."""
     await db.execute(
-        f"UPDATE webhook_delivery SET due_at = now() WHERE practice_id = $2 AND due_at IS NOT NULL AND {_IS_WRONG}",
+        f"""
+        WITH wrong AS MATERIALIZED (
+            SELECT delivery_id, created_at FROM webhook_delivery
+            WHERE practice_id = $2 AND due_at IS NOT NULL AND {_IS_WRONG} FOR UPDATE SKIP LOCKED
+        )
+        UPDATE webhook_delivery SET due_at = now()
+        WHERE practice_id = $2 AND delivery_id = ANY (ARRAY(SELECT delivery_id FROM wrong))
+          AND created_at BETWEEN (SELECT min(created_at) FROM wrong) AND (SELECT max(created_at) FROM wrong)
+        """,
         LONGEST_WAIT_SECONDS,
         practice_id,
     )
+    await db.execute("UPDATE dispatch_state SET next_due_at = now() WHERE practice_id = $1", practice_id)

@@ -1,4 +1,15 @@
-"""Subscriptions in the database: as the worker needs them, and as their partners know them. Under the system role."""
+"""Subscriptions in the database: as the worker needs them, and as their partners know them. Under the system role.
+
+Transactions of webhooks lock rows in one order, so that no two of them wait for each other:
+
+1. the subscription; several by number
+2. its replay
+3. queued deliveries, always with SKIP LOCKED
+4. dispatch_state of the practice, which wakes a worker, as the last of all; several by practice
+
+A worker that takes work locks dispatch_state first, and waits for no lock while it holds it. A worker that records
+results first locks its own deliveries in the state `sending`: nobody else waits for those.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -225,6 +236,7 @@ async def practices_waiting(db: Connection, subscription_id: int) -> list[int]:
             AND d.state = 'queued')
           OR EXISTS (SELECT FROM webhook_replay r WHERE r.practice_id = p.practice_id AND r.subscription_id = $1
                      AND r.state = 'running')
+        ORDER BY practice_id
         """,
         subscription_id,
     )
@@ -247,11 +259,18 @@ async def wake(db: Connection, practice_id: int) -> None:
 async def cancel_queued(
     db: Connection, practice_id: int, subscription_ids: Sequence[int], kinds: Sequence[str] = ("live", "replay")
 ) -> None:
-    """Nobody wants them any more. Manual deliveries go out also where a subscription is disabled."""
+    """Cancel the queued deliveries of these subscriptions; manual ones are sent also where a subscription is disabled.
+    Waits for no lock: a row that is locked is being sent or cancelled."""
     await db.execute(
         """
+        WITH queued AS MATERIALIZED (
+            SELECT delivery_id, created_at FROM webhook_delivery
+            WHERE practice_id = $1 AND subscription_id = ANY ($2) AND kind = ANY ($3) AND state = 'queued'
+            FOR UPDATE SKIP LOCKED
+        )
         UPDATE webhook_delivery SET state = 'cancelled'
-        WHERE practice_id = $1 AND subscription_id = ANY ($2) AND kind = ANY ($3) AND state = 'queued'
+        WHERE practice_id = $1 AND delivery_id = ANY (ARRAY(SELECT delivery_id FROM queued))
+          AND created_at BETWEEN (SELECT min(created_at) FROM queued) AND (SELECT max(created_at) FROM queued)
         """,
         practice_id,
         list(subscription_ids),

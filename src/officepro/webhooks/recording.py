@@ -1,14 +1,17 @@
 """What came of attempts, put on record: many at once, each under the lease by which it was sent.
 
-A result whose lease was lost meanwhile changes nothing: whoever holds the delivery now will tell. (ARCHITECTURE.md)
+A result whose lease was lost meanwhile changes nothing: the worker that has the delivery now reports it.
 When to try again, and for how long an endpoint has failed, goes by the database's clock alone: a worker whose own clock
 is wrong, or is set anew, neither hurries nor gives up.
+
+Locks are taken in the order that `queries` describes, so a transaction calls `record`, `note_health` and `wake` in this
+order.
 """
 
 import math
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,8 +34,10 @@ class Result(msgspec.Struct, frozen=True):
     outcome: Delivered | Failed | None  # None: given back without an attempt
 
 
-async def record(db: Connection, results: Sequence[Result]) -> dict[int, float]:
-    """Within a transaction. Answers in how many seconds the first of these is due again, by practice."""
+async def record(db: Connection, results: Sequence[Result]) -> tuple[dict[int, float], set[int]]:
+    """Write the results, within a transaction. Return in how many seconds the first of them is due again, by practice,
+    and the practices to wake at the transaction's end, since deliveries of them were given back: another worker need
+    not wait for the end of their leases."""
     by_practice: dict[tuple[int, int], list[Result]] = defaultdict(list)
     for result in results:
         by_practice[result.lane.practice_id, result.item.leased_by].append(result)
@@ -53,14 +58,13 @@ async def record(db: Connection, results: Sequence[Result]) -> dict[int, float]:
         await db.executemany(_DELIVERED, delivered)
     if others:
         await db.executemany(_OTHERS, others)
-        # What was given back waits for nothing: another worker need not leave it until its lease would have ended.
-        await wake(db, dict.fromkeys(given_back, 0.0))
-    return due
+    return due, given_back
 
 
 async def wake(db: Connection, practices: Mapping[int, float]) -> None:
     """Have a worker look at each of them in so many seconds."""
-    await db.executemany(_WAKE, sorted(practices.items()))
+    if practices:
+        await db.executemany(_WAKE, sorted(practices.items()))
 
 
 def _delivered_columns(results: Sequence[Result]) -> list[object]:
@@ -127,21 +131,14 @@ _WAKE = """
 """
 
 
-async def note_recovery(db: Connection, subscription_ids: Iterable[int]) -> None:
-    await db.execute(
-        """
-        UPDATE webhook_subscription SET failing_since = NULL, warned_at = NULL
-        WHERE subscription_id = ANY ($1) AND failing_since IS NOT NULL
-        """,
-        sorted(subscription_ids),
-    )
+async def note_health(
+    db: Connection, failures: Mapping[int, tuple[LaneKey, Failed]], recovered: Collection[int]
+) -> set[int]:
+    """Update the health of endpoints after their latest attempts, by subscription: failing since when, the warning, and
+    in the end giving one up. Within a transaction. Return the practices to wake at its end.
 
-
-async def note_failures(db: Connection, failures: Mapping[int, tuple[LaneKey, Failed]]) -> None:
-    """Within a transaction: the endpoints' health by subscription, the warning, and in the end giving one up.
-
-    One read for all of them, and a write only where something becomes different: endpoints that fail all the time come
-    by here with every batch of results.
+    One read for all of them, and a write only where something changes: endpoints that fail all the time are in every
+    batch of results.
     """
     rows = await db.fetch(
         """
@@ -150,7 +147,24 @@ async def note_failures(db: Connection, failures: Mapping[int, tuple[LaneKey, Fa
         """,
         sorted(failures),
     )
-    if well := [row["subscription_id"] for row in rows if row["failing_since"] is None]:
+    well = [row["subscription_id"] for row in rows if row["failing_since"] is None]
+    ends, warns = [], []
+    for row in rows:
+        failing_since: datetime = row["failing_since"] or row["at"]
+        if failures[row["subscription_id"]][1].gone or is_due_for_disabling(failing_since, row["at"]):
+            ends.append(row["subscription_id"])
+        elif row["warned_at"] is None and is_due_for_warning(failing_since, row["at"]):
+            warns.append(row)
+    changes = {*well, *ends, *(row["subscription_id"] for row in warns), *recovered}
+    if len(changes) > 1:  # by number, as every worker does
+        await db.execute(
+            """
+            SELECT FROM webhook_subscription WHERE subscription_id = ANY ($1)
+            ORDER BY subscription_id FOR NO KEY UPDATE
+            """,
+            sorted(changes),
+        )
+    if well:
         await db.execute(
             """
             UPDATE webhook_subscription SET failing_since = now()
@@ -158,13 +172,27 @@ async def note_failures(db: Connection, failures: Mapping[int, tuple[LaneKey, Fa
             """,
             well,
         )
-    for row in rows:
-        lane, failure = failures[row["subscription_id"]]
-        failing_since: datetime = row["failing_since"] or row["at"]
-        if failure.gone or is_due_for_disabling(failing_since, row["at"]):
-            await _disable(db, lane, "gone" if failure.gone else "failing")
-        elif row["warned_at"] is None and is_due_for_warning(failing_since, row["at"]):
-            await _warn(db, lane, row["hook_url"], failing_since, row["at"])
+    if recovered:
+        await _note_recovery(db, recovered)
+    for subscription_id in ends:
+        lane, failure = failures[subscription_id]
+        await _disable(db, lane, "gone" if failure.gone else "failing")
+    warned = set()
+    for row in warns:
+        lane, _ = failures[row["subscription_id"]]
+        if await _warn(db, lane, row["hook_url"], row["failing_since"] or row["at"], row["at"]):
+            warned.add(lane.practice_id)
+    return warned
+
+
+async def _note_recovery(db: Connection, subscription_ids: Iterable[int]) -> None:
+    await db.execute(
+        """
+        UPDATE webhook_subscription SET failing_since = NULL, warned_at = NULL
+        WHERE subscription_id = ANY ($1) AND failing_since IS NOT NULL
+        """,
+        sorted(subscription_ids),
+    )
 
 
 async def _disable(db: Connection, lane: LaneKey, reason: str) -> None:
@@ -180,10 +208,10 @@ async def _disable(db: Connection, lane: LaneKey, reason: str) -> None:
     await cancel_queued(db, lane.practice_id, [lane.subscription_id])
 
 
-async def _warn(db: Connection, lane: LaneKey, hook_url: str, failing_since: datetime, now: datetime) -> None:
-    """Once, also where two workers come to it. The partner may still read it: where one path of an endpoint fails,
-    another may not."""
-    is_ours = await db.fetchval(
+async def _warn(db: Connection, lane: LaneKey, hook_url: str, failing_since: datetime, now: datetime) -> bool:
+    """Queue the event `webhook.failing`. Return whether this worker did; where two of them come to it, one does. The
+    partner may still read it: where one path of an endpoint fails, another may not."""
+    is_first = await db.fetchval(
         """
         UPDATE webhook_subscription SET warned_at = $2
         WHERE subscription_id = $1 AND warned_at IS NULL AND failing_since IS NOT NULL RETURNING true
@@ -191,8 +219,8 @@ async def _warn(db: Connection, lane: LaneKey, hook_url: str, failing_since: dat
         lane.subscription_id,
         now,
     )
-    if not is_ours:
-        return
+    if not is_first:
+        return False
     data = {"failingSince": timestamp(failing_since), "disabledAt": timestamp(failing_since + DISABLE_AFTER)}
     await db.execute(
         """
@@ -206,4 +234,4 @@ async def _warn(db: Connection, lane: LaneKey, hook_url: str, failing_since: dat
         msgspec.json.encode(data).decode(),
         without_query(hook_url),
     )
-    await wake(db, {lane.practice_id: 0.0})
+    return True

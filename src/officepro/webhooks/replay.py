@@ -165,12 +165,13 @@ async def create_deliveries(db: Connection, practice_id: int, endpoint: Endpoint
     """Queue the next deliveries of the replay in progress, and return how many; 0 once it has completed.
 
     Called by the worker, which holds the practice's dispatch_state, when none of its deliveries is queued. An event
-    whose first delivery is queued still is left out: the receiver gets it from there.
+    whose first delivery is queued still is left out: the receiver gets it from there. Returns 0, too, where a request
+    has locked the replay: it is starting another one, and wakes the practice when it has, or is cancelling this one.
     """
     replay = await db.fetchrow(
         """
         SELECT next_log_id, to_log_id, scopes FROM webhook_replay
-        WHERE practice_id = $1 AND subscription_id = $2 AND state = 'running' FOR UPDATE
+        WHERE practice_id = $1 AND subscription_id = $2 AND state = 'running' FOR UPDATE SKIP LOCKED
         """,
         practice_id,
         endpoint.subscription_id,
