@@ -19,7 +19,7 @@ from tests.webhooks.receivers import Receiver
 from tests.world import Office
 
 WORKER = 7
-LONGEST_SECONDS = 2.0  # a deadlock is noticed by PostgreSQL after one second, and ends one of the transactions
+LONGEST_SECONDS = 5.0  # PostgreSQL ends one of the transactions of a deadlock after `deadlock_timeout`
 
 
 @pytest.fixture
@@ -48,10 +48,13 @@ async def until_waiting(office: Office, transactions: int) -> None:
 
 
 @asynccontextmanager
-async def no_deadlock() -> AsyncIterator[None]:
-    """What is done within must be done before PostgreSQL looks for deadlocks and ends one."""
+async def no_deadlock(office: Office) -> AsyncIterator[None]:
+    read = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    before = await office.house.owner.fetchval(read)
     async with asyncio.timeout(LONGEST_SECONDS):
         yield
+    await asyncio.sleep(0.1)
+    assert await office.house.owner.fetchval(read) == before
 
 
 def failed() -> Failed:
@@ -71,7 +74,7 @@ async def test_a_worker_gives_deliveries_back_while_a_request_changes_the_subscr
     given_back, sent = (await take(database, practice_id))[lane]
     recorded_later(worker, Result(lane, given_back, None), Result(lane, sent, failed()))
 
-    async with no_deadlock():
+    async with no_deadlock(demo_office):
         async with database.system_transaction() as request:
             await queries.lock_subscription(request, subscription_id)
             records = asyncio.create_task(worker.record_results())
@@ -102,7 +105,7 @@ async def test_two_workers_record_the_health_of_the_same_endpoints(
             lane = LaneKey(practice_id, subscription_id, "live")
             recorded_later(each, Result(lane, items[lane][place], outcome))
 
-    async with no_deadlock():
+    async with no_deadlock(demo_office):
         async with database.system_transaction() as request:
             await request.execute("SELECT FROM webhook_subscription ORDER BY subscription_id FOR UPDATE")
             records = [asyncio.create_task(each.record_results()) for each in (worker, another_worker)]

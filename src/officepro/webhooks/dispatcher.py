@@ -298,15 +298,19 @@ class Dispatcher:
             results, self._results = self._results, []
             if not results:
                 return
+            failures, recovered = self._health_after(results)
+            self._failing |= failures.keys()
             try:
                 async with self._database.system_transaction() as db:
                     due, to_wake = await recording.record(db, results)
-                    to_wake |= await self._note_health(db, results)
+                    if failures or recovered:
+                        to_wake |= await recording.note_health(db, failures, recovered)
                     await recording.wake(db, dict.fromkeys(to_wake, 0.0))
             except BaseException:
                 self._results[:0] = results
                 self._has_results.set()
                 raise
+            self._failing -= recovered
             for practice_id, seconds in due.items():
                 self._remember(practice_id, seconds)
             self._let_go(results)
@@ -323,25 +327,21 @@ class Dispatcher:
         async with self._database.system() as db:
             await recording.wake(db, {practice_id: max(0.0, at - now) for practice_id, at in self._due.items()})
 
-    async def _note_health(self, db: Connection, results: list[Result]) -> set[int]:
-        """Return the practices to wake at the transaction's end."""
+    def _health_after(self, results: list[Result]) -> tuple[dict[int, tuple[LaneKey, Failed]], set[int]]:
+        """The subscriptions whose latest attempt failed, and those that have recovered."""
         latest: dict[int, tuple[LaneKey, Item, Delivered | Failed]] = {}
         for result in results:
             is_manual_failure = result.lane.traffic == "manual" and isinstance(result.outcome, Failed)
             if result.outcome is not None and not is_manual_failure:
                 latest[result.lane.subscription_id] = (result.lane, result.item, result.outcome)
-        recovered, failures = set(), {}
+        failures: dict[int, tuple[LaneKey, Failed]] = {}
+        recovered: set[int] = set()
         for subscription_id, (lane, item, outcome) in latest.items():
             if isinstance(outcome, Failed):
                 failures[subscription_id] = (lane, outcome)
             elif item.endpoint.failing_since is not None or subscription_id in self._failing:
                 recovered.add(subscription_id)
-        self._failing |= failures.keys()
-        if not failures and not recovered:
-            return set()
-        warned = await recording.note_health(db, failures, recovered)
-        self._failing -= recovered
-        return warned
+        return failures, recovered
 
     def _let_go(self, results: list[Result]) -> None:
         """Done with these; lanes that have come to their end are looked after in the next round."""

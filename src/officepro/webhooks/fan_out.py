@@ -312,7 +312,7 @@ class _Taking:
             elif endpoint.standing is Standing.ACTIVE:
                 await self._claim_lane(key, endpoint)
         if stopped:
-            await cancel_queued(self.db, self.practice_id, list(stopped))
+            await cancel_queued(self.db, self.practice_id, list(stopped), is_waiting=False)
 
     async def _go_on_with_replays(self) -> None:
         """Creates the next deliveries of a replay once all that were created before have left the queue."""
@@ -326,7 +326,7 @@ class _Taking:
                 if created:
                     self.queued.add(key)
                     self.left.add(key)
-                else:
+                elif created == 0:
                     self.replays.discard(subscription_id)
 
     async def _claim_lane(self, key: LaneKey, endpoint: Endpoint) -> None:

@@ -4,11 +4,12 @@ Transactions of webhooks lock rows in one order, so that no two of them wait for
 
 1. the subscription; several by number
 2. its replay
-3. queued deliveries, always with SKIP LOCKED
+3. its queued deliveries
 4. dispatch_state of the practice, which wakes a worker, as the last of all; several by practice
 
-A worker that takes work locks dispatch_state first, and waits for no lock while it holds it. A worker that records
-results first locks its own deliveries in the state `sending`: nobody else waits for those.
+A worker that takes work locks dispatch_state first, and waits for no lock while it holds it (SKIP LOCKED), so others may
+wait for it. A worker that records results first locks its own deliveries in the state `sending`: nobody else waits for
+those.
 """
 
 from collections.abc import Sequence
@@ -257,16 +258,21 @@ async def wake(db: Connection, practice_id: int) -> None:
 
 
 async def cancel_queued(
-    db: Connection, practice_id: int, subscription_ids: Sequence[int], kinds: Sequence[str] = ("live", "replay")
+    db: Connection,
+    practice_id: int,
+    subscription_ids: Sequence[int],
+    kinds: Sequence[str] = ("live", "replay"),
+    *,
+    is_waiting: bool = True,
 ) -> None:
     """Cancel the queued deliveries of these subscriptions; manual ones are sent also where a subscription is disabled.
-    Waits for no lock: a row that is locked is being sent or cancelled."""
+    Without waiting, rows that are locked are left: a request is cancelling them."""
     await db.execute(
-        """
+        f"""
         WITH queued AS MATERIALIZED (
             SELECT delivery_id, created_at FROM webhook_delivery
             WHERE practice_id = $1 AND subscription_id = ANY ($2) AND kind = ANY ($3) AND state = 'queued'
-            FOR UPDATE SKIP LOCKED
+            ORDER BY delivery_id FOR UPDATE {"" if is_waiting else "SKIP LOCKED"}
         )
         UPDATE webhook_delivery SET state = 'cancelled'
         WHERE practice_id = $1 AND delivery_id = ANY (ARRAY(SELECT delivery_id FROM queued))

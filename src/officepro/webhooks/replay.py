@@ -161,12 +161,12 @@ async def subscriptions_in_progress(db: Connection) -> set[int]:
     return {row["subscription_id"] for row in rows}
 
 
-async def create_deliveries(db: Connection, practice_id: int, endpoint: Endpoint) -> int:
-    """Queue the next deliveries of the replay in progress, and return how many; 0 once it has completed.
+async def create_deliveries(db: Connection, practice_id: int, endpoint: Endpoint) -> int | None:
+    """Queue the next deliveries of the replay in progress, and return how many; 0 once it has completed, and None where
+    a request has locked it, to cancel it or to start another one.
 
     Called by the worker, which holds the practice's dispatch_state, when none of its deliveries is queued. An event
-    whose first delivery is queued still is left out: the receiver gets it from there. Returns 0, too, where a request
-    has locked the replay: it is starting another one, and wakes the practice when it has, or is cancelling this one.
+    whose first delivery is queued still is left out: the receiver gets it from there.
     """
     replay = await db.fetchrow(
         """
@@ -177,7 +177,7 @@ async def create_deliveries(db: Connection, practice_id: int, endpoint: Endpoint
         endpoint.subscription_id,
     )
     if replay is None:
-        return 0
+        return None
     made = await db.fetchrow(
         f"""
         WITH made AS (
