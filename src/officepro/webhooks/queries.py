@@ -7,9 +7,9 @@ Transactions of webhooks lock rows in one order, so that no two of them wait for
 3. its queued deliveries
 4. dispatch_state of the practice, which wakes a worker, as the last of all; several by practice
 
-A worker that takes work locks dispatch_state first, and waits for no lock while it holds it (SKIP LOCKED), so others may
-wait for it. A worker that records results first locks its own deliveries in the state `sending`: nobody else waits for
-those.
+A worker that takes work locks dispatch_state first, and waits for no lock while it holds it (SKIP LOCKED), so others
+may wait for it. A worker that records results first locks its own deliveries in the state `sending`: nobody else waits
+for those.
 """
 
 from collections.abc import Sequence
