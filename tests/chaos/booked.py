@@ -8,7 +8,7 @@ from officepro.activity.verification import verify
 from officepro.foundation.database import Database
 from tests.chaos.bookers import DOUBLES, UNKNOWN, Bookers
 
-# By its complaint a visit tells which booking it came of, and so does a disclosure by its request's id.
+# A visit's complaint is the mark of its booking, and so is the address of its disclosure.
 HALVES = """
 SELECT (SELECT count(*) FROM visit v WHERE NOT (
             (SELECT count(*) FROM visit_history h WHERE h.practice_id = v.practice_id AND h.visit_id = v.visit_id
@@ -23,11 +23,11 @@ SELECT (SELECT count(*) FROM visit v WHERE NOT (
             SELECT FROM visit v WHERE v.practice_id = i.practice_id AND v.complaint = i.idempotency_key))
 """
 DISCLOSED = """
-SELECT coalesce(v.practice_id, d.practice_id) AS practice_id, coalesce(v.complaint, d.request_id) AS mark,
+SELECT coalesce(v.practice_id, d.practice_id) AS practice_id, coalesce(v.complaint, d.address) AS mark,
        v.number AS visits, d.number AS disclosures, i.idempotency_key IS NOT NULL AS has_key, v.visit_id
 FROM (SELECT practice_id, complaint, count(*) AS number, max(visit_id) AS visit_id FROM visit GROUP BY 1, 2) v
-FULL JOIN (SELECT practice_id, request_id, count(*) AS number FROM disclosure GROUP BY 1, 2) d
-    ON v.practice_id = d.practice_id AND v.complaint = d.request_id
+FULL JOIN (SELECT practice_id, address, count(*) AS number FROM disclosure GROUP BY 1, 2) d
+    ON v.practice_id = d.practice_id AND v.complaint = d.address
 LEFT JOIN idempotency i ON v.practice_id = i.practice_id AND v.complaint = i.idempotency_key
 """
 GAPS = """

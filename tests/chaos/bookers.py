@@ -1,17 +1,17 @@
 """Partners who book without pause, repeat what was not settled with the same Idempotency-Key, and keep account.
 
-Each booking has a mark: it is the visit's complaint, the request's id (and so the disclosure's), and the key of those
-that have one. Those that have none are asked for once, whatever comes of it.
+Each booking has a mark: it is the visit's complaint, the client's address (and so the disclosure's) behind a trusted
+proxy, and the Idempotency-Key of those that have one. Those that have none are sent once.
 """
 
 import asyncio
 import itertools
 import random
 import time
-import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from ipaddress import IPv6Address
 
 import aiohttp
 import asyncpg
@@ -73,7 +73,7 @@ class Bookers:
     async def _book(self, session: aiohttp.ClientSession, dice: random.Random) -> None:
         while time.monotonic() < self.until:
             office = dice.choice(self.offices)
-            mark = str(uuid.UUID(int=dice.getrandbits(128)))
+            mark = str(IPv6Address(dice.getrandbits(128)))
             await self._settle(session, office, self._wish(dice), mark, dice, has_key=dice.random() >= self.keyless)
 
     def _wish(self, dice: random.Random) -> dict[str, str | int]:
@@ -101,7 +101,7 @@ class Bookers:
     ) -> None:
         """Until it is booked, or refused for good."""
         wish = wish | {"VisitComplaint": mark}
-        headers = {"Authorization": f"Bearer {self.tokens[office.practicepass]}", "X-Request-ID": mark}
+        headers = {"Authorization": f"Bearer {self.tokens[office.practicepass]}", "X-Forwarded-For": mark}
         if has_key:
             headers["Idempotency-Key"] = mark
         give_up = self.until + 60.0

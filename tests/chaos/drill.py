@@ -147,7 +147,12 @@ async def standing(
     server: Drill, folder: Path, practices: int
 ) -> AsyncIterator[tuple[Instance, list[Office], dict[str, str]]]:
     """An instance of two workers, and practices with the tokens of who may do everything there."""
-    environment = {**server.environment, "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "0", "OFFICEPRO_WORKERS": "2"}
+    environment = {
+        **server.environment,
+        "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "0",
+        "OFFICEPRO_TRUSTED_PROXIES": "127.0.0.1/32",
+        "OFFICEPRO_WORKERS": "2",
+    }
     settings = Settings.from_environment(environment)
     os.makedirs(folder, exist_ok=True)
     async with instances(settings, folder, 1) as [instance]:

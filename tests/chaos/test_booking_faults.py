@@ -41,7 +41,7 @@ PLANTED = {
         WHERE {A_VISIT}
         """,
     "halves": f"DELETE FROM visit_history WHERE {A_VISIT}",
-    "undisclosed": f"DELETE FROM disclosure WHERE request_id = (SELECT complaint FROM visit WHERE {A_VISIT})",
+    "undisclosed": f"DELETE FROM disclosure WHERE address = (SELECT complaint FROM visit WHERE {A_VISIT})",
     "gaps": "DELETE FROM log WHERE log_id = 2",
 }
 
