@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from officepro.webhooks.dispatcher import dispatcher
+from officepro.webhooks.replay import MAXIMUM_REPLAYED
 from tests.access.test_broken_uploads import UPLOADS
 from tests.chaos.instances import Connection, Instance, instances
 from tests.chaos.neighbours import calls, is_unharmed
@@ -125,6 +126,7 @@ async def test_writes_that_wait_for_the_lock_of_their_practice(
     with capsys.disabled():
         print(f"writes: {dict(written)}")  # noqa: T201
     assert written.keys() <= {429, 503}
+    assert written[503] > WRITERS  # the writes did wait
     if not is_shared:
         assert statuses[503] > 0
         return
@@ -181,7 +183,8 @@ async def test_replays_of_a_long_log(
         )
     assert answered.keys() <= {202, 409, 429}
     assert answered[202] >= 1
-    assert rows <= answered[202] * EVENTS
+    assert answered[409] > 100
+    assert rows <= answered[202] * MAXIMUM_REPLAYED
     assert is_unharmed(statuses, busy, calm)
     assert slowest <= LONGEST_DELIVERY_SECONDS
 
