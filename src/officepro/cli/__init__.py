@@ -25,6 +25,7 @@ COMMANDS = {
     "distribute": "distribute.distribute",
     "demo": "demo.demo",
     "settings": "settings.settings",
+    "routes": "routes.routes",
     "practice": "practice.practice",
     "partner": "partner.partner",
     "key": "key.key",

@@ -8,9 +8,10 @@ from litestar.routes import HTTPRoute
 from litestar.types import Method
 
 from officepro import __version__
+from officepro.access.guards import IsOpen, Requires, RequiresAdmin
 from officepro.documentation.components import Components, Json
 from officepro.documentation.introduction import INTRODUCTION, SECURITY_SCHEMES, TAGS, TITLE
-from officepro.documentation.operations import operation
+from officepro.documentation.operations import guards_of, operation
 from officepro.foundation.input import template
 
 _METHODS: tuple[Method, ...] = (
@@ -45,6 +46,27 @@ def document(app: Litestar, public_url: str = "") -> Json:
         "paths": paths,
         "components": {**components.as_json(), "securitySchemes": SECURITY_SCHEMES},
     }
+
+
+def route_table(app: Litestar) -> Iterator[tuple[str, str, str, str]]:
+    """Method, path, handler and permission of every route, in the order of the route table."""
+    for route, method, handler in handlers(app):
+        name = f"{handler.fn.__module__}.{handler.fn.__name__}"
+        yield method, template(route.path_format), name.removeprefix("officepro."), _permission(handler)
+
+
+def _permission(handler: HTTPRouteHandler) -> str:
+    match guards_of(handler):
+        case [Requires(scope=None)]:
+            return "access token"
+        case [Requires(scope=scope)]:
+            return f"access token with scope {scope}"
+        case [RequiresAdmin()]:
+            return "admin secret"
+        case [IsOpen()]:
+            return "public"
+        case _:
+            return "portal session"
 
 
 def handlers(app: Litestar) -> Iterator[tuple[HTTPRoute, str, HTTPRouteHandler]]:
