@@ -213,7 +213,7 @@ async def test_deliveries_are_listed_with_their_outcome(
         "success": False,
         "statusCode": 500,
         "attempts": 1,
-        "errorMessage": "bad_status: The endpoint answered 500; only 2xx counts as received.",
+        "errorMessage": "bad_status: The endpoint returned status 500; a 2xx status is required.",
         "durationMs": failed[0]["durationMs"],
         "createdAt": failed[0]["createdAt"],
         "nextAttemptAt": failed[0]["nextAttemptAt"],

@@ -1,1 +1,1 @@
-"""Maintenance jobs: partitions, retention, and whatever else a worker does once an hour."""
+"""Hourly maintenance jobs of the worker: partitions, retention and others."""

@@ -1,8 +1,9 @@
-"""Partitions: added before they are needed, dropped when all their rows are past their retention.
+"""Table partitions: add them in advance, and drop them when all their rows are past retention.
 
-Everything goes by the database's clock, which dates the rows; a worker's own may be wrong. Each partition is added in a
-transaction of its own, in which every lock is waited for at most 100 ms (migration 0019): while a dump reads a table,
-adding fails and is tried again, and nobody else waits for it. There are months (days, for the request log) of time.
+All times are from the database's clock, which also dates the rows; a worker's clock may be wrong. Each partition is
+added in its own transaction, which waits at most 100 ms for each lock (migration 0019). While a dump reads the table,
+adding fails and is retried, so that no other transaction has to wait. Partitions are added months ahead (days for the
+request log).
 """
 
 from collections.abc import AsyncIterator
@@ -11,22 +12,24 @@ from typing import Literal, NamedTuple
 
 from officepro.foundation.database import Connection, Database
 
-MOVING_SECONDS = 300  # what a default partition took while the clock was wrong may be much
+MOVING_SECONDS = 300  # timeout of moving rows out of a default partition: many if the clock was wrong
 
 
 class Partitioned(NamedTuple):
+    """A partitioned table and how far ahead its partitions are added."""
+
     table: str
     unit: Literal["day", "month"]
-    ahead: int  # how many, with the present one
+    ahead: int  # number of partitions, including the current one
 
 
 LOG = Partitioned("log", "month", 4)
 DELIVERIES = Partitioned("webhook_delivery", "month", 4)
-REQUESTS = Partitioned("request_log", "day", 8)  # a worker that is away for a week does no harm
+REQUESTS = Partitioned("request_log", "day", 8)  # tolerates a week without a worker
 
 
 async def add(database: Database, partitioned: Partitioned) -> None:
-    """Add what is missing, and empty the default partition."""
+    """Add the missing partitions, and move the rows of the default partition into them."""
     for place in range(partitioned.ahead):
         async with _long_transaction(database) as db:
             await db.execute(
@@ -50,6 +53,7 @@ async def _long_transaction(database: Database) -> AsyncIterator[Connection]:
 
 
 async def drop(database: Database, partitioned: Partitioned, retention_days: int) -> None:
+    """Drop the partitions whose rows are all older than `retention_days`."""
     async with database.system() as db:
         await db.execute(
             "SELECT drop_partitions($1, now() - make_interval(days => $2))", partitioned.table, retention_days
@@ -57,7 +61,8 @@ async def drop(database: Database, partitioned: Partitioned, retention_days: int
 
 
 async def drop_deliveries(database: Database, retention_days: int) -> None:
-    """Only finished deliveries age: a partition stays while a delivery in it is open, on a paused subscription say."""
+    """Drop the partitions of deliveries older than `retention_days`. A partition is kept while it has an open delivery,
+    such as one of a paused subscription."""
     async with database.system() as db:
         before = await db.fetchval(
             """

@@ -1,15 +1,15 @@
-"""What the maintenance jobs keep about themselves, in the database; under the system role."""
+"""Queries of the maintenance jobs' state: run counters and clock check. Run under the system role."""
 
 from typing import NamedTuple
 
 from officepro.foundation.database import Connection
 
-# The name under which workers count the rounds of their dispatcher, which is how a worker shows that it works.
+# Job name under which workers count iterations of the dispatcher: their heartbeat.
 DISPATCH_JOB = "webhook_dispatch"
 
 
 class JobFigures(NamedTuple):
-    """What became of a job's runs, over all workers."""
+    """Run counts of a job, over all workers."""
 
     job: str
     succeeded: int
@@ -19,8 +19,11 @@ class JobFigures(NamedTuple):
 
 
 async def clock_is_steady(db: Connection) -> bool:
-    """Whether for a day every reading of the database's clock has followed the one before it: by no more than two days,
-    for jobs run hourly, and by no less than an hour backwards, which a time server may correct."""
+    """Read the database's clock and return whether it has been steady for 24 h.
+
+    It is steady while each reading is at most two days after the previous one (jobs run hourly) and at most one hour
+    before it (a time server may set the clock back).
+    """
     is_steady: bool = await db.fetchval(
         """
         UPDATE maintenance_clock SET seen_at = now(), steady_since = CASE
@@ -33,6 +36,7 @@ async def clock_is_steady(db: Connection) -> bool:
 
 
 async def count_runs(db: Connection, job: str, outcome: str, runs: int) -> None:
+    """Add a number of runs to a job's counter of `outcome`: succeeded, failed or skipped."""
     await db.execute(
         """
         INSERT INTO maintenance_job AS kept (job, succeeded, failed, skipped, last_success_at)
@@ -50,6 +54,7 @@ async def count_runs(db: Connection, job: str, outcome: str, runs: int) -> None:
 
 
 async def job_figures(db: Connection) -> list[JobFigures]:
+    """Return the run counts of all jobs."""
     rows = await db.fetch(
         """
         SELECT job, succeeded, failed, skipped, coalesce(extract(epoch FROM last_success_at), 0)::float8

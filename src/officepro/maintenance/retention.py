@@ -1,14 +1,15 @@
-"""Rows that are deleted by age, where there are no partitions to drop."""
+"""Deletion of rows by age, in tables without partitions."""
 
 from officepro.foundation.database import NO_PRACTICE, Connection, Database
 
-PORTAL_SESSION_HOURS = 24  # a session ends after at most 8; the portal itself deletes when somebody signs in
+PORTAL_SESSION_HOURS = 24  # sessions last at most 8 h; the portal also deletes expired ones at sign-in
 IDEMPOTENCY_HOURS = 24
 FIGURES_DAYS = 1096  # three years of the dashboard's daily figures
 
 
 async def purge_idempotency(database: Database) -> None:
-    """Practice by practice under its own row-level security, because stored responses may hold data of patients."""
+    """Delete expired idempotency keys, per practice under its row-level security, because stored responses may contain
+    patient data."""
     async with database.system() as db:
         practices = await db.fetch("SELECT practice_id FROM practice")
         await _purge(db, NO_PRACTICE)
@@ -26,7 +27,8 @@ async def _purge(db: Connection, practice_id: int) -> None:
 
 
 async def purge_portal_sessions(database: Database) -> None:
-    """Those of the future too, which began while the clock was ahead and would not end for as long."""
+    """Delete old portal sessions, and those with a start in the future: they began while the clock was ahead and would
+    last too long."""
     async with database.system() as db:
         await db.execute(
             """
@@ -38,7 +40,8 @@ async def purge_portal_sessions(database: Database) -> None:
 
 
 async def purge_figures(database: Database) -> None:
-    """The dashboard's daily figures, which outlive the request log that they were summed from."""
+    """Delete old daily figures of the dashboard. They are kept longer than the request log from which they are
+    aggregated."""
     async with database.system() as db:
         await db.execute("DELETE FROM request_day WHERE day < current_date - $1::integer", FIGURES_DAYS)
         await db.execute("DELETE FROM request_day_duration WHERE day < current_date - $1::integer", FIGURES_DAYS)

@@ -1,8 +1,8 @@
-"""Runner of the maintenance jobs: each in a task of its own, every failure logged and counted.
+"""Runner of the maintenance jobs: one task per job; failures are logged and counted.
 
-A job that fails is tried again after a minute, stops neither the other jobs nor the worker, and shows in /metrics as
+A failed job is retried after a minute, affects neither other jobs nor the worker, and is counted in /metrics as
 officepro_maintenance_runs_total{outcome="failed"}. Jobs that delete by age are skipped until the database's clock has
-been steady for a day: a clock that jumps ahead for an hour must not end every retention at once.
+been steady for 24 h, so that a clock that jumps ahead temporarily does not expire all data.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from officepro.maintenance import queries
 
 EVERY_SECONDS = 3600.0
 RETRY_SECONDS = 60.0  # after a failure, such as a lock that a dump holds
-JITTER = 0.1  # a pause is lengthened by up to this part, so that several workers do not meet
-JOBS_AT_ONCE = 2  # so that they leave connections to the deliveries
+JITTER = 0.1  # a pause is lengthened by up to this fraction, so that workers do not run a job simultaneously
+JOBS_AT_ONCE = 2  # leaves database connections for deliveries
 
 Outcome = Literal["succeeded", "failed", "skipped"]
-# What the functions of migration 0019 raise.
+# SQLSTATEs raised by the functions of migration 0019.
 REASONS = {"OP001": "clock_out_of_range", "OP002": "below_retention_floor"}
 
 logger = logging.getLogger("officepro.worker")
@@ -31,6 +31,8 @@ _random = random.SystemRandom()
 
 
 class Job(NamedTuple):
+    """A maintenance job. `deletes_by_age` jobs need a steady clock."""
+
     name: str
     run: Callable[[Database], Awaitable[None]]
     deletes_by_age: bool = False
@@ -43,9 +45,10 @@ class Maintenance:
         self._database = database
         self._jobs = jobs
         self._at_once = asyncio.Semaphore(JOBS_AT_ONCE)
-        self._uncounted: Counter[tuple[str, Outcome]] = Counter()  # while the database is away
+        self._uncounted: Counter[tuple[str, Outcome]] = Counter()  # runs not yet written to the database
 
     async def run_forever(self) -> None:
+        """Run every job hourly, until cancelled."""
         await asyncio.gather(*(self._repeat(job) for job in self._jobs))
 
     async def _repeat(self, job: Job) -> None:
@@ -55,7 +58,7 @@ class Maintenance:
             await asyncio.sleep(pause * (1 + JITTER * _random.random()))
 
     async def run_once(self, job: Job) -> Outcome:
-        """Raises nothing but CancelledError."""
+        """Run a job once, count the run, and return its outcome. Errors are logged; raises only CancelledError."""
         async with self._at_once:
             outcome = await self._outcome_of(job)
             self._uncounted[job.name, outcome] += 1
@@ -73,7 +76,7 @@ class Maintenance:
                 return "skipped"
             await job.run(self._database)
         except Exception as error:
-            level = logging.DEBUG if level_of(error) == logging.DEBUG else logging.ERROR  # DEBUG: the database is away
+            level = logging.DEBUG if level_of(error) == logging.DEBUG else logging.ERROR  # DEBUG: database unavailable
             logger.log(level, "maintenance failed", extra=_fields(job, error))
             return "failed"
         return "succeeded"
@@ -94,7 +97,7 @@ class Maintenance:
 
 
 def _fields(job: Job, error: Exception) -> dict[str, Any]:
-    """What the log says of a failure, once a minute for each job: never a message's text, which may quote data."""
+    """Return the log fields of a failure, logged once a minute per job. No message texts, which may quote data."""
     away = log_fields(error).get("group")
     sqlstate = sqlstate_of(error) or ""
     kind = error.code if isinstance(error, OfficeProError) else type(error).__name__

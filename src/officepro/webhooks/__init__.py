@@ -1,1 +1,1 @@
-"""Telling partners what happened: signed, retried, in order of the log, and never at another's expense."""
+"""Webhooks: signed delivery of events to partners, with retries, in log order, isolated per subscription."""

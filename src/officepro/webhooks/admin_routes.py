@@ -1,4 +1,4 @@
-"""Webhooks as the admin sees them: health, deliveries, and retrying one. (seeds: /v1/admin/webhooks)"""
+"""Admin endpoints for webhooks: monitoring and retrying a delivery. (Source API specification: /v1/admin/webhooks)"""
 
 from datetime import timedelta
 from typing import Annotated
@@ -39,7 +39,7 @@ RETRIED = "Webhook delivery retried successfully"
 
 InPractice = Annotated[
     str | None,
-    QueryParameter(name="practicepass", min_length=1, max_length=64, pattern=NO_NUL, description="Only this practice."),
+    QueryParameter(name="practicepass", min_length=1, max_length=64, pattern=NO_NUL, description="Filter by practice."),
 ]
 OfPatient = Annotated[
     int | None,
@@ -47,11 +47,11 @@ OfPatient = Annotated[
         name="patientId",
         ge=1,
         le=MAXIMUM_ID,
-        description="Only deliveries of events with this PatientID in `data`; needs `practicepass`.",
+        description="Filter by the PatientID in the event's `data`. Requires `practicepass`.",
     ),
 ]
-Limit = Annotated[int, QueryParameter(ge=1, le=MAXIMUM_LIMIT, description="Deliveries to show.")]
-Offset = Annotated[int, QueryParameter(ge=0, le=MAXIMUM_OFFSET, description="Deliveries to pass over.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAXIMUM_LIMIT, description="Maximum number of deliveries.")]
+Offset = Annotated[int, QueryParameter(ge=0, le=MAXIMUM_OFFSET, description="Number of deliveries to skip.")]
 
 _DELIVERY = {
     "id": 10,
@@ -64,7 +64,7 @@ _DELIVERY = {
     "success": False,
     "statusCode": 500,
     "attempts": 1,
-    "errorMessage": "bad_status: The endpoint answered 500; only 2xx counts as received.",
+    "errorMessage": "bad_status: The endpoint returned status 500; a 2xx status is required.",
     "durationMs": 42,
     "createdAt": "2026-03-09T14:15:00.000Z",
     "nextAttemptAt": "2026-03-09T14:15:05.000Z",
@@ -101,12 +101,12 @@ async def monitor_webhooks(
     event: OfEvent = None,
     patient_id: OfPatient = None,
 ) -> Monitor:
-    """Admin monitoring endpoint for webhook health and delivery activity. The deliveries are those of the last seven
-    days unless `from` says otherwise, the newest first; the summary counts those that were attempted, whatever
-    `success`, `limit` and `offset` are. A subscription for every practice counts in each of them. With `patientId` it
-    answers to which addresses events about one patient were sent, which an accounting of disclosures asks for."""
+    """Admin monitoring endpoint for webhook health and delivery activity. Lists the deliveries of the last seven days,
+    newest first; set `from` for another period. The summary counts all attempted deliveries of the period and ignores
+    `success`, `limit` and `offset`. A subscription for all practices is counted in each practice. `patientId` lists
+    the addresses to which events about one patient were sent, as an accounting of disclosures requires."""
     if patient_id is not None and practicepass is None:
-        raise Invalid.at("query.practicepass", "is required with `patientId`: patients are numbered in each practice")
+        raise Invalid.at("query.practicepass", "is required with `patientId`, because PatientIDs are per practice")
     async with database.system() as db:
         practice_id = None if practicepass is None else (await practice_named(db, practicepass)).practice_id
         begins = since or (until or clock.now()) - DEFAULT_SPAN
@@ -154,10 +154,9 @@ async def _summary(db: Connection, wanted: Filter) -> Summary:
 async def retry_webhook_delivery(
     delivery_id: PathId, once: TheOnce, database: TheDatabase, manual_deliveries: TheManualDeliveries
 ) -> Written[Retried]:
-    """Admin endpoint to retry a specific webhook delivery record. Makes a new record with the same event id, which the
-    worker sends once, with a fresh signature, also where the subscription is paused or disabled; `success` tells the
-    result. The request waits for it for at most 20 seconds. A subscription may have two manual deliveries in
-    progress."""
+    """Admin endpoint to retry a specific webhook delivery record. Creates a new record with the same event id. The
+    worker sends it once, with a new signature, even if the subscription is paused or disabled. The request waits up to
+    20 seconds for the result; see `success`. A subscription may have two manual deliveries in progress."""
     with manual_deliveries.place(None):
         try:
             async with once.system_transaction() as db:

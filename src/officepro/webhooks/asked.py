@@ -1,4 +1,4 @@
-"""What handlers of webhooks ask for besides the usual: `once` of the right practice, places for manual deliveries."""
+"""Dependencies of the webhook handlers: idempotency under the right practice, and the manual delivery limiter."""
 
 from functools import partial
 from typing import Any
@@ -19,17 +19,18 @@ TheManualDeliveries = NamedDependency[ManualDeliveries]
 
 
 def provide_manual_deliveries(scope: Scope) -> Any:
+    """Return the application's ManualDeliveries, which limits requests that wait for a result."""
     return scope["litestar_app"].state.manual_deliveries
 
 
 def _once_of_key(request: AnyRequest) -> Any:
-    """A subscription is the key's and no practice's, so the answers kept for repeats are so, too."""
+    """Idempotency without a practice: a subscription belongs to an API key, so its stored responses do too."""
     caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]
     return _once(request, msgspec.structs.replace(caller, practice_id=NO_PRACTICE))
 
 
 def _once_of_practice(request: AnyRequest, practice: ThePractice) -> Any:
-    """The admin at work in the practice that the address names."""
+    """Idempotency of an admin request, under the practice in its path."""
     return _once(request, Caller(0, 0, practice.practice_id, practice.practicepass, frozenset(), 0))
 
 

@@ -1,4 +1,4 @@
-"""One attempt: sent, and what came of it. (ARCHITECTURE.md: Webhooks)"""
+"""One delivery attempt: HTTP request and result. (ARCHITECTURE.md: Webhooks)"""
 
 import time
 from datetime import datetime, timedelta
@@ -17,12 +17,16 @@ MAXIMUM_MESSAGE_CHARACTERS = 500
 
 
 class Delivered(NamedTuple):
+    """A successful attempt: end time, HTTP status, duration in milliseconds."""
+
     at: datetime
     status_code: int
     duration_ms: int
 
 
 class Failed(msgspec.Struct, frozen=True):
+    """A failed attempt. `status_code` is None if no response was received; `gone` means 410 Gone."""
+
     at: datetime
     duration_ms: int
     error_code: str
@@ -35,9 +39,12 @@ class Failed(msgspec.Struct, frozen=True):
 async def attempt(
     client: OutboundClient, hook_url: str, secrets: list[str], event: Event, now: datetime
 ) -> Delivered | Failed:
-    """Never raises for anything that the receiver does. `now` is when the attempt begins: what is signed."""
+    """Send one signed event and return the result. Network errors and error responses are returned, not raised.
+
+    `now` is the start of the attempt, which is the signed timestamp.
+    """
     body = body_of(event)
-    started = time.perf_counter()  # a clock that is set anew in between does not change how long it took
+    started = time.perf_counter()  # monotonic: a clock change does not affect the duration
     try:
         answer = await client.post(hook_url, body, headers_of(event, body, secrets, int(now.timestamp())))
     except OutboundError as error:
@@ -50,7 +57,7 @@ async def attempt(
         ended,
         answer.duration_ms,
         BAD_STATUS,
-        f"The endpoint answered {answer.status}; only 2xx counts as received.",
+        f"The endpoint returned status {answer.status}; a 2xx status is required.",
         status_code=answer.status,
         retry_after=parse_retry_after(answer.headers.get("retry-after"), ended),
         gone=disables_the_subscription(answer.status),

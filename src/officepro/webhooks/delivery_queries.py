@@ -1,4 +1,4 @@
-"""Deliveries as they are looked at: by their partner, within one practice, and by the monitor over all."""
+"""Read queries over deliveries: a partner's own in one practice, and the admin monitor's over all practices."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,10 +10,10 @@ from officepro.foundation.paging import MAXIMUM_TOTAL, Page
 
 MAXIMUM_STATES = 1000
 
-# In the order of the shape `Delivery`.
+# In the field order of `Delivery`.
 _SHOWN = """
     d.delivery_id, practice.practicepass, d.subscription_id, d.event, d.event_id, d.log_id,
-    regexp_replace(d.hook_url, '[?].*', '?…') AS hook_url,  -- records made by version 0.1 have the query, too
+    regexp_replace(d.hook_url, '[?].*', '?…') AS hook_url,  -- rows written by version 0.1 include the query
     CASE WHEN d.state = 'delivered' THEN true WHEN d.attempts > 0 THEN false END AS success,
     d.status_code, d.attempts, d.error_code || coalesce(': ' || d.error_message, '') AS error_message, d.duration_ms,
     d.created_at, CASE WHEN d.state = 'pending' THEN d.due_at END AS next_attempt_at
@@ -27,7 +27,7 @@ _ABOUT_PATIENT = """EXISTS (
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which deliveries are wanted."""
+    """Filter of deliveries. None means no restriction; `since` is inclusive, `until` is exclusive."""
 
     practice_id: int | None = None
     subscription_id: int | None = None
@@ -35,10 +35,10 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     event: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    patient_id: int | None = None  # in `data` of the event, as the log has it
+    patient_id: int | None = None  # in `data` of the event in the log
 
     def where(self) -> tuple[str, list[object]]:
-        """The condition over `d`, and its values."""
+        """Return the SQL condition over the table alias `d`, and its parameters."""
         values: list[object] = []
         conditions = ["true"]
         for condition, value in (
@@ -60,7 +60,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def some(db: Connection, wanted: Filter, page: Page) -> tuple[Sequence[Row], int]:
-    """Of one practice, the newest first, and how many there are (up to a bound)."""
+    """Return one page of deliveries, newest first, and the total, counted up to MAXIMUM_TOTAL."""
     where, values = wanted.where()
     rows = await db.fetch(
         f"""
@@ -76,7 +76,7 @@ async def some(db: Connection, wanted: Filter, page: Page) -> tuple[Sequence[Row
 
 
 async def recent(db: Connection, wanted: Filter, limit: int, offset: int) -> Sequence[Row]:
-    """The newest first."""
+    """Return deliveries of any practice, newest first."""
     where, values = wanted.where()
     return await db.fetch(
         f"""
@@ -88,7 +88,7 @@ async def recent(db: Connection, wanted: Filter, limit: int, offset: int) -> Seq
 
 
 async def counts(db: Connection, wanted: Filter) -> tuple[int, int]:
-    """How many were attempted, and how many of those have not been received."""
+    """Count attempted deliveries, and those of them that have not succeeded."""
     where, values = wanted.where()
     row = await db.fetchrow(
         f"""
@@ -103,7 +103,7 @@ async def counts(db: Connection, wanted: Filter) -> tuple[int, int]:
 
 
 async def subscription_counts(db: Connection, practice_id: int | None) -> tuple[int, int]:
-    """All subscriptions, and the active ones; of a practice, those that hear of it."""
+    """Count all subscriptions and the active ones; with a practice, only those that receive its events."""
     row = await db.fetchrow(
         """
         SELECT count(*), count(*) FILTER (WHERE status = 'active') FROM webhook_subscription
@@ -116,6 +116,7 @@ async def subscription_counts(db: Connection, practice_id: int | None) -> tuple[
 
 
 async def dispatch_states(db: Connection, practice_id: int | None) -> Sequence[Row]:
+    """Return PPass and fan-out cursor of one practice, or of up to MAXIMUM_STATES practices if None."""
     return await db.fetch(
         f"""
         SELECT practice.practicepass, d.last_log_id FROM dispatch_state d JOIN practice USING (practice_id)

@@ -1,9 +1,9 @@
-"""The worker's loop: fan out and claim, send, put on record, and again. (`officepro worker`)
+"""The webhook worker's main loop: fan out, claim, send, write results. (`officepro worker`)
 
-A round asks with one plain read which practices have work, and takes it practice by practice (fan_out). What was
-taken goes into lanes (lanes), each of which sends its deliveries one after the other; results gather for a moment and
-are recorded together (recording). Endpoints that fail get fewer turns (patience). When a worker dies, its leases end
-after a minute and others take over; when it is asked to stop, it gives back what it has not begun.
+Each iteration finds the practices with work by one read without locks, and claims deliveries practice by practice.
+Claimed deliveries go into per-subscription FIFO queues, which send one delivery after the other. Results are collected
+for a short time and written in batches. Failing endpoints are backed off. When a worker crashes, its leases expire
+after 60 s and other workers take over. On shutdown a worker releases the deliveries that it has not started.
 """
 
 import asyncio
@@ -46,28 +46,30 @@ from officepro.webhooks.patience import Patience
 from officepro.webhooks.recording import Result
 from officepro.webhooks.sealing import Sealer
 
-BUSY_ROUND_SECONDS = 0.025  # from the beginning of a round to that of the next, however long it takes …
-LEAST_PAUSE_SECONDS = 0.005  # … with at least so long between them
+BUSY_ROUND_SECONDS = 0.025  # from the start of an iteration to the start of the next, however long it takes …
+LEAST_PAUSE_SECONDS = 0.005  # … with at least this pause in between
 IDLE_ROUND_SECONDS = 0.3
 ROUND_GROWTH = 1.5
-GATHER_SECONDS = 0.02  # how long results wait for company …
-FEW_RESULTS = 20  # … and when more than these have come by then …
-LONGER_GATHER_SECONDS = 0.08  # … how much longer: each practice's take a statement, however many they are
-SEEN_SECONDS = 15.0  # how often a worker writes down that it works
-TROUBLE_PAUSE_SECONDS = 0.5  # while the database does not answer
+GATHER_SECONDS = 0.02  # how long results are collected into a batch …
+FEW_RESULTS = 20  # … and if there are more than this by then …
+LONGER_GATHER_SECONDS = 0.08  # … how much longer: each practice takes one statement, however many results it has
+SEEN_SECONDS = 15.0  # interval of the worker's heartbeat in the database
+TROUBLE_PAUSE_SECONDS = 0.5  # while the database is unavailable
 CONNECTIONS = 1024
-MOST_IN_HAND = 8000  # deliveries; beyond it nothing more is claimed
+MOST_IN_HAND = 8000  # deliveries in memory; at this limit nothing more is claimed
 PRACTICES_AT_ONCE = 6
 SYSTEM_CONNECTIONS = PRACTICES_AT_ONCE + 3
 FIRST_ATTEMPTS_AT_ONCE = 12  # to one endpoint, over all practices
-AT_ONCE = {"retry": RETRIES_AT_ONCE, "manual": MANUAL_AT_ONCE}  # the same, of what does not share these places
-GARBAGE_THRESHOLDS = (50_000, 20, 100)  # what is in hand lives longer than the collector's defaults expect
+AT_ONCE = {"retry": RETRIES_AT_ONCE, "manual": MANUAL_AT_ONCE}  # limits of the traffic that has separate semaphores
+GARBAGE_THRESHOLDS = (50_000, 20, 100)  # deliveries in memory live longer than the collector's defaults expect
 
 logger = logging.getLogger("officepro.worker")
 _random = random.SystemRandom()
 
 
 class Dispatcher:
+    """Worker that fans out events and sends the deliveries that it has leased."""
+
     def __init__(self, database: Database, client: OutboundClient, sealer: Sealer) -> None:
         self._database = database
         self._client = client
@@ -75,9 +77,9 @@ class Dispatcher:
         self._worker = _new_worker()
         self._lanes: dict[LaneKey, Lane] = {}
         self._in_hand: set[int] = set()
-        self._portion = LONGEST_LANE  # deliveries that each lane may hold
-        self._ended: set[int] = set()  # practices in which a lane comes to its end
-        self._due: dict[int, float] = {}  # practices in which we failed, and when the first retry is due
+        self._portion = LONGEST_LANE  # capacity of each queue, in deliveries
+        self._ended: set[int] = set()  # practices to check again, such as those in which a queue ran empty
+        self._due: dict[int, float] = {}  # practices with failed attempts: when the first retry is due (monotonic)
         self._results: list[Result] = []
         self._failing: set[int] = set()
         self._slots: dict[tuple[int, str], asyncio.Semaphore] = {}
@@ -86,11 +88,11 @@ class Dispatcher:
         self._go_round = asyncio.Event()
         self._practices = asyncio.Semaphore(PRACTICES_AT_ONCE)
         self._recording = asyncio.Lock()
-        self._seen_at = -SEEN_SECONDS  # when it was last written down that this worker works
-        self._rounds = 0  # since then
+        self._seen_at = -SEEN_SECONDS  # time of the last heartbeat (monotonic)
+        self._rounds = 0  # iterations since then
 
     async def live(self, stop: asyncio.Event, drain_seconds: float) -> None:
-        """Until `stop` is set, and then as long as deliveries in flight take, at most `drain_seconds`."""
+        """Run until `stop` is set, then wait for attempts in flight, at most `drain_seconds`."""
         recorder = asyncio.create_task(self._record_always())
         stopping = asyncio.create_task(stop.wait())
         pace = BUSY_ROUND_SECONDS
@@ -99,7 +101,7 @@ class Dispatcher:
             try:
                 busy = await self.round()
                 pace = BUSY_ROUND_SECONDS if busy else min(pace * ROUND_GROWTH, IDLE_ROUND_SECONDS)
-            except Exception as error:  # whatever it is, a worker that ends delivers nothing
+            except Exception as error:  # any error: the worker must go on delivering
                 self._distrust(error)
                 pace = TROUBLE_PAUSE_SECONDS
             pause = max(LEAST_PAUSE_SECONDS, began + pace - time.monotonic())
@@ -113,11 +115,11 @@ class Dispatcher:
         try:
             await self.record_results()
             await self._hand_over()
-        except Exception as error:  # their leases end
+        except Exception as error:  # the leases expire
             self._distrust(error)
 
     async def round(self) -> bool:
-        """True when there was work, and so may be more."""
+        """Claim work once. Return True if there was some, so that there may be more."""
         self._go_round.clear()
         if self._is_full():
             return True
@@ -132,7 +134,7 @@ class Dispatcher:
             raise
         for practice_id in due:
             del self._due[practice_id]
-        _random.shuffle(todo)  # where not all find room, it is not always the same who do
+        _random.shuffle(todo)  # fairness: at the limit, not always the same practices are left out
         self._portion = _portion(max(len(self._lanes), len(todo)))
         found = await asyncio.gather(*(self._visit(practice) for practice in todo), return_exceptions=True)
         for failure in found:
@@ -141,14 +143,14 @@ class Dispatcher:
         return any(found)
 
     async def _note_round(self, db: Connection) -> None:
-        """Write down every 15 s that this worker looks for work, for the alert OfficeproWorkerDown."""
+        """Write the worker's heartbeat every 15 s, for the alert OfficeproWorkerDown."""
         self._rounds += 1
         if time.monotonic() - self._seen_at >= SEEN_SECONDS:
             await count_runs(db, DISPATCH_JOB, "succeeded", self._rounds)
             self._seen_at, self._rounds = time.monotonic(), 0
 
     async def _visit(self, todo: fan_out.Todo) -> bool:
-        """A practice that could not be worked on, or at which another worker was, is looked at again."""
+        """Claim the work of one practice. If it failed or another worker has the practice, check it again later."""
         is_done = False
         try:
             found = await self._take(todo)
@@ -161,7 +163,7 @@ class Dispatcher:
         return bool(found)
 
     async def _take(self, todo: fan_out.Todo) -> bool | None:
-        """Whether there was work; None when another worker is at this practice, or our hands are full."""
+        """Return whether there was work; None if another worker has locked the practice or this worker is full."""
         async with self._practices:
             if self._is_full():
                 return None
@@ -193,7 +195,8 @@ class Dispatcher:
         return self._lanes.get(key, Lane(key)).room(self._portion_of(key))
 
     def _portion_of(self, key: LaneKey) -> int:
-        """What comes to nothing need not be held: it would be leased and given back, again and again."""
+        """Return the queue's capacity. It is small for a failing endpoint: its deliveries would be leased and released
+        over and over."""
         if key.traffic == "manual":
             return MANUAL_AT_ONCE
         is_tried = key.traffic != "retry" and self._patience[key.subscription_id].is_tried
@@ -218,12 +221,13 @@ class Dispatcher:
             lane.runners.add(asyncio.create_task(self._run(lane)))
 
     async def _run(self, lane: Lane) -> None:
-        """Leaves the lane in the very step in which it finds it empty: who adds to it then starts another."""
+        """Send until the queue is empty. The task removes itself from `runners` without an await after that check, so
+        that a later `_add` starts a new task."""
         runner = asyncio.current_task()
         assert runner is not None
         try:
             await self._send_all(lane)
-        except Exception as error:  # nobody awaits this task
+        except Exception as error:  # no other task awaits this one
             logger.error("sending failed", extra={"cause": type(error).__name__, "practice": lane.key.practice_id})
             self._give_back(lane, lane.close())
         finally:
@@ -255,9 +259,9 @@ class Dispatcher:
             outcome = await self._attempt(item)
             if not isinstance(outcome, Failed):
                 patience.received()
-            elif lane.key.traffic != "manual":  # which says nothing of what is not tried by hand
+            elif lane.key.traffic != "manual":  # a manual failure does not count as a failure of the endpoint
                 patience.failed(time.monotonic())
-        finally:  # cancelled by a stop: given back
+        finally:  # on cancellation by shutdown `outcome` is None: the delivery is released
             self._results.append(Result(lane.key, item, outcome))
             self._has_results.set()
 
@@ -287,12 +291,13 @@ class Dispatcher:
                 await asyncio.sleep(LONGER_GATHER_SECONDS)
             try:
                 await self.record_results()
-            except Exception as error:  # the results are kept, and recorded later
+            except Exception as error:  # the results are kept and written later
                 self._distrust(error)
                 await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
 
     async def record_results(self) -> None:
-        """Keeps the results when the database does not take them; their leases hold for a while."""
+        """Write the collected results in one transaction. If that fails, keep them for the next call and raise; their
+        leases are still valid for some time."""
         async with self._recording:
             self._has_results.clear()
             results, self._results = self._results, []
@@ -316,19 +321,20 @@ class Dispatcher:
             self._let_go(results)
 
     def _remember(self, practice_id: int, seconds: float) -> None:
-        """To look for retries then. Not written down with each failure, where it would keep workers from the practice:
-        whoever is there next writes it, and after a crash the lease of what was sent last leads there."""
+        """Note in memory when the practice's next retry is due. Not written to the database with each failure, because
+        the row lock would keep workers from the practice. The worker that fans out there next writes it; after a crash
+        the practice becomes due when the lease of the last delivery expires."""
         at = time.monotonic() + seconds
         self._due[practice_id] = min(self._due.get(practice_id, at), at)
 
     async def _hand_over(self) -> None:
-        """What we remember, to the workers that go on."""
+        """Write the due times held in memory to the database, for the other workers."""
         now = time.monotonic()
         async with self._database.system() as db:
             await recording.wake(db, {practice_id: max(0.0, at - now) for practice_id, at in self._due.items()})
 
     def _health_after(self, results: list[Result]) -> tuple[dict[int, tuple[LaneKey, Failed]], set[int]]:
-        """The subscriptions whose latest attempt failed, and those that have recovered."""
+        """Return the subscriptions whose latest attempt failed, and those that have recovered."""
         latest: dict[int, tuple[LaneKey, Item, Delivered | Failed]] = {}
         for result in results:
             is_manual_failure = result.lane.traffic == "manual" and isinstance(result.outcome, Failed)
@@ -344,7 +350,7 @@ class Dispatcher:
         return failures, recovered
 
     def _let_go(self, results: list[Result]) -> None:
-        """Done with these; lanes that have come to their end are looked after in the next round."""
+        """Forget deliveries whose results are written. Practices of empty queues are checked in the next iteration."""
         for result in results:
             self._in_hand.discard(result.item.delivery_id)
             lane = self._lanes.get(result.lane)
@@ -360,7 +366,8 @@ class Dispatcher:
         self._go_round.set()
 
     def _distrust(self, error: Exception) -> None:
-        """What was claimed last may or may not be ours: under a new name, only its lease will tell."""
+        """Log the error and take a new worker id. After a lost transaction it is unknown whether the last claim was
+        committed; under a new id, such deliveries are left until their leases expire."""
         if isinstance(error, OfficeProError):
             logger.log(level_of(error), error.code, extra=log_fields(error))
         else:
@@ -378,14 +385,14 @@ class Dispatcher:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def settle(self) -> None:
-        """Rounds until nothing is in hand or to be had: for tests and for draining a practice by hand."""
+        """Run iterations until all work is done. For tests and for draining a practice manually."""
         while await self.round() or self._in_hand or self._ended:
             await asyncio.sleep(0.005)
             await self.record_results()
 
 
 def _portion(lanes: int) -> int:
-    """So that all lanes with work find room in our hands."""
+    """Return the capacity per queue with which all queues with work fit into MOST_IN_HAND."""
     return min(LONGEST_LANE, max(SHORTEST_LANE, MOST_IN_HAND // max(1, lanes)))
 
 
@@ -395,7 +402,7 @@ def _new_worker() -> int:
 
 @asynccontextmanager
 async def dispatcher(settings: Settings) -> AsyncIterator[Dispatcher]:
-    """A worker's loop, with its own way to the database and to the world."""
+    """A Dispatcher with its own database pool and HTTP client, and the maintenance jobs running beside it."""
     async with (
         _database(settings) as database,
         OutboundClient(settings.webhook_allowed_networks, connections=CONNECTIONS) as client,
@@ -416,7 +423,7 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
         partial(verify, settings),
         lambda: logger.info("ready"),
         mode=Mode(settings.database_mode),
-        pool_size=3 * SYSTEM_CONNECTIONS,  # of which a third is the system role's
+        pool_size=3 * SYSTEM_CONNECTIONS,  # a third of them for the system role
     )
     try:
         yield database
@@ -425,6 +432,7 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
 
 
 async def live(settings: Settings, stop: asyncio.Event) -> None:
+    """Run one worker until `stop` is set."""
     async with dispatcher(settings) as worker:
         await worker.live(stop, settings.drain_seconds)
 

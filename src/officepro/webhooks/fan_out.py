@@ -1,8 +1,8 @@
-"""From the log to deliveries in hand, one practice at a time and each time in one transaction.
+"""Fan-out and claiming: from the event log to leased deliveries, one practice and one transaction at a time.
 
-The practice's dispatch_state is locked first, so that workers take turns; no lock is waited for while it is held (see
-`queries`). Then log rows past the cursor become one
-delivery for each subscription that wants them; what is due is claimed; and the cursor moves. Nothing is sent here.
+The transaction first locks the practice's dispatch_state, so that one worker at a time works on a practice; while
+holding it, it waits for no other lock (see `queries`). It inserts one delivery per event past the cursor and
+subscription to its scope, claims due and queued deliveries, and moves the cursor. Nothing is sent here.
 Every statement that writes or locks names one practice, as a distributed database requires.
 """
 
@@ -22,22 +22,22 @@ from officepro.webhooks.queries import Endpoint, Standing, cancel_queued, endpoi
 
 MAXIMUM_FRESH = 500  # log rows of one practice in one transaction
 MAXIMUM_DUE = 100
-POSTPONED_SECONDS = 5.0  # a retry whose endpoint has enough of them in hand
-ANOTHER_LOOK_SECONDS = 1.0  # at a lane that another worker holds
-REPLAY_LOOK_SECONDS = 5.0  # at a replay that goes on, should the worker that goes on with it die
+POSTPONED_SECONDS = 5.0  # delay of a retry whose endpoint's retry queue is full
+ANOTHER_LOOK_SECONDS = 1.0  # until the next check of a queue that another worker has leased
+REPLAY_LOOK_SECONDS = 5.0  # until the next check of a running replay, in case its worker crashes
 ONE_DAY = "interval '1 day'"  # how far a clock may have been set back between two events
 
 Room = Callable[[LaneKey], int]
 
 
 class LogHasGap(OfficeProError):
-    """A practice's log is not contiguous: something wrote or removed rows behind the counter's back."""
+    """The event log of a practice has a gap: rows were written or removed without updating the counter."""
 
     code = "log_has_gap"
 
 
 class Todo(NamedTuple):
-    """A practice with work, as a plain read sees it."""
+    """A practice with work, as read without locks."""
 
     practice_id: int
     is_known: bool  # has a dispatch_state
@@ -46,15 +46,16 @@ class Todo(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What was taken: by lane, in order; and the lanes with more waiting than was taken."""
+    """Claimed deliveries by queue, in order; and the queues that have more waiting in the database."""
 
     items: dict[LaneKey, list[Item]]
     left: set[LaneKey]
 
 
 async def practices_with_work(db: Connection, ended: Set[int], due: Set[int]) -> list[Todo]:
-    """Plain reads over all practices, such as a distributed database hands on to its nodes; `ended` are those in which
-    a lane of ours has come to its end, `due` those in which we know of a retry."""
+    """Return the practices with work. Reads without locks over all practices, which a distributed database can run on
+    its nodes. `ended` are the practices to check again, such as those in which a queue of this worker ran empty; `due`
+    those in which this worker has a retry due."""
     rows = await db.fetch(
         """
         SELECT h.practice_id, d.practice_id IS NOT NULL, coalesce(d.next_due_at <= now(), false)
@@ -73,7 +74,7 @@ async def practices_with_work(db: Connection, ended: Set[int], due: Set[int]) ->
 
 
 async def _waiting(db: Connection, practices: Sequence[int]) -> list[int]:
-    """Those of them with deliveries in a queue, or a replay that goes on."""
+    """Return those of the practices that have queued deliveries or a running replay."""
     rows = await db.fetch(
         """
         SELECT practice_id FROM dispatch_state d WHERE practice_id = ANY ($1) AND EXISTS (
@@ -87,14 +88,14 @@ async def _waiting(db: Connection, practices: Sequence[int]) -> list[int]:
 
 
 async def _listening(db: Connection) -> set[int | None]:
-    """The practices that somebody has subscribed to; None is all of them."""
+    """Return the practices that have a subscription; None stands for a subscription to all practices."""
     rows = await db.fetch("SELECT DISTINCT practice_id FROM webhook_subscription")
     return {row["practice_id"] for row in rows}
 
 
 async def pass_over(db: Connection, practice_id: int) -> None:
-    """Nobody listens to this practice: the cursor goes to the end of the log. One statement, so that who signs up
-    meanwhile is either seen here or hears of everything from then on."""
+    """Move the cursor of a practice without subscriptions to the end of its log. One statement, so that a subscription
+    created concurrently is either seen here or receives all later events."""
     await db.execute(
         """
         UPDATE dispatch_state d SET last_log_id = h.last, last_occurred_at = now()
@@ -106,9 +107,10 @@ async def pass_over(db: Connection, practice_id: int) -> None:
 
 
 async def take_work(db: Connection, practice_id: int, worker: int, room: Room, *, is_due: bool = False) -> Work | None:
-    """Within a transaction; None when another worker is at this practice. Raises LogHasGap.
+    """Fan out and claim one practice's work. Return None if another worker has locked the practice. Raises LogHasGap.
 
-    `room` says how many deliveries a lane of this worker still takes, `is_due` that this worker knows of a retry.
+    Call within a transaction. `room` returns the free capacity of a queue of this worker; `is_due` is set if this
+    worker has a retry due in the practice.
     """
     state = await db.fetchrow(
         """
@@ -133,7 +135,7 @@ async def take_work(db: Connection, practice_id: int, worker: int, room: Room, *
 
 
 class _Taking:
-    """The steps of one transaction, in the order in which `take_work` calls them."""
+    """State and steps of one claiming transaction, in the order in which `take_work` calls them."""
 
     def __init__(
         self, db: Connection, practice_id: int, practicepass: str, at: datetime, worker: int, room: Room
@@ -141,26 +143,30 @@ class _Taking:
         self.db = db
         self.practice_id = practice_id
         self.practicepass = practicepass
-        self.at = at  # the transaction's time, and that of the deliveries it makes
+        self.at = at  # the transaction's time, which is also the creation time of its deliveries
         self.worker = worker
         self.room = room
         self.items: dict[LaneKey, list[Item]] = {}
         self.left: set[LaneKey] = set()
         self.endpoints: dict[int, Endpoint] = {}
         self.queued: set[LaneKey] = set()
-        self.elsewhere: set[LaneKey] = set()  # lanes that another worker holds
-        self.replays: set[int] = set()  # subscriptions with a replay that goes on
-        self.lease_ends = time.monotonic() + LEASE_SECONDS  # the database's is some milliseconds earlier
+        self.elsewhere: set[LaneKey] = set()  # queues leased by another worker
+        self.replays: set[int] = set()  # subscriptions with a running replay
+        self.lease_ends = time.monotonic() + LEASE_SECONDS  # the lease in the database ends some milliseconds earlier
 
     async def look(self) -> None:
+        """Read the practice's subscriptions and the state of their queues."""
         found = await endpoints(self.db, self.practice_id)
         self.endpoints = {endpoint.subscription_id: endpoint for endpoint in found}
         await self.look_at_lanes()
 
     async def look_at_lanes(self) -> None:
-        """Costs what is open, however much the practice has behind it: `queued` is a subquery with a limit because an
-        EXISTS may be planned as a read of the whole queue, and without `due_at IS NOT NULL` the index of what is open
-        would not do, and all deliveries of the practice be read."""
+        """Read which queues have deliveries waiting, are leased by another worker, or have a running replay.
+
+        The cost depends on open deliveries only, not on the practice's history. `queued` is a subquery with LIMIT
+        because EXISTS may be planned as a read of the whole queue. Without `due_at IS NOT NULL` the partial index of
+        open deliveries would not be used, and all deliveries of the practice would be read.
+        """
         rows = await self.db.fetch(
             """
             SELECT s.id, k.kind,
@@ -184,7 +190,7 @@ class _Taking:
         self.replays = {key.subscription_id for key, row in keys if row["replay"]}
 
     async def fresh(self, last: int) -> list[Row]:
-        """The next rows of the log, without a gap."""
+        """Return the next rows of the log, at most MAXIMUM_FRESH. Raises LogHasGap."""
         rows = await self._log_after(
             last, f"(SELECT last_occurred_at - {ONE_DAY} FROM dispatch_state WHERE practice_id = $1)"
         )
@@ -198,7 +204,7 @@ class _Taking:
         return rows
 
     async def _log_after(self, last: int, since: str) -> list[Row]:
-        """`since` keeps the months that are over out of it."""
+        """Return log rows after `last`. `since` lets PostgreSQL skip the partitions of past months."""
         return await self.db.fetch(
             f"""
             SELECT log_id, scope, event, data::text, occurred_at FROM log
@@ -209,7 +215,7 @@ class _Taking:
         )
 
     async def claim_due(self) -> None:
-        """Retries whose time has come, and leases that were lost."""
+        """Claim due retries, and requeue or fail deliveries whose lease has expired."""
         rows = await self.db.fetch(
             f"""
             WITH d AS MATERIALIZED (
@@ -228,11 +234,11 @@ class _Taking:
         for row, (state, _) in judged:
             if state == "sending":
                 self._take(LaneKey(self.practice_id, row["subscription_id"], "retry"), row)
-        if any(state == "queued" for _, (state, _) in judged):  # lost leases: nobody holds those lanes any more
+        if any(state == "queued" for _, (state, _) in judged):  # expired leases: these queues are free
             await self.look_at_lanes()
 
     def _judge(self, row: Row, rooms: dict[int, int]) -> tuple[str, float | None]:
-        """The state that a due delivery goes into, and for how many seconds."""
+        """Return the new state of a due delivery, and in how many seconds it is due again (None: never)."""
         endpoint = self.endpoints.get(row["subscription_id"])
         if row["kind"] == "manual":
             return "failed", None
@@ -246,7 +252,7 @@ class _Taking:
         return "sending", float(LEASE_SECONDS)
 
     async def insert(self, fresh: Sequence[Row]) -> None:
-        """One delivery for each event and subscription: leased at once where the lane is free, else queued."""
+        """Insert one delivery per event and subscription: leased immediately if its queue is free, else queued."""
         wanted = list(self._wanted(fresh))
         if not wanted:
             return
@@ -276,7 +282,7 @@ class _Taking:
             [leased for _, _, leased in heard],
             self.at,
         )
-        # Their numbers come from a sequence in the order of the rows.
+        # Delivery ids are assigned from a sequence in row order.
         numbers = sorted(row["delivery_id"] for row in inserted)
         for (event, endpoint, leased), delivery_id in zip(heard, numbers, strict=True):
             if leased:
@@ -284,7 +290,7 @@ class _Taking:
                 self._keep(key, delivery_id, self.at, 0, event)
 
     def _wanted(self, fresh: Sequence[Row]) -> Iterator[tuple[Row, Endpoint, bool]]:
-        """Who hears of what, and whether the delivery is leased at once."""
+        """Yield each event and the endpoints that receive it, and whether the delivery is leased immediately."""
         free = {}
         for endpoint in self.endpoints.values():
             key = LaneKey(self.practice_id, endpoint.subscription_id, "live")
@@ -300,6 +306,7 @@ class _Taking:
                     free[key] = max(0, free[key] - 1)
 
     async def claim_queued(self) -> None:
+        """Claim deliveries from the queues with free capacity. Cancel those of disabled subscriptions."""
         stopped = set()
         await self._go_on_with_replays()
         for key in sorted(self.queued):
@@ -315,12 +322,12 @@ class _Taking:
             await cancel_queued(self.db, self.practice_id, list(stopped), is_waiting=False)
 
     async def _go_on_with_replays(self) -> None:
-        """Creates the next deliveries of a replay once all that were created before have left the queue."""
+        """Create the next deliveries of a replay once all those created before have left the queue."""
         for subscription_id in sorted(self.replays):
             endpoint = self.endpoints[subscription_id]
             key = LaneKey(self.practice_id, subscription_id, "replay")
             if endpoint.standing is not Standing.ACTIVE:
-                self.replays.discard(subscription_id)  # held until it is resumed
+                self.replays.discard(subscription_id)  # held until the subscription is resumed
             elif key not in self.queued:
                 created = await replay.create_deliveries(self.db, self.practice_id, endpoint)
                 if created:
@@ -362,7 +369,7 @@ class _Taking:
             self.left.add(key)
 
     async def finish(self, last: Row | None) -> None:
-        """Moves the cursor, and notes when the practice has to be looked at again."""
+        """Move the cursor, and store when the practice has to be checked again."""
         await self.db.execute(
             """
             UPDATE dispatch_state SET last_log_id = coalesce($2, last_log_id),
@@ -403,8 +410,8 @@ _DELIVERY = """
     d.delivery_id, d.created_at, d.attempts, d.event, d.event_id, d.log_id, d.occurred_at, l.scope,
     coalesce(d.data, l.data)::text AS data
 """
-# The limit makes it a look-up for each delivery, whatever the planner believes of tables that are new: a plain join may
-# become a read of all that the practice has ever done. `delivery_id = ANY` with bounds of `created_at` does the same.
+# LIMIT 1 forces an index lookup per delivery. On new tables without statistics the planner may turn a plain join into a
+# read of the practice's whole log. `delivery_id = ANY` with bounds on `created_at` has the same purpose.
 _WITH_LOG = """
     LEFT JOIN LATERAL (
         SELECT scope, data FROM log

@@ -1,4 +1,4 @@
-"""State of webhooks, worker and WAL archive for /metrics: cheap enough for every few seconds; under the system role."""
+"""Queries for /metrics: state of webhooks, worker and WAL archive. Run under the system role, every few seconds."""
 
 from collections.abc import Sequence
 
@@ -11,25 +11,26 @@ NEWEST_DELIVERIES = 10_000
 
 
 class ArchiverFigures(msgspec.Struct, frozen=True):
-    """PostgreSQL's own account of its WAL archive; seconds since the epoch, 0: never."""
+    """Last success and failure of WAL archiving (pg_stat_archiver), in seconds since the epoch; 0: never."""
 
     last_success_seconds: float
     last_failure_seconds: float
 
 
 class DispatchFigures(msgspec.Struct, frozen=True):
-    """State of the webhooks and of the worker, as the database knows it."""
+    """State of webhooks and worker in the database."""
 
-    by_state: dict[str, int]  # of the newest deliveries
-    lag_events: int  # events of which no deliveries were made yet
+    by_state: dict[str, int]  # number of deliveries per state, among the newest NEWEST_DELIVERIES
+    lag_events: int  # events that are not fanned out yet
     oldest_event_seconds: float = 0.0  # age of the oldest of them
-    oldest_queued_seconds: float = 0.0  # age of the oldest delivery that could be sent and never was
-    worker_seen_seconds: float = 0.0  # when a worker last looked for work, in seconds since the epoch; 0: never
+    oldest_queued_seconds: float = 0.0  # age of the oldest queued delivery of an active, healthy subscription
+    worker_seen_seconds: float = 0.0  # last heartbeat of a worker, in seconds since the epoch; 0: never
     maintenance: Sequence[JobFigures] = ()
     archiver: ArchiverFigures | None = None  # None: archive_mode is off
 
 
 async def dispatch_figures(db: Connection) -> DispatchFigures:
+    """Return the state of webhooks, worker, maintenance jobs and WAL archive."""
     by_state = await db.fetch(
         """
         SELECT state, count(*) FROM (SELECT state FROM webhook_delivery ORDER BY delivery_id DESC LIMIT $1) AS newest

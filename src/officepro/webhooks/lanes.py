@@ -1,8 +1,8 @@
-"""What a worker holds: deliveries under its lease, in lanes.
+"""Per-subscription FIFO queues of the deliveries that a worker has leased.
 
-A lane is one subscription in one practice. Its first attempts go one after the other, in order of the log, for as long
-as this worker holds the lane; replays, retries and manual deliveries have queues of their own, so that they delay no
-first attempt.
+One queue holds the deliveries of one subscription in one practice. First attempts are sent one after the other, in log
+order, while this worker holds the queue. Replays, retries and manual deliveries have separate queues, so that they do
+not delay first attempts.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from officepro.webhooks.messages import Event
 from officepro.webhooks.queries import Endpoint
 
 LEASE_SECONDS = 60
-SENDING_SECONDS = 20  # the deadline of an attempt, and time to put it on record: who has less lease left doesn't begin
-LONGEST_LANE = 100  # deliveries that a worker leases ahead in one lane …
-SHORTEST_LANE = 10  # … when few lanes have work, and when many have
-TRIED_LANE = 3  # … and while its endpoint fails in a row
+SENDING_SECONDS = 20  # least lease left to start an attempt: covers its timeout and writing the result
+LONGEST_LANE = 100  # deliveries that a worker leases ahead per queue, if few queues have work …
+SHORTEST_LANE = 10  # … if many have …
+TRIED_LANE = 3  # … and while the endpoint is failing
 RETRIES_AT_ONCE = 4
 MANUAL_AT_ONCE = 2  # manual deliveries of one subscription, over all practices
 
@@ -28,17 +28,19 @@ Traffic = Literal["live", "replay", "retry", "manual"]
 
 
 class LaneKey(NamedTuple):
+    """Identity of a queue."""
+
     practice_id: int
     subscription_id: int
     traffic: Traffic
 
 
 class Item(msgspec.Struct):
-    """One delivery in hand."""
+    """One leased delivery, with its event and endpoint."""
 
     delivery_id: int
     created_at: datetime
-    attempts: int  # made before this one
+    attempts: int  # made before
     leased_by: int
     lease_ends: float  # by time.monotonic()
     event: Event
@@ -46,27 +48,31 @@ class Item(msgspec.Struct):
 
 
 class Lane:
+    """FIFO queue of one subscription in one practice, with the tasks that send from it."""
+
     def __init__(self, key: LaneKey) -> None:
         self.key = key
         self.items: deque[Item] = deque()
         self.runners: set[asyncio.Task[None]] = set()
-        self.is_closed = False  # what is left in it is given back; it takes nothing more
-        self.has_more = False  # waiting in the database
+        self.is_closed = False  # accepts no more deliveries; the rest was released
+        self.has_more = False  # more deliveries wait in the database
 
     def room(self, portion: int) -> int:
-        """How many it takes when each lane may hold a portion."""
+        """Return the free capacity, if each queue may hold `portion` deliveries."""
         return 0 if self.is_closed else max(0, portion - len(self.items))
 
     def runs_low(self, portion: int) -> bool:
-        """Time to fetch more, so that it does not run dry while the database is asked."""
+        """Return whether to claim more now, so that the queue does not run empty during the query."""
         return self.has_more and len(self.items) <= portion // 2
 
     @property
     def is_done(self) -> bool:
+        """Whether the queue is empty and no task sends from it."""
         return not self.items and not self.runners
 
     def width(self) -> int:
-        """How many go at once: retries of an endpoint that has recovered need not queue."""
+        """Return the number of concurrent attempts: more than one for manual deliveries and for retries to a healthy
+        endpoint."""
         if self.key.traffic == "manual":
             return MANUAL_AT_ONCE
         if self.key.traffic != "retry" or not self.items:
@@ -74,7 +80,7 @@ class Lane:
         return 1 if self.items[0].endpoint.failing_since else RETRIES_AT_ONCE
 
     def close(self) -> Iterable[Item]:
-        """Hands out what was not begun."""
+        """Close the queue and return the deliveries that were not started."""
         self.is_closed = True
         left, self.items = list(self.items), deque()
         return left

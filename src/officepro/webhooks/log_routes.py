@@ -1,4 +1,4 @@
-"""The log by number for partners, and its appending by the EMR. (API.md: /v1/{PPass}/events, /v1/admin/{PPass}/log)"""
+"""Event log endpoints: pull for partners, append for the EMR. (API.md: /v1/{PPass}/events, /v1/admin/{PPass}/log)"""
 
 from typing import Annotated, Any
 
@@ -28,7 +28,7 @@ from officepro.webhooks.shapes import Appended, Events, LogEntries, LogEntry, Pu
 
 PULLED_SCOPES = EVENT_SCOPES | {TICKETS}
 
-After = Annotated[int, QueryParameter(ge=0, le=MAXIMUM_ID, description="`nextAfter` of the answer before; 0 at first.")]
+After = Annotated[int, QueryParameter(ge=0, le=MAXIMUM_ID, description="Previous `nextAfter`; 0 at first.")]
 
 
 @get(
@@ -63,12 +63,13 @@ async def pull_events(
     after: After = 0,
     limit: PageLimit = DEFAULT_LIMIT,
 ) -> Events:
-    """The same events as by webhook, in order of the log, of those scopes that the key holds (Patients, Encounters,
-    Claims, Payments, Documents; and Tickets, whose events can only be pulled). Numbers are without gaps over all
-    scopes: once `nextAfter` equals `lastLogId` you missed nothing, unless `firstLogId` lies past where you began."""
+    """Returns the same events as webhooks, in log order, for the scopes of the key (Patients, Encounters, Claims,
+    Payments, Documents; and Tickets, whose events can only be pulled). Log numbers have no gaps over all scopes: when
+    `nextAfter` equals `lastLogId` you have received every event, unless `firstLogId` is greater than your first
+    `after` + 1: older events are past their retention."""
     scopes = sorted(caller.scopes & PULLED_SCOPES)
     if not scopes:
-        raise MissingScope("This key has none of the scopes of events. Ask the practice to grant one.")
+        raise MissingScope("This key has no scope with events. Ask the practice to grant one, such as Patients.")
     async with database.practice(caller.practice_id) as db:
         found = await events.feed(db, caller.practice_id, scopes, after, limit)
     shown = [
@@ -102,9 +103,9 @@ async def pull_events(
     ),
 )
 async def append_events(data: JSONBody[LogEntries], practice: ThePractice, once: TheOnce) -> Written[list[Appended]]:
-    """One event or a list of up to 100, all or nothing, numbered in the order given. `Data` is thin: ids and the kind
-    of change, never clinical content; at most 16 KiB each. Partners get them by webhook and by /events. An EMR that
-    writes straight to the database calls the SQL function `append_to_log` instead."""
+    """Appends one event or a list of up to 100, atomically, numbered in the given order. `Data` holds ids and the kind
+    of change, never clinical content; at most 16 KiB each. Partners receive the events by webhook and by /events. An
+    EMR that writes directly to the database calls the SQL function `append_to_log` instead."""
     given = data if isinstance(data, list) else [data]
     places = [f"body[{index}].Data" for index in range(len(given))] if isinstance(data, list) else ["body.Data"]
     entries = [_entry(entry) for entry in given]

@@ -1,4 +1,4 @@
-"""The maintenance jobs of a worker, one function each."""
+"""List of the worker's maintenance jobs."""
 
 from functools import partial
 
@@ -11,11 +11,12 @@ from officepro.settings import Settings
 from officepro.webhooks.lanes import LEASE_SECONDS
 from officepro.webhooks.retries import DELAYS, JITTER
 
-LOG_RETENTION_DAYS = 400  # the log outlives its deliveries, so that a partner can still pull and replay
-LONGEST_WAIT_SECONDS = (1 + 2 * JITTER) * max(DELAYS).total_seconds()  # more than any retry waits
+LOG_RETENTION_DAYS = 400  # longer than deliveries, so that a partner can still pull and replay events
+LONGEST_WAIT_SECONDS = (1 + 2 * JITTER) * max(DELAYS).total_seconds()  # upper bound of any retry's delay
 
 
 def jobs(settings: Settings) -> tuple[Job, ...]:
+    """Return the jobs with the retention periods of the settings. The log is kept at least as long as deliveries."""
     deliveries, requests = settings.delivery_retention_days, settings.request_log_retention_days
     log = max(LOG_RETENTION_DAYS, deliveries)
     return (
@@ -42,8 +43,8 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
 
 
 async def correct_due_times(database: Database) -> None:
-    """Retries and leases that were dated while the database's clock was ahead would hold up their queues until then:
-    whatever is due later than any retry or lease can be is due now."""
+    """Make deliveries due now whose due time is later than any retry or lease can be. Such times were written while
+    the database's clock was ahead and would block their queues until then."""
     async with database.system() as db:
         practices = await practices_with_wrong_due_times(db)
     for practice_id in practices:
@@ -52,6 +53,7 @@ async def correct_due_times(database: Database) -> None:
 
 
 async def practices_with_wrong_due_times(db: Connection) -> list[int]:
+    """Return the practices with a due time that is too far in the future."""
     rows = await db.fetch(
         f"""
         SELECT practice_id FROM webhook_delivery WHERE due_at IS NOT NULL AND {_IS_WRONG}
@@ -70,7 +72,7 @@ _IS_WRONG = f"""
 
 
 async def _correct(db: Connection, practice_id: int) -> None:
-    """Deliveries that are locked get their time from the transaction that has them."""
+    """Correct one practice. Locked deliveries are skipped: the transaction that locked them sets their due time."""
     await db.execute(
         f"""
         WITH wrong AS MATERIALIZED (

@@ -1,8 +1,8 @@
-"""Manual deliveries: test events, and retries of one delivery. (seeds: POST /v1/admin/webhooks/retry/{id})
+"""Manual deliveries: test events and retries of one delivery. (Source API specification: /v1/admin/webhooks/retry/{id})
 
-The API process queues a delivery record and waits for the result; the worker sends it, once. An API process opens no
-connection to a receiver: it may run where it cannot reach any, and a receiver that never answers occupies none of its
-places for requests beyond those that are bounded here.
+The API process queues a delivery record and waits for the result; the worker sends it once. An API process opens no
+connection to receivers: it may run in a network without access to them, and slow receivers occupy at most the number
+of requests that is limited here.
 
     with manual_deliveries.place(key_id):
         async with once.system_transaction() as db:
@@ -26,7 +26,7 @@ from officepro.webhooks import queries
 from officepro.webhooks.messages import Event
 from officepro.webhooks.queries import Endpoint
 
-WAIT_SECONDS = 20.0  # for the result; what the worker has not begun by then is never sent
+WAIT_SECONDS = 20.0  # for the result; a delivery that the worker has not started by then is never sent
 PLACES = 16  # requests of one API process that wait for results
 PLACES_PER_SUBSCRIPTION = 2  # manual deliveries that are queued or being sent
 FIRST_POLL_SECONDS = 0.05
@@ -40,25 +40,25 @@ EXPIRED = "expired"
 
 
 class UnknownDelivery(NotFound):
-    """There is no such webhook delivery; GET /v1/admin/webhooks/monitor lists them."""
+    """No such webhook delivery. GET /v1/admin/webhooks/monitor lists deliveries."""
 
     code = "unknown_delivery"
 
 
 class SubscriptionGone(Conflict):
-    """The subscription of this delivery has been deleted, so there is nowhere to send it."""
+    """The subscription of this delivery was deleted, so the delivery cannot be retried."""
 
     code = "subscription_gone"
 
 
 class EventExpired(Conflict):
-    """The log no longer holds this event; it is past its retention."""
+    """The event of this delivery is past its retention period and was deleted, so it cannot be sent again."""
 
     code = "event_expired"
 
 
 class TooManyManualDeliveries(TooManyRequests):
-    """Two test events or retries of this subscription are in progress already. Wait for their results, then retry."""
+    """Two test events or retries of this subscription are already in progress. Wait for their results, then retry."""
 
     code = "too_many_manual_deliveries"
 
@@ -67,21 +67,21 @@ class TooManyManualDeliveries(TooManyRequests):
 
 
 class WorkerUnavailable(Unavailable):
-    """The worker did not start to send this delivery within 20 seconds, and it will not be sent. Check that
-    `officepro worker` is running, then retry with a new Idempotency-Key."""
+    """The worker did not start this delivery within 20 seconds, so it was cancelled. Check that `officepro worker` is
+    running, then retry with a new Idempotency-Key."""
 
     code = "worker_unavailable"
 
 
 class ResultPending(Unavailable):
-    """The delivery is being sent, but there is no result after 20 seconds. GET /v1/webhooks/deliveries shows the result
-    under `deliveryId`; do not repeat the request."""
+    """The delivery is being sent, but there was no result within 20 seconds. Do not repeat the request; GET
+    /v1/webhooks/deliveries will show the result under `deliveryId`."""
 
     code = "result_pending"
 
 
 class Result(msgspec.Struct, frozen=True):
-    """A manual delivery as it was last recorded."""
+    """State of a manual delivery in the database."""
 
     delivery_id: int
     practice_id: int
@@ -95,19 +95,19 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class ManualDeliveries:
-    """Bounds how many requests of one API process wait for results."""
+    """Limit of the requests of one API process that wait for results: PLACES in total, two per API key."""
 
     def __init__(self) -> None:
         self._waiting: Counter[int] = Counter()  # by key
 
     @contextmanager
     def place(self, key_id: int | None) -> Iterator[None]:
-        """Hold a place while a request waits; `key_id` is None for the admin. Raises TooManyManualDeliveries,
-        Overloaded. Taken before the database is asked for anything."""
+        """Count a waiting request until the block ends; `key_id` is None for the admin. Enter it before any query.
+        Raises TooManyManualDeliveries, Overloaded."""
         if key_id is not None and self._waiting[key_id] >= PLACES_PER_SUBSCRIPTION:
             raise TooManyManualDeliveries
         if self._waiting.total() >= PLACES:
-            raise Overloaded("Too many requests of this process wait for results of webhooks; try again in a moment.")
+            raise Overloaded("Too many requests are waiting for results of webhook deliveries. Retry in a few seconds.")
         counted_as = key_id or 0
         self._waiting[counted_as] += 1
         try:
@@ -141,7 +141,8 @@ class ManualDeliveries:
 
 
 async def queue_retry(db: Connection, source_id: int, subscription_id: int | None = None) -> int:
-    """Queue a new record of the same event, of this subscription alone where one is given; return its id.
+    """Queue a new delivery of the same event and return its id. With `subscription_id`, only a delivery of that
+    subscription is found.
 
     Call within a transaction. Raises UnknownDelivery, SubscriptionGone, EventExpired, TooManyManualDeliveries.
     """
@@ -168,7 +169,7 @@ async def queue_retry(db: Connection, source_id: int, subscription_id: int | Non
 
 
 async def queue_test(db: Connection, practice_id: int, practicepass: str, subscription_id: int) -> int:
-    """Queue a harmless event that is not part of the log; return the delivery's id.
+    """Queue a `webhook.test` event, which is not part of the event log, and return the delivery's id.
 
     Call within a transaction. Raises TooManyManualDeliveries.
     """
@@ -187,7 +188,7 @@ async def queue_test(db: Connection, practice_id: int, practicepass: str, subscr
 
 
 async def _queue(db: Connection, practice_id: int, endpoint: Endpoint, event: Event) -> int:
-    await queries.lock_subscription(db, endpoint.subscription_id)  # so that the count below holds over all processes
+    await queries.lock_subscription(db, endpoint.subscription_id)  # so that the limit below holds over all processes
     under_way = await db.fetchval(
         """
         SELECT (SELECT count(*) FROM webhook_delivery WHERE practice_id = $1 AND subscription_id = $2
@@ -220,8 +221,8 @@ async def _queue(db: Connection, practice_id: int, endpoint: Endpoint, event: Ev
 
 
 async def expire(db: Connection, practice_id: int, subscription_id: int) -> None:
-    """Cancel manual deliveries that nobody waits for any more, so that none is sent later by surprise. Waits for no
-    lock: a row that is locked is being cancelled."""
+    """Cancel manual deliveries whose request no longer waits, so that they are not sent late. Skips locked rows, which
+    a request is cancelling."""
     await db.execute(
         f"""
         WITH expired AS MATERIALIZED (
@@ -239,7 +240,7 @@ async def expire(db: Connection, practice_id: int, subscription_id: int) -> None
 
 
 async def expire_one(db: Connection, practice_id: int, delivery_id: int) -> None:
-    """Cancel one that the worker has not begun."""
+    """Cancel a manual delivery that the worker has not started."""
     await db.execute(
         f"""
         UPDATE webhook_delivery SET state = 'cancelled', error_code = '{EXPIRED}'
@@ -251,7 +252,7 @@ async def expire_one(db: Connection, practice_id: int, delivery_id: int) -> None
 
 
 async def read_result(db: Connection, delivery_id: int) -> Result:
-    """Raises UnknownDelivery."""
+    """Return the state of a manual delivery. Raises UnknownDelivery."""
     row = await db.fetchrow(
         f"""
         SELECT delivery_id, practice_id, state NOT IN ('queued', 'sending'), state = 'delivered', status_code, attempts,

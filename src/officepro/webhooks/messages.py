@@ -1,4 +1,4 @@
-"""What a delivery says: the thin body and its headers. (API.md: Webhook delivery; seeds: Webhooks)"""
+"""Body and headers of a delivery. (API.md: Webhook delivery; source API specification: Webhooks)"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One event as a receiver gets to know it."""
+    """One event as it is sent to a receiver."""
 
     event: str
     event_id: str
@@ -20,10 +20,11 @@ class Event(msgspec.Struct, frozen=True):
     scope: str | None  # None: an event about the subscription itself, such as webhook.test
     log_id: int | None
     occurred_at: datetime
-    data: str  # JSON, as it stands in the log
+    data: str  # JSON, unchanged from the log
 
 
 def body_of(event: Event) -> bytes:
+    """Return the JSON body of a delivery."""
     return _encoder.encode(
         {
             "event": event.event,
@@ -38,6 +39,7 @@ def body_of(event: Event) -> bytes:
 
 
 def headers_of(event: Event, body: bytes, secrets: Sequence[str], now_seconds: int) -> Mapping[str, str]:
+    """Return the headers of a delivery, with one signature per secret. `now_seconds` is Unix time."""
     return {
         "Content-Type": "application/json",
         "X-OfficePro-Event": event.event,

@@ -1,15 +1,15 @@
-"""Subscriptions in the database: as the worker needs them, and as their partners know them. Under the system role.
+"""Queries of subscriptions, for the worker and for partners. Run under the system role.
 
-Transactions of webhooks lock rows in one order, so that no two of them wait for each other:
+Webhook transactions lock rows in one order, to avoid deadlocks:
 
-1. the subscription; several by number
+1. the subscription; several in order of their ids
 2. its replay
 3. its queued deliveries
-4. dispatch_state of the practice, which wakes a worker, as the last of all; several by practice
+4. last, dispatch_state of the practice, which wakes a worker; several in order of practice
 
-A worker that takes work locks dispatch_state first, and waits for no lock while it holds it (SKIP LOCKED), so others
-may wait for it. A worker that records results first locks its own deliveries in the state `sending`: nobody else waits
-for those.
+A worker that claims work locks dispatch_state first and waits for no lock while it holds it (SKIP LOCKED), so other
+transactions may wait for it. A worker that writes results first locks its own deliveries in the state `sending`, for
+which no other transaction waits.
 """
 
 from collections.abc import Sequence
@@ -23,22 +23,26 @@ from officepro.foundation.errors import NotFound
 
 
 class Standing(StrEnum):
+    """Whether a worker sends deliveries of a subscription."""
+
     ACTIVE = "active"
     PAUSED = "paused"
-    STOPPED = "stopped"  # disabled, or its key no longer stands
+    STOPPED = "stopped"  # disabled, or its key is no longer valid
 
 
 class Endpoint(msgspec.Struct, frozen=True):
+    """A subscription as the worker needs it: where to send, which scopes, how to sign."""
+
     subscription_id: int
     hook_url: str
-    scopes: frozenset[str]  # those asked for that the key still holds
+    scopes: frozenset[str]  # those of the subscription that its key still has
     standing: Standing
     sealed_secrets: tuple[str, ...]
     failing_since: datetime | None
     warned_at: datetime | None
 
 
-# The newest key of a line of replaced keys speaks for all of them.
+# In a chain of replaced keys, the newest key decides about validity and scopes.
 _SELECTED = """
     SELECT s.subscription_id, s.hook_url, s.status, s.secret, s.failing_since, s.warned_at,
            CASE WHEN s.previous_secret_until > now() THEN s.previous_secret END AS previous_secret,
@@ -59,7 +63,7 @@ _SELECTED = """
 
 
 async def endpoints(db: Connection, practice_id: int) -> list[Endpoint]:
-    """All subscriptions that hear of this practice, whatever their standing."""
+    """Return all subscriptions to this practice's events, of any status."""
     rows = await db.fetch(
         f"{_SELECTED} WHERE s.practice_id = $1 UNION ALL {_SELECTED} WHERE s.practice_id IS NULL", practice_id
     )
@@ -67,6 +71,7 @@ async def endpoints(db: Connection, practice_id: int) -> list[Endpoint]:
 
 
 async def endpoint(db: Connection, practice_id: int, subscription_id: int) -> Endpoint | None:
+    """Return one subscription for sending; None if it was deleted."""
     row = await db.fetchrow(f"{_SELECTED} WHERE s.subscription_id = $2", practice_id, subscription_id)
     return None if row is None else _endpoint(row)
 
@@ -90,7 +95,7 @@ def _endpoint(row: Row) -> Endpoint:
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """A subscription as its partner and the admin see it."""
+    """A subscription as shown to its partner and the admin."""
 
     subscription_id: int
     practice_id: int | None
@@ -107,14 +112,14 @@ class Subscription(msgspec.Struct, frozen=True):
 
 
 class UnknownSubscription(NotFound):
-    """This key has no webhook subscription; POST /v1/webhooks/signup makes one."""
+    """This API key has no webhook subscription. Create one with POST /v1/webhooks/signup."""
 
     code = "unknown_subscription"
 
 
 _COLUMNS = ", ".join(f"s.{name}" for name in Subscription.__struct_fields__)
 
-# The key and all that it replaced or was replaced by: they share one subscription.
+# The key with its predecessors and successors by replacement, which share one subscription.
 _LINE = """
     WITH RECURSIVE older AS (
         SELECT $1::bigint AS api_key_id
@@ -127,7 +132,7 @@ _LINE = """
 
 
 async def subscription_of(db: Connection, key_id: int, *, lock: bool = False) -> Subscription:
-    """Raises UnknownSubscription."""
+    """Return the subscription of a key, locked until the transaction ends if `lock`. Raises UnknownSubscription."""
     found = await find_subscription(db, key_id, lock=lock)
     if found is None:
         raise UnknownSubscription
@@ -135,6 +140,7 @@ async def subscription_of(db: Connection, key_id: int, *, lock: bool = False) ->
 
 
 async def find_subscription(db: Connection, key_id: int, *, lock: bool = False) -> Subscription | None:
+    """Return the subscription of a key, locked until the transaction ends if `lock`; None if there is none."""
     row = await db.fetchrow(
         f"""
         {_LINE} SELECT {_COLUMNS} FROM webhook_subscription s WHERE api_key_id IN (SELECT api_key_id FROM line)
@@ -146,7 +152,7 @@ async def find_subscription(db: Connection, key_id: int, *, lock: bool = False) 
 
 
 async def subscription(db: Connection, subscription_id: int) -> Subscription:
-    """Locked. Raises UnknownSubscription."""
+    """Return a subscription by id and lock it until the transaction ends. Raises UnknownSubscription."""
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM webhook_subscription s WHERE subscription_id = $1 FOR UPDATE", subscription_id
     )
@@ -156,12 +162,12 @@ async def subscription(db: Connection, subscription_id: int) -> Subscription:
 
 
 async def lock_subscription(db: Connection, subscription_id: int) -> None:
-    """Until the transaction ends."""
+    """Lock a subscription until the transaction ends."""
     await db.execute("SELECT FROM webhook_subscription WHERE subscription_id = $1 FOR UPDATE", subscription_id)
 
 
 async def create(db: Connection, key_id: int, hook_url: str, scopes: list[str], sealed: str) -> Subscription | None:
-    """None when another request of this key was faster."""
+    """Insert the subscription of a key. Return None if a concurrent request has inserted it."""
     row = await db.fetchrow(
         f"""
         INSERT INTO webhook_subscription AS s (api_key_id, practice_id, hook_url, scopes, secret)
@@ -177,7 +183,7 @@ async def create(db: Connection, key_id: int, hook_url: str, scopes: list[str], 
 
 
 async def change(db: Connection, subscription_id: int, hook_url: str, scopes: list[str]) -> Subscription:
-    """A new sign-up brings a disabled subscription back; a paused one stays paused."""
+    """Set URL and scopes, and clear the failure history. Re-enables a disabled subscription, but not a paused one."""
     row = await db.fetchrow(
         f"""
         UPDATE webhook_subscription s SET hook_url = $2, scopes = $3, updated_at = now(),
@@ -194,7 +200,7 @@ async def change(db: Connection, subscription_id: int, hook_url: str, scopes: li
 
 
 async def set_status(db: Connection, subscription_id: int, status: str) -> Subscription:
-    """Paused, or active again with a clean record."""
+    """Set the status `paused` or `active`. Clears the failure history of a disabled subscription."""
     row = await db.fetchrow(
         f"""
         UPDATE webhook_subscription s SET status = $2, updated_at = now(), disabled_at = NULL, disabled_reason = NULL,
@@ -210,6 +216,7 @@ async def set_status(db: Connection, subscription_id: int, status: str) -> Subsc
 
 
 async def rotate_secret(db: Connection, subscription_id: int, sealed: str, overlap_hours: int) -> Subscription:
+    """Set a new secret, encrypted; the previous one remains valid for `overlap_hours`."""
     row = await db.fetchrow(
         f"""
         UPDATE webhook_subscription s SET previous_secret = secret, secret = $2, updated_at = now(),
@@ -225,11 +232,12 @@ async def rotate_secret(db: Connection, subscription_id: int, sealed: str, overl
 
 
 async def delete(db: Connection, subscription_id: int) -> None:
+    """Delete a subscription."""
     await db.execute("DELETE FROM webhook_subscription WHERE subscription_id = $1", subscription_id)
 
 
 async def practices_waiting(db: Connection, subscription_id: int) -> list[int]:
-    """The practices that have deliveries or a replay of this subscription waiting. A plain read."""
+    """Return the practices in which this subscription has queued deliveries or a running replay. Takes no lock."""
     rows = await db.fetch(
         """
         SELECT practice_id FROM dispatch_state p WHERE EXISTS (
@@ -245,12 +253,12 @@ async def practices_waiting(db: Connection, subscription_id: int) -> list[int]:
 
 
 async def make_known(db: Connection, practice_id: int) -> None:
-    """Insert the practice's dispatch_state, where it has none yet."""
+    """Insert the practice's dispatch_state if it has none."""
     await db.execute("INSERT INTO dispatch_state (practice_id) VALUES ($1) ON CONFLICT DO NOTHING", practice_id)
 
 
 async def wake(db: Connection, practice_id: int) -> None:
-    """Have a worker look at the practice."""
+    """Make the practice due, so that a worker checks it."""
     await make_known(db, practice_id)
     await db.execute(
         "UPDATE dispatch_state SET next_due_at = least(next_due_at, now()) WHERE practice_id = $1", practice_id
@@ -265,8 +273,8 @@ async def cancel_queued(
     *,
     is_waiting: bool = True,
 ) -> None:
-    """Cancel the queued deliveries of these subscriptions; manual ones are sent also where a subscription is disabled.
-    Without waiting, rows that are locked are left: a request is cancelling them."""
+    """Cancel the queued deliveries of these subscriptions; by default not manual ones, which are sent even if the
+    subscription is disabled. If not `is_waiting`, locked rows are skipped: a request is cancelling them."""
     await db.execute(
         f"""
         WITH queued AS MATERIALIZED (

@@ -1,10 +1,10 @@
-"""What came of attempts, put on record: many at once, each under the lease by which it was sent.
+"""Writes the results of attempts to the database in batches, each under the lease with which it was sent.
 
-A result whose lease was lost meanwhile changes nothing: the worker that has the delivery now reports it.
-When to try again, and for how long an endpoint has failed, goes by the database's clock alone: a worker whose own clock
-is wrong, or is set anew, neither hurries nor gives up.
+A result whose lease has expired changes nothing: the worker that now has the lease writes its own result. Retry times
+and the duration of failures use the database's clock only, so that a worker with a wrong or changed clock neither
+retries too early nor disables a subscription too early.
 
-Locks are taken in the order that `queries` describes, so a transaction calls `record`, `note_health` and `wake` in this
+Locks are taken in the order described in `queries`, so a transaction calls `record`, `note_health` and `wake` in this
 order.
 """
 
@@ -29,15 +29,19 @@ _random = random.SystemRandom()
 
 
 class Result(msgspec.Struct, frozen=True):
+    """The result of one leased delivery."""
+
     lane: LaneKey
     item: Item
-    outcome: Delivered | Failed | None  # None: given back without an attempt
+    outcome: Delivered | Failed | None  # None: released without an attempt
 
 
 async def record(db: Connection, results: Sequence[Result]) -> tuple[dict[int, float], set[int]]:
-    """Write the results, within a transaction. Return in how many seconds the first of them is due again, by practice,
-    and the practices to wake at the transaction's end, since deliveries of them were given back: another worker need
-    not wait for the end of their leases."""
+    """Write the results. Call within a transaction.
+
+    Return, by practice, the seconds until the first retry is due; and the practices to wake at the end of the
+    transaction because deliveries were released, so that other workers need not wait for the leases to expire.
+    """
     by_practice: dict[tuple[int, int], list[Result]] = defaultdict(list)
     for result in results:
         by_practice[result.lane.practice_id, result.item.leased_by].append(result)
@@ -62,7 +66,7 @@ async def record(db: Connection, results: Sequence[Result]) -> tuple[dict[int, f
 
 
 async def wake(db: Connection, practices: Mapping[int, float]) -> None:
-    """Have a worker look at each of them in so many seconds."""
+    """Make each practice due in the given number of seconds, so that a worker checks it then."""
     if practices:
         await db.executemany(_WAKE, sorted(practices.items()))
 
@@ -80,13 +84,13 @@ def _delivered_columns(results: Sequence[Result]) -> list[object]:
 def _changed(
     result: Result,
 ) -> tuple[int, datetime, str, float | None, datetime | None, int | None, str | None, str | None, int | None]:
-    """The row of a delivery that was not received: identity, state, in how many seconds it is due, what happened."""
+    """Return the update of a failed or released delivery: identity, state, seconds until due, and the failure."""
     item, outcome = result.item, result.outcome
     identity = (item.delivery_id, item.created_at)
     if not isinstance(outcome, Failed):
         return *identity, "queued", None, None, None, None, None, None
     due = None
-    if not outcome.gone and result.lane.traffic != "manual":  # of which one attempt is all there is
+    if not outcome.gone and result.lane.traffic != "manual":  # manual deliveries have one attempt
         due = next_attempt(item.attempts + 1, outcome.at, _random.random(), outcome.retry_after)
     return (
         *identity,
@@ -100,9 +104,9 @@ def _changed(
     )
 
 
-# `delivery_id = ANY` and the bounds of `created_at` are said besides the join so that the rows are looked up by their
-# key, in their months alone, whatever the planner believes of tables that are new: otherwise it may read all deliveries
-# that the practice has ever had to find one.
+# `delivery_id = ANY` and the bounds on `created_at` repeat the join condition, so that rows are found by primary key
+# and only in the partitions concerned. On new tables without statistics the planner may otherwise read all deliveries
+# of the practice.
 _DELIVERED = """
     UPDATE webhook_delivery d
     SET state = 'delivered', attempts = d.attempts + 1, due_at = NULL, leased_by = NULL, attempted_at = r.attempted_at,
@@ -134,11 +138,10 @@ _WAKE = """
 async def note_health(
     db: Connection, failures: Mapping[int, tuple[LaneKey, Failed]], recovered: Collection[int]
 ) -> set[int]:
-    """Update the health of endpoints after their latest attempts, by subscription: failing since when, the warning, and
-    in the end giving one up. Within a transaction. Return the practices to wake at its end.
+    """Update the health of endpoints after their latest attempts, by subscription: start of failing, warning event, and
+    disabling. Call within a transaction. Return the practices to wake at its end.
 
-    One read for all of them, and a write only where something changes: endpoints that fail all the time are in every
-    batch of results.
+    One read for all of them, and writes only for changes, because endpoints that keep failing are in every batch.
     """
     rows = await db.fetch(
         """
@@ -156,7 +159,7 @@ async def note_health(
         elif row["warned_at"] is None and is_due_for_warning(failing_since, row["at"]):
             warns.append(row)
     changes = {*well, *ends, *(row["subscription_id"] for row in warns), *recovered}
-    if len(changes) > 1:  # by number, as every worker does
+    if len(changes) > 1:  # in order of ids, to avoid deadlocks
         await db.execute(
             """
             SELECT FROM webhook_subscription WHERE subscription_id = ANY ($1)
@@ -209,8 +212,8 @@ async def _disable(db: Connection, lane: LaneKey, reason: str) -> None:
 
 
 async def _warn(db: Connection, lane: LaneKey, hook_url: str, failing_since: datetime, now: datetime) -> bool:
-    """Queue the event `webhook.failing`. Return whether this worker did; where two of them come to it, one does. The
-    partner may still read it: where one path of an endpoint fails, another may not."""
+    """Queue the event `webhook.failing`. Return False if another worker has queued it. The partner may still receive
+    it, since a failing endpoint may accept some events."""
     is_first = await db.fetchval(
         """
         UPDATE webhook_subscription SET warned_at = $2

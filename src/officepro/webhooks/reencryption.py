@@ -1,8 +1,8 @@
 """Re-encryption of webhook secrets with the first of OFFICEPRO_ENCRYPTION_KEYS, after which older keys can be removed.
 
-Goes through all subscriptions in batches, each its own transaction. An interrupted run can be repeated: what is
-encrypted with the first key already is left as it is, and so are previous secrets that have ended, since they are not
-used any more. A secret that is rotated meanwhile is not overwritten.
+Processes all subscriptions in batches, one transaction each. An interrupted run can be repeated: secrets that are
+already encrypted with the first key are unchanged, as are expired previous secrets, which are no longer used. A secret
+that is rotated meanwhile is not overwritten.
 """
 
 import msgspec
@@ -14,15 +14,16 @@ BATCH_ROWS = 500
 
 
 class Reencrypted(msgspec.Struct):
-    """Counts of secrets: current ones, and previous ones that still sign."""
+    """Counts of secrets: current ones, and previous ones that are still valid."""
 
     reencrypted: int = 0
     already_current: int = 0
-    failed: int = 0  # their key is not among the settings
+    failed: int = 0  # their encryption key is not in the settings
     failed_subscription_ids: list[int] = []
 
 
 async def reencrypt(database: Database, sealer: Sealer) -> Reencrypted:
+    """Re-encrypt all secrets with the first key and return the counts."""
     counts, last_id = Reencrypted(), 0
     while True:
         async with database.system_transaction() as db:
@@ -43,7 +44,7 @@ async def reencrypt(database: Database, sealer: Sealer) -> Reencrypted:
 
 
 async def _reencrypt(db: Connection, row: Row, sealer: Sealer, counts: Reencrypted) -> None:
-    """One subscription, which is locked."""
+    """Re-encrypt the secrets of one subscription, which the caller has locked."""
     changed = {}
     for column in ("secret", "previous_secret"):
         encrypted = row[column]

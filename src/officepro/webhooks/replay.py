@@ -1,7 +1,7 @@
-"""Replays: events of the log are delivered again, from a number or a moment on. (API.md: Webhooks)
+"""Replays: repeated delivery of log events, from a log number or a time. (API.md: Webhooks)
 
-A subscription has one replay at a time. The request stores the range; the worker creates the deliveries, at most
-MAXIMUM_CREATED at a time and only while the subscription is active, once those created before have left the queue.
+A subscription has one replay at a time. The request stores the range; the worker creates the deliveries in batches of
+up to MAXIMUM_CREATED, only while the subscription is active and after the previous batch has left the queue.
 """
 
 from datetime import datetime
@@ -16,32 +16,33 @@ from officepro.foundation.outbound.urls import without_query
 from officepro.webhooks import queries
 from officepro.webhooks.queries import Endpoint, Subscription
 
-MAXIMUM_REPLAYED = 10_000  # log rows of one replay; the answer says where to go on
-MAXIMUM_CREATED = 500  # deliveries that wait in the queue of one replay
+MAXIMUM_REPLAYED = 10_000  # log rows of one replay; `nextFromLogId` of the response starts the next one
+MAXIMUM_CREATED = 500  # queued deliveries of one replay
 
 
 class ReplayOfTheFuture(Impossible):
-    """There is nothing to replay there yet; lastLogId of GET /v1/{PPass}/events is the newest number."""
+    """The replay would start after the newest event. Use a `fromLogId` up to `lastLogId` of GET /v1/{PPass}/events, or
+    a `since` in the past."""
 
     code = "replay_of_the_future"
 
 
 class ReplayInProgress(Conflict):
-    """A replay of this subscription is in progress: `replay` shows how far it is. Wait until it has completed, or
-    cancel it with DELETE /v1/webhooks/replay."""
+    """A replay of this subscription is already in progress; see `replay`. Wait until it has completed, or cancel it
+    with DELETE /v1/webhooks/replay."""
 
     code = "replay_in_progress"
 
 
 class ReplayNotFound(NotFound):
-    """This subscription has no replay; POST /v1/webhooks/replay starts one."""
+    """This subscription has no replay. Start one with POST /v1/webhooks/replay."""
 
     code = "replay_not_found"
 
 
 class Replay(msgspec.Struct, rename="camel"):
-    """A replay and its progress. `created` of `deliveries` have been created so far; `nextFromLogId` is where to start
-    the next replay, where there was too much for one."""
+    """A replay and its progress: `created` of `deliveries` have been created so far. `nextFromLogId` starts the next
+    replay if the range was too large for one, else null."""
 
     practicepass: str
     from_log_id: int
@@ -55,7 +56,10 @@ class Replay(msgspec.Struct, rename="camel"):
 
 
 async def start_of(db: Connection, practice_id: int, since: datetime, now: datetime) -> int:
-    """The number of the first event at or after a moment; one past the newest when nothing has happened since."""
+    """Return the log number of the first event at or after `since`; the newest number plus one if there is none.
+
+    Raises ReplayOfTheFuture.
+    """
     if since > now:
         raise ReplayOfTheFuture
     found = await first_log_id_since(db, practice_id, since)
@@ -106,7 +110,7 @@ async def start(db: Connection, practice_id: int, subscription: Subscription, fr
 
 
 async def find_latest(db: Connection, subscription_id: int) -> Replay | None:
-    """The subscription's replay that is in progress, else the latest one; None where there has been none."""
+    """Return the subscription's replay in progress, else the latest one; None if there is none."""
     row = await _latest(db, subscription_id)
     if row is None:
         return None
@@ -128,7 +132,7 @@ async def find_latest(db: Connection, subscription_id: int) -> Replay | None:
 
 
 async def latest(db: Connection, subscription_id: int) -> Replay:
-    """Raises ReplayNotFound."""
+    """Return the subscription's replay in progress, else the latest one. Raises ReplayNotFound."""
     found = await find_latest(db, subscription_id)
     if found is None:
         raise ReplayNotFound
@@ -136,8 +140,8 @@ async def latest(db: Connection, subscription_id: int) -> Replay:
 
 
 async def cancel(db: Connection, subscription_id: int) -> Replay:
-    """Cancel the replay in progress, and those of its deliveries that are still queued; one that has ended stays as it
-    is. Call within a transaction that holds the subscription's lock. Raises ReplayNotFound."""
+    """Cancel the replay in progress and its queued deliveries; a replay that has ended is unchanged. Call within a
+    transaction that holds the subscription's lock. Raises ReplayNotFound."""
     row = await _latest(db, subscription_id)
     if row is None:
         raise ReplayNotFound
@@ -156,17 +160,17 @@ async def cancel(db: Connection, subscription_id: int) -> Replay:
 
 
 async def subscriptions_in_progress(db: Connection) -> set[int]:
-    """The subscriptions that have a replay in progress."""
+    """Return the subscriptions that have a replay in progress."""
     rows = await db.fetch("SELECT subscription_id FROM webhook_replay WHERE state = 'running'")
     return {row["subscription_id"] for row in rows}
 
 
 async def create_deliveries(db: Connection, practice_id: int, endpoint: Endpoint) -> int | None:
-    """Queue the next deliveries of the replay in progress, and return how many; 0 once it has completed, and None where
-    a request has locked it, to cancel it or to start another one.
+    """Queue the next deliveries of the replay in progress and return their number: 0 if it has completed, None if a
+    request has locked it to cancel it or to start another one.
 
-    Called by the worker, which holds the practice's dispatch_state, when none of its deliveries is queued. An event
-    whose first delivery is queued still is left out: the receiver gets it from there.
+    Called by the worker while it holds the practice's dispatch_state and no delivery of the replay is queued. Events
+    whose first delivery is still queued are skipped, because the receiver will get that one.
     """
     replay = await db.fetchrow(
         """

@@ -1,14 +1,13 @@
-"""When a delivery is tried again, and when an endpoint is given up.
+"""Retry schedule of deliveries, and rules for warning about and disabling failing endpoints.
 
-Sources: API.md (the schedule), the Standard Webhooks specification 1.0.0 (the same schedule, `Retry-After`, 410),
-RFC 9110 §10.2.3 (Retry-After) and §5.6.7 (dates). Pure: the standard library alone; the time and the dice are passed
-in.
+Sources: API.md (schedule), Standard Webhooks specification 1.0.0 (same schedule, `Retry-After`, 410), RFC 9110 §10.2.3
+(Retry-After) and §5.6.7 (dates). Pure functions on the standard library; time and random values are arguments.
 """
 
 import re
 from datetime import UTC, datetime, timedelta
 
-# Each delay counts from the end of the previous attempt: ten attempts over 75 h 35 min, give or take the jitter.
+# Each delay is measured from the end of the previous attempt: ten attempts over 75 h 35 min, without jitter.
 DELAYS = (
     timedelta(0),
     timedelta(seconds=5),
@@ -22,7 +21,7 @@ DELAYS = (
     timedelta(hours=24),
 )
 MAXIMUM_ATTEMPTS = len(DELAYS)
-JITTER = 0.2  # a delay is stretched or shortened by up to this part, so that retries don't come in step
+JITTER = 0.2  # a delay is changed by up to this fraction, so that retries do not coincide
 MAXIMUM_RETRY_AFTER = timedelta(hours=24)
 WARNING_AFTER = timedelta(hours=96)
 DISABLE_AFTER = timedelta(hours=120)
@@ -30,29 +29,30 @@ GONE = 410
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-# Not strptime, whose names of days and months follow the locale.
+# Not strptime, because its names of days and months depend on the locale.
 _IMF_FIXDATE = re.compile(
     r"([A-Z][a-z]{2}), ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
 )
 
 
 def succeeded(status: int) -> bool:
-    """Only 2xx: a redirect is a failure, because following it would leave the checked address."""
+    """Return True for 2xx. A redirect is a failure, because its target address is not checked."""
     return 200 <= status <= 299
 
 
 def disables_the_subscription(status: int) -> bool:
-    """410 Gone: the receiver says that it wants no more (Standard Webhooks); no retry, and the subscription stops."""
+    """Return True for 410 Gone: the receiver wants no more events (Standard Webhooks). No retry; disables the
+    subscription."""
     return status == GONE
 
 
 def next_attempt(
     attempts_made: int, now: datetime, random_value: float, retry_after: timedelta | None = None
 ) -> datetime | None:
-    """When to try again, or None when the delivery is exhausted.
+    """Return the time of the next attempt, or None if all attempts have been made.
 
-    `attempts_made` counts those that have ended (0: the first is due at once), `random_value` lies in [0, 1), and
-    `retry_after` is what `parse_retry_after` made of the last answer: a lower bound, never a reason to come sooner.
+    `attempts_made` counts completed attempts (0: the first is due now), `random_value` is in [0, 1), and `retry_after`
+    is the result of `parse_retry_after` for the last response. It can only lengthen the delay.
     """
     if attempts_made >= MAXIMUM_ATTEMPTS:
         return None
@@ -62,16 +62,16 @@ def next_attempt(
 
 
 def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """How long the receiver asks us to stay away, at most 24 h; None when the header is absent or malformed.
+    """Parse a Retry-After header into a delay of at most 24 h; None if it is absent or malformed.
 
-    Takes whole seconds or an IMF-fixdate. The two obsolete forms of dates are ignored: nobody sends them, and a
-    wait that we misread would be worse than our own schedule.
+    Accepts whole seconds or an IMF-fixdate. The two obsolete date formats are ignored: they are not used in practice,
+    and a misread delay would be worse than the normal schedule.
     """
     if value is None:
         return None
     value = value.strip(" \t")
     if value.isascii() and value.isdigit():
-        # Nine digits are thirty years: enough to know that the cap holds, without converting a hostile number.
+        # More than nine digits (30 years) exceed the maximum in any case; a hostile number is not converted.
         return MAXIMUM_RETRY_AFTER if len(value) > 9 else min(timedelta(seconds=int(value)), MAXIMUM_RETRY_AFTER)
     moment = _parse_imf_fixdate(value)
     if moment is None:
@@ -80,15 +80,15 @@ def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
 
 
 def is_due_for_warning(failing_since: datetime | None, now: datetime) -> bool:
-    """Whether the partner should hear that the endpoint will be disabled in a day; see `is_due_for_disabling`."""
+    """Return whether to warn the partner that the subscription will be disabled in 24 h; see `is_due_for_disabling`."""
     return failing_since is not None and now - failing_since >= WARNING_AFTER
 
 
 def is_due_for_disabling(failing_since: datetime | None, now: datetime) -> bool:
-    """Whether there was nothing but failures for 120 h.
+    """Return whether the endpoint has had only failures for 120 h.
 
-    `failing_since` is the first failure after the latest success, None while the latest attempt succeeded. Ask after an
-    attempt has failed, not on a timer: an endpoint that failed once and was then left in peace hasn't failed for 120 h.
+    `failing_since` is the first failure after the latest success, None while the latest attempt succeeded. Call after a
+    failed attempt, not on a timer: an endpoint with one failure and no attempts since has not failed for 120 h.
     """
     return failing_since is not None and now - failing_since >= DISABLE_AFTER
 

@@ -1,4 +1,4 @@
-"""Webhooks: a partner's subscription and its deliveries. (seeds: Webhooks)"""
+"""Webhook endpoints for partners: subscription, deliveries, replay. (Source API specification: Webhooks)"""
 
 from contextlib import suppress
 from typing import Annotated, Any
@@ -44,13 +44,13 @@ OVERLAP_HOURS = 24
 EVERY_KIND = ("live", "replay", "manual")
 
 Success = Annotated[
-    bool | None, QueryParameter(name="success", description="true: received; false: attempted and not received (yet).")
+    bool | None, QueryParameter(name="success", description="true: delivered; false: attempted, but not delivered.")
 ]
 OfEvent = Annotated[
     str | None, QueryParameter(name="event", max_length=101, pattern=NO_NUL, description="Such as patient.updated.")
 ]
-From = Annotated[Moment | None, QueryParameter(name="from", description="Created at this moment or later.")]
-To = Annotated[Moment | None, QueryParameter(name="to", description="Created before this moment.")]
+From = Annotated[Moment | None, QueryParameter(name="from", description="Created at or after this time.")]
+To = Annotated[Moment | None, QueryParameter(name="to", description="Created before this time.")]
 
 _URL = "https://partner.example.com/officepro/webhooks"
 _SIGNED_UP = {"id": 1, "hookUrl": _URL, "scopes": ["Patients", "Claims"], "status": "active"}
@@ -82,7 +82,7 @@ _REPLAY = {
 
 @post(
     "/signup",
-    summary="Sign up for events",
+    summary="Create or update the subscription",
     status_code=201,
     opt=documented(
         example_request={"hookUrl": _URL, "scopes": ["Patients", "Claims"]},
@@ -91,16 +91,16 @@ _REPLAY = {
             "data": {**_SIGNED_UP, **_SECRET},
         },
         errors=[MissingScope, ForbiddenHookUrl],
-        further_answers={200: "The key had a subscription already, and it was updated: the same body without secret."},
+        further_answers={200: "The key's existing subscription was updated. Same body, without `secret`."},
     ),
 )
 async def sign_up_for_webhooks(
     data: JSONBody[SignUp], caller: TheCaller, once: TheOnce, settings: TheSettings
 ) -> Response[Written[SignedUp]]:
-    """Creates or updates the authenticated client webhook subscription; a key has one. `secret` is in the first answer
-    only (not in its repeat by Idempotency-Key): it signs deliveries by Standard Webhooks. Scopes must be the key's own.
-    Updating a subscription that was disabled brings it back; a paused one stays paused. A host name that does not
-    resolve yet is accepted."""
+    """Creates or updates the authenticated client webhook subscription; an API key has one. `secret` signs deliveries
+    (Standard Webhooks). It is returned only once, when the subscription is created, and not in a retry with the same
+    Idempotency-Key. The scopes must be scopes of the key. Updating a disabled subscription re-enables it; a paused one
+    stays paused. A host name that does not resolve yet is accepted."""
     scopes = check_scopes(data.scopes, caller.scopes)
     await check_hook_url(data.hook_url, settings.webhook_allowed_networks)
     async with once.system_transaction() as db:
@@ -120,7 +120,7 @@ async def sign_up_for_webhooks(
     opt=documented(example_response={"data": _SUBSCRIPTION}, errors=[UnknownSubscription]),
 )
 async def get_subscription(caller: TheCaller, database: TheDatabase) -> One[Subscription]:
-    """With the health of its endpoint."""
+    """Returns the subscription of the API key, with the health of its endpoint."""
     async with database.system() as db:
         return One(_subscription(await queries.subscription_of(db, caller.key_id)))
 
@@ -135,7 +135,7 @@ async def get_subscription(caller: TheCaller, database: TheDatabase) -> One[Subs
     ),
 )
 async def delete_subscription(caller: TheCaller, database: TheDatabase) -> Written[Deleted]:
-    """What waits to be delivered is cancelled. To stop for a while, pause instead."""
+    """Deletes the subscription and cancels its queued deliveries. To stop deliveries temporarily, pause it instead."""
     async with database.system_transaction() as db:
         found = await queries.subscription_of(db, caller.key_id, lock=True)
         with suppress(ReplayNotFound):
@@ -159,7 +159,7 @@ async def delete_subscription(caller: TheCaller, database: TheDatabase) -> Writt
     ),
 )
 async def pause_subscription(caller: TheCaller, once: TheOnce) -> Written[Subscription]:
-    """Events are kept and delivered in order when you resume."""
+    """Pauses deliveries. Events are kept and delivered in order after you resume."""
     return await _set_status(caller.key_id, once, "paused", "Webhook subscription paused successfully")
 
 
@@ -173,7 +173,7 @@ async def pause_subscription(caller: TheCaller, once: TheOnce) -> Written[Subscr
     ),
 )
 async def resume_subscription(caller: TheCaller, once: TheOnce) -> Written[Subscription]:
-    """Also brings back a subscription that was disabled; use /replay to receive the events missed meanwhile."""
+    """Resumes deliveries. Re-enables a disabled subscription; use /replay to receive the events missed meanwhile."""
     return await _set_status(caller.key_id, once, "active", "Webhook subscription resumed successfully")
 
 
@@ -197,8 +197,8 @@ async def _set_status(key_id: int, once: Once, status: str, message: str) -> Wri
     ),
 )
 async def rotate_webhook_secret(caller: TheCaller, once: TheOnce, settings: TheSettings) -> Written[Rotated]:
-    """For 24 hours deliveries are signed with both secrets, so that no delivery is refused while you change over.
-    `secret` is in this answer only, not in its repeat by Idempotency-Key."""
+    """Creates a new signing secret. For 24 hours deliveries are signed with both secrets, so that none is rejected
+    while you switch. `secret` is returned only once, not in a retry with the same Idempotency-Key."""
     secret = make_secret()
     async with once.system_transaction() as db:
         found = await queries.subscription_of(db, caller.key_id, lock=True)
@@ -226,8 +226,8 @@ async def rotate_webhook_secret(caller: TheCaller, once: TheOnce, settings: TheS
 async def test_webhook(
     caller: TheCaller, once: TheOnce, database: TheDatabase, manual_deliveries: TheManualDeliveries
 ) -> Written[Tested]:
-    """Sends a `webhook.test` event and returns the result. It is not added to the event log. The worker sends it, and
-    the request waits for at most 20 seconds. A subscription may have two manual deliveries in progress."""
+    """Sends a `webhook.test` event and returns the result. It is not added to the event log. The request waits up to 20
+    seconds for the worker to send it. A subscription may have two manual deliveries in progress."""
     message = "Webhook test sent successfully"
     with manual_deliveries.place(caller.key_id):
         try:
@@ -262,7 +262,7 @@ async def test_webhook(
                     "success": False,
                     "statusCode": 500,
                     "attempts": 1,
-                    "errorMessage": "bad_status: The endpoint answered 500; only 2xx counts as received.",
+                    "errorMessage": "bad_status: The endpoint returned status 500; a 2xx status is required.",
                     "durationMs": 42,
                     "createdAt": "2026-03-09T14:15:00.000Z",
                     "nextAttemptAt": "2026-03-09T14:15:05.000Z",
@@ -287,7 +287,8 @@ async def list_webhook_deliveries(
     since: From = None,
     until: To = None,
 ) -> Paged[OwnDelivery]:
-    """Of the practice that your token is for, the newest first. `total` counts up to 10,000."""
+    """Lists the subscription's deliveries in the practice of your access token, newest first. `total` is counted up to
+    10,000."""
     async with database.system() as db:
         found = await queries.subscription_of(db, caller.key_id)
     wanted = Filter(
@@ -317,10 +318,10 @@ async def list_webhook_deliveries(
 async def replay_webhook_events(
     data: JSONBody[ReplayRequest], caller: TheCaller, once: TheOnce, database: TheDatabase
 ) -> Written[Replay]:
-    """Delivers events of the log of your token's practice again, in order, beside new ones, with the event ids that
-    they had. A subscription has one replay at a time; while the subscription is paused or disabled, it is held. One
-    replay covers 10,000 log numbers; `nextFromLogId` is where to start the next. `deliveries` counts the events in the
-    range; events that still wait for their first delivery are not sent twice."""
+    """Delivers past events of your access token's practice again, in log order and with their original event ids, in
+    parallel with new events. A subscription has one replay at a time, which is held while the subscription is paused or
+    disabled. One replay covers up to 10,000 log numbers; start the next one at `nextFromLogId`. `deliveries` counts the
+    events in the range; events whose first delivery is still queued are not sent twice."""
     async with once.system_transaction() as db:
         found = await queries.subscription_of(db, caller.key_id, lock=True)
         if isinstance(data.from_log_id, int):
@@ -342,7 +343,7 @@ async def replay_webhook_events(
     ),
 )
 async def get_webhook_replay(caller: TheCaller, database: TheDatabase) -> One[Replay]:
-    """The replay in progress, else the latest one."""
+    """Returns the replay in progress, else the latest one."""
     async with database.system() as db:
         found = await queries.subscription_of(db, caller.key_id)
         return One(await replay.latest(db, found.subscription_id))
@@ -361,8 +362,8 @@ async def get_webhook_replay(caller: TheCaller, database: TheDatabase) -> One[Re
     ),
 )
 async def cancel_webhook_replay(caller: TheCaller, database: TheDatabase) -> Written[Replay]:
-    """Cancels the replay in progress and its deliveries that are still queued. Deliveries that are being sent or wait
-    for a retry go on. A replay that has ended stays as it is; `status` says so."""
+    """Cancels the replay in progress and its queued deliveries. Deliveries that are being sent or are waiting for a
+    retry continue. A replay that has ended is unchanged; see `status`."""
     async with database.system_transaction() as db:
         found = await queries.subscription_of(db, caller.key_id, lock=True)
         cancelled = await replay.cancel(db, found.subscription_id)

@@ -1,4 +1,4 @@
-"""Webhooks, events and their monitoring on the wire. (seeds: Webhooks; API.md: Webhook delivery)"""
+"""Schemas of webhook, event and monitoring endpoints. (Source API specification: Webhooks; API.md: Webhook delivery)"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,14 +18,14 @@ MAXIMUM_ENTRIES = 100
 
 
 class SignUp(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Where events shall go, and which."""
+    """The endpoint that receives events, and the scopes of the events."""
 
     hook_url: Annotated[str, Meta(min_length=1, max_length=MAXIMUM_URL_CHARACTERS, pattern=NO_NUL)]
     scopes: Annotated[list[EventScope], Meta(min_length=1, max_length=20)]
 
 
 class SignedUp(msgspec.Struct, rename="camel"):
-    """A subscription after sign-up; `secret` is shown when it is new, and never again."""
+    """The created or updated subscription. `secret` is returned only once, when the subscription is created."""
 
     id: int
     hook_url: str
@@ -35,7 +35,7 @@ class SignedUp(msgspec.Struct, rename="camel"):
 
 
 class Subscription(msgspec.Struct, rename="camel"):
-    """A subscription and how its endpoint stands."""
+    """A subscription and the health of its endpoint."""
 
     id: int
     hook_url: str
@@ -46,23 +46,24 @@ class Subscription(msgspec.Struct, rename="camel"):
     disabled_at: datetime | None
     disabled_reason: Annotated[
         Literal["gone", "failing"] | None,
-        Meta(description="gone: the endpoint answered 410; failing: nothing but failures for 120 hours."),
+        Meta(description="gone: the endpoint returned 410; failing: all attempts failed for 120 hours."),
     ]
     previous_secret_until: Annotated[
-        datetime | None, Meta(description="Until then the secret before the last rotation signs as well.")
+        datetime | None, Meta(description="Deliveries are also signed with the previous secret until this time.")
     ]
     created_at: datetime
     updated_at: datetime
 
 
 class Deleted(msgspec.Struct):
-    """The subscription that is no more."""
+    """The deleted subscription."""
 
     id: int
 
 
 class Rotated(msgspec.Struct, rename="camel"):
-    """The new secret, shown once; the previous one signs as well until then."""
+    """The new secret, returned only once. Deliveries are also signed with the previous one until
+    `previousSecretUntil`."""
 
     id: int
     previous_secret_until: datetime
@@ -70,7 +71,7 @@ class Rotated(msgspec.Struct, rename="camel"):
 
 
 class Tested(msgspec.Struct, rename="camel"):
-    """What came of a test delivery."""
+    """Result of a test delivery."""
 
     delivery_id: int
     success: bool
@@ -80,14 +81,14 @@ class Tested(msgspec.Struct, rename="camel"):
 
 
 class ReplayRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Where to begin: at a log number, or at a moment."""
+    """Start of the replay: a log number or a time. Exactly one is required."""
 
     from_log_id: RecordId | UnsetType = UNSET
     since: Moment | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if (self.from_log_id is UNSET) == (self.since is UNSET):
-            raise ValueError("must hold either fromLogId or since")
+            raise ValueError("must contain either fromLogId or since")
 
 
 class Delivery(msgspec.Struct, rename="camel"):
@@ -110,23 +111,23 @@ class Delivery(msgspec.Struct, rename="camel"):
 
 
 class OwnDelivery(Delivery, rename="camel"):
-    """A delivery as its partner sees it."""
+    """A delivery of the partner's subscription, with its state."""
 
     state: State
 
 
 class Summary(msgspec.Struct, rename="camel"):
-    """Deliveries that were attempted, and how many of them have not been received."""
+    """Counts of subscriptions, attempted deliveries, and those of them that have not succeeded."""
 
     total_subscriptions: int
     active_subscriptions: int
     total_deliveries: int
     failed_deliveries: int
-    success_rate: Annotated[float, Meta(description="Per cent, with two decimals; 0 where there was no delivery.")]
+    success_rate: Annotated[float, Meta(description="Percentage with two decimals; 0 if there was no delivery.")]
 
 
 class DispatchState(msgspec.Struct, rename="camel"):
-    """How far a practice's log has been fanned out."""
+    """Fan-out cursor of a practice: the last log number for which deliveries were created."""
 
     practicepass: str
     last_log_id: int
@@ -141,13 +142,13 @@ class Monitor(msgspec.Struct, rename="camel"):
 
 
 class Begun(msgspec.Struct, rename="camel"):
-    """What is kept for a repeat of a delivery by hand: its result is read from the record."""
+    """Response stored under the Idempotency-Key of a manual delivery; a retry reads the result from the delivery."""
 
     delivery_id: int
 
 
 class Retried(msgspec.Struct, rename="camel"):
-    """The new delivery record, and what came of it."""
+    """The new delivery record and its result."""
 
     source_delivery_id: int
     retry_delivery_id: int
@@ -158,7 +159,7 @@ class Retried(msgspec.Struct, rename="camel"):
 
 
 class PulledEvent(msgspec.Struct, rename="camel"):
-    """An event as a delivery's body has it."""
+    """An event, in the same format as the body of a delivery."""
 
     event: str
     scope: str
@@ -170,17 +171,17 @@ class PulledEvent(msgspec.Struct, rename="camel"):
 
 
 class Events(msgspec.Struct, rename="camel"):
-    """Events in order of the log. Nothing of your scopes between `after` and `nextAfter` is missing from `data`."""
+    """Events in log order. `data` contains every event of your scopes after `after` up to `nextAfter`."""
 
     data: Sequence[PulledEvent]
     count: int
-    next_after: Annotated[int, Meta(description="Where to go on. Equal to lastLogId: you have everything.")]
-    last_log_id: Annotated[int, Meta(description="The newest event of the practice, whatever its scope.")]
-    first_log_id: Annotated[int | None, Meta(description="The oldest event that is still kept.")]
+    next_after: Annotated[int, Meta(description="`after` of the next request. Equal to lastLogId: no more events.")]
+    last_log_id: Annotated[int, Meta(description="Log number of the practice's newest event, of any scope.")]
+    first_log_id: Annotated[int | None, Meta(description="Log number of the oldest event that has not been deleted.")]
 
 
 class LogEntry(msgspec.Struct, rename={"scope": "Scope", "event": "Event", "data": "Data"}, forbid_unknown_fields=True):
-    """An event of the EMR's own."""
+    """An event to append to the event log."""
 
     scope: EventScope
     event: Annotated[str, Meta(pattern=EVENT_FORM)]
@@ -192,7 +193,7 @@ LogEntries = LogEntry | Annotated[list[LogEntry], Meta(min_length=1, max_length=
 
 
 class Appended(msgspec.Struct):
-    """An event's place in the log."""
+    """Log number and id of an appended event."""
 
     log_id: int = msgspec.field(name="LogID")
     event_id: str = msgspec.field(name="EventID")

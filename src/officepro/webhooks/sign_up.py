@@ -1,4 +1,4 @@
-"""Sign-up: a key's one subscription, made or changed. (seeds: POST /v1/webhooks/signup)"""
+"""Creating or updating an API key's subscription. (Source API specification: POST /v1/webhooks/signup)"""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,16 @@ from officepro.webhooks.signing import make_secret
 
 
 class ForbiddenHookUrl(Impossible):
-    """Webhooks are sent to public addresses only, and this URL leads elsewhere; `detail` says where."""
+    """`hookUrl` resolves to an address that is not public. Use a URL that is reachable from the internet."""
 
     code = "forbidden_hook_url"
 
 
 async def check_hook_url(url: str, allowed_networks: Sequence[Network]) -> None:
-    """Asks name servers, so never within a transaction. A name that does not resolve yet is accepted."""
+    """Check that the URL is valid and its address is public or in an allowed network. Raises Invalid, ForbiddenHookUrl.
+
+    Queries DNS, so do not call it within a transaction. A name that does not resolve yet is accepted.
+    """
     try:
         await check_destination(url, allowed_networks)
     except InvalidUrl as error:
@@ -31,7 +34,7 @@ async def check_hook_url(url: str, allowed_networks: Sequence[Network]) -> None:
 
 
 def check_scopes(wanted: Sequence[str], held: frozenset[str]) -> list[str]:
-    """Each once, in the order given. Raises MissingScope for one that the key lacks."""
+    """Return the scopes without duplicates, in the given order. Raises MissingScope for one that the key lacks."""
     for scope in wanted:
         require(held, scope)
     return list(dict.fromkeys(wanted))
@@ -40,11 +43,11 @@ def check_scopes(wanted: Sequence[str], held: frozenset[str]) -> list[str]:
 async def sign_up(
     db: Connection, key_id: int, hook_url: str, scopes: list[str], sealer: Sealer
 ) -> tuple[Subscription, str | None]:
-    """The subscription, and its secret where it is new."""
+    """Create or update the key's subscription. Return it and its new secret, None if it was updated."""
     found = await queries.find_subscription(db, key_id, lock=True)
     if found is None:
         secret = make_secret()
         if (made := await queries.create(db, key_id, hook_url, scopes, sealer.seal(secret))) is not None:
             return made, secret
-        found = await queries.subscription_of(db, key_id, lock=True)  # two sign-ups at once: the other made it
+        found = await queries.subscription_of(db, key_id, lock=True)  # a concurrent request created it
     return await queries.change(db, found.subscription_id, hook_url, scopes), None
