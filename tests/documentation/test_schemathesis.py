@@ -46,7 +46,7 @@ RULES_BEYOND_THE_SCHEMA = {
     "adminPutTags": "no two are the same",
     "adminPutTimesOff": "the end lies after the start, ids are the provider's, no two are the same",
     "adminPutVisitTypes": "no two are the same",
-    "bookVisit": "dryRun does not go with HoldID",
+    "bookVisit": "dryRun cannot be combined with HoldID",
     "createProspect": "a name, an e-mail or a phone says who it is",
     "listArticles": "highlights go with search",
     "listProducts": "a cursor is one that was given, and goes not with page",

@@ -1,11 +1,11 @@
-"""The log of a practice: what happened, in commit order, numbered without gaps.
+"""Event log of a practice: append-only, in commit order, numbered without gaps.
 
     from officepro import events
     await events.record(db, practice_id, "patient.tagged", 1001, {"PatientID": 1001, "TagID": 7})
 
-is the last statement of the writer's own transaction; a writer that does its work in one statement takes the same
-two steps into it with `events.HEAD` and `events.logged`. `events.append` is for what the EMR itself reports;
-`events.feed` reads the log by number.
+is the last statement of the writer's transaction. A writer with a single statement includes the same two steps in it
+with `events.HEAD` and `events.logged`. `events.append` appends events reported by the EMR; `events.feed` reads the log
+by number.
 """
 
 from officepro.events.appending import Entry, append

@@ -1,4 +1,4 @@
-"""What an EMR reports of itself: events of any of the webhooks' scopes, several at once. (API.md: Admin endpoints)
+"""Appending of events that an EMR reports, of any webhook scope, in batches. (API.md: Admin endpoints)
 
 An EMR that writes straight to the database calls the SQL function `append_to_log` instead (migration 0006).
 """
@@ -15,6 +15,8 @@ MAXIMUM_DATA_BYTES = 16 * 1024
 
 
 class Entry(msgspec.Struct, frozen=True):
+    """An event to append."""
+
     scope: str
     event: str
     entity_id: int | None
@@ -22,7 +24,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 async def append(db: Connection, practice_id: int, entries: Sequence[Entry]) -> list[int]:
-    """Their numbers, in the order of the entries; the last statement before the commit."""
+    """Append events; return their numbers in the order of `entries`. Call last: locks the practice."""
     rows = await db.fetch(
         """
         WITH head AS (UPDATE log_head SET last = last + $2 WHERE practice_id = $1 RETURNING last - $2 AS before)

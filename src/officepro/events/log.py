@@ -1,7 +1,7 @@
-"""Appending to the log.
+"""Appending to the event log.
 
-Each practice has a counter row. Moving it locks it until the commit, so numbers are given in commit order, without
-gaps, and a rollback leaves no hole: a reader that polls `log_id > last` misses nothing. (ARCHITECTURE.md: The log)
+Each practice has a counter row. Updating it locks it until the commit, so numbers are assigned in commit order without
+gaps, also after a rollback: a reader that polls `log_id > last` misses no event. (ARCHITECTURE.md: The log)
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ import msgspec
 from officepro.foundation.database import Connection
 from officepro.foundation.wire import encode_hook
 
-# Each event of ours, and the scope that it belongs to: a webhook's, or Tickets, which can only be pulled.
+# Events of this service and their scopes. Tickets is available by polling only, not for webhooks.
 EVENTS = {
     "patient.created": "Patients",
     "patient.updated": "Patients",
@@ -29,12 +29,12 @@ _encoder = msgspec.json.Encoder(enc_hook=encode_hook)
 
 
 # The two steps as common table expressions, for a writer that does its work in one statement; `$1` is the practice.
-# Where the work itself reads from `head`, the practice's counter is locked first and its writers take turns.
+# If the write itself reads from `head`, the counter is locked first and writers of the practice are serialized.
 HEAD = "head AS (UPDATE log_head SET last = last + 1 WHERE practice_id = $1 RETURNING last)"
 
 
 def logged(event: str, source: str, entity_id: str, data: str) -> str:
-    """Appends one event for the one row of `source`; `entity_id` and `data` (jsonb) are SQL over it."""
+    """Return SQL that appends one event for the single row of `source`; `entity_id`, `data` (jsonb): SQL over it."""
     return f"""
         logged AS (
             INSERT INTO log (practice_id, log_id, scope, event, entity_id, data)
@@ -51,9 +51,9 @@ _RECORD = f"""
 
 
 async def record(db: Connection, practice_id: int, event: str, entity_id: int, data: dict[str, Any]) -> int:
-    """Append one event as the last statement before the commit; answers its number.
+    """Append an event and return its number. Call last before the commit: locks the practice's counter.
 
-    `data` is thin: ids and the kind of change, never clinical content.
+    `data` has IDs and the kind of change only, never clinical content.
     """
     text = _encoder.encode(data).decode()
     log_id: int = await db.fetchval(_RECORD, practice_id, EVENTS[event], event, entity_id, text)
@@ -61,5 +61,5 @@ async def record(db: Connection, practice_id: int, event: str, entity_id: int, d
 
 
 def event_id(practice_id: int, log_id: int) -> str:
-    """The name by which a receiver knows an event again, however often and by whatever way it comes."""
+    """Return the unique ID of an event, the same in every delivery, replay and feed; receivers deduplicate by it."""
     return f"evt_{practice_id}_{log_id}"

@@ -1,4 +1,4 @@
-"""Reading the log by number: for the partner who pulls, and for finding where a moment lies in it."""
+"""Reading of the event log: by number for polling partners, and search by time."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,20 +7,20 @@ import msgspec
 
 from officepro.foundation.database import Connection, Row
 
-MAXIMUM_LOOKED_AT = 10_000  # log rows: a key with a rare scope does not make one request read the whole log
+MAXIMUM_LOOKED_AT = 10_000  # log rows per request: bounds the reads for a key with a rare scope
 
 
 class Feed(msgspec.Struct, frozen=True):
-    """A part of the log. Everything of the wanted scopes from `after` to `next_after` is in `rows`."""
+    """A part of the log: `rows` has all events of the requested scopes from `after` (exclusive) to `next_after`."""
 
     rows: Sequence[Row]
     next_after: int
-    first_log_id: int | None  # the oldest that is still kept; None: the log is empty
+    first_log_id: int | None  # the oldest event still stored; None: the log is empty
     last_log_id: int
 
 
 async def feed(db: Connection, practice_id: int, scopes: Sequence[str], after: int, limit: int) -> Feed:
-    """One statement, so that `last_log_id` and the rows are of one moment."""
+    """Return up to `limit` events after number `after`. One statement: rows and `last_log_id` are consistent."""
     until = min(after + MAXIMUM_LOOKED_AT, 2**63 - 1)
     rows = await db.fetch(
         """
@@ -47,13 +47,14 @@ async def feed(db: Connection, practice_id: int, scopes: Sequence[str], after: i
 
 
 async def last_log_id(db: Connection, practice_id: int) -> int:
+    """Return the number of the newest event; 0 if there is none."""
     return await db.fetchval("SELECT last FROM log_head WHERE practice_id = $1", practice_id) or 0
 
 
 async def first_log_id_since(db: Connection, practice_id: int, since: datetime) -> int | None:
-    """The first event at or after a moment; None when there is none yet.
+    """Return the number of the first event at or after a time; None if there is none.
 
-    By halving: numbers and times rise together, and an index by time would cost every writer.
+    Binary search: times ascend with numbers, and an index on time would slow every write.
     """
     low = await db.fetchval("SELECT min(log_id) FROM log WHERE practice_id = $1", practice_id)
     high = await last_log_id(db, practice_id) + 1

@@ -1,1 +1,1 @@
-"""Scheduling: who is free when, and the visits that take that time."""
+"""Scheduling: availability of providers and rooms, visits and holds."""

@@ -1,4 +1,4 @@
-"""What is said to whoever cannot have a time: why, and up to three others that can be booked as they stand."""
+"""Refusals of a requested time: the reasons, and up to three alternatives that can be booked as given."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -15,35 +15,36 @@ from officepro.scheduling.questions import OnConnection
 from officepro.scheduling.wall_clock import time_text
 
 ALTERNATIVES = 3
-ALTERNATIVES_DAYS = 14  # how far ahead another time is looked for
+ALTERNATIVES_DAYS = 14  # search range, from the requested day on
 
 
 class SlotUnavailable(Conflict):
-    """That time cannot be booked; `reasons` says why, and `alternatives` can be booked as they stand."""
+    """This time is not available. See `reasons`; each time in `alternatives` can be booked instead."""
 
     code = "slot_unavailable"
 
 
 class VisitInPast(Impossible):
-    """That time has passed."""
+    """The start time is in the past. Choose a later one."""
 
     code = "visit_in_past"
 
 
 class TooSoon(Impossible):
-    """That is sooner than the practice's minimum notice allows."""
+    """The start time is earlier than the practice's minimum booking notice allows. Choose a later one."""
 
     code = "below_minimum_notice"
 
 
 class TooFarAhead(Impossible):
-    """That is further ahead than the practice takes bookings."""
+    """The start time is beyond the practice's booking horizon. Choose an earlier one."""
 
     code = "beyond_booking_horizon"
 
 
 class OffGrid(Impossible):
-    """Visits start on the practice's grid of times; GET /availability/providers/{id}/slots lists them."""
+    """Start times must align with the practice's slot interval (e.g. every 15 minutes). GET
+    /availability/providers/{id}/slots lists bookable times."""
 
     code = "off_grid"
 
@@ -58,7 +59,7 @@ REFUSALS: list[type[OfficeProError]] = [*_REFUSALS.values(), SlotUnavailable]
 
 
 class Alternative(msgspec.Struct):
-    """Another time that can be booked as it stands."""
+    """An alternative time; it can be booked as given."""
 
     provider_id: int = msgspec.field(name="ProviderID")
     visit_type: str = msgspec.field(name="VisitType")
@@ -70,7 +71,10 @@ class Alternative(msgspec.Struct):
 
 
 def refusal(why: Sequence[Reason], alternatives: list[Alternative]) -> OfficeProError:
-    """The rule that was broken for good comes before what may be otherwise in an hour."""
+    """Return the error for these reasons.
+
+    Violations of booking rules (422) take precedence over SlotUnavailable (409), which may resolve with time.
+    """
     kind = next((_REFUSALS[reason] for reason in why if reason in _REFUSALS), SlotUnavailable)
     return kind(reasons=list(why), alternatives=alternatives)
 
@@ -78,7 +82,11 @@ def refusal(why: Sequence[Reason], alternatives: list[Alternative]) -> OfficePro
 async def alternatives_to(
     db: Connection, setups: Setups, practice_id: int, appointment: Appointment, span: Span, but_visit: int | None
 ) -> list[Alternative]:
-    """The same provider later that day, another provider at the same time, the next openings of all."""
+    """Find up to `ALTERNATIVES` bookable times within `ALTERNATIVES_DAYS` days.
+
+    Order: the same provider later that day, another provider at the same time, then the next times of all providers.
+    `but_visit` is ignored as an obstacle: the visit that is being rescheduled.
+    """
     wanted = Wanted(
         provider_ids=None,
         first=appointment.day,
@@ -96,7 +104,7 @@ async def alternatives_to(
 def _candidates(
     diary: Diary, appointment: Appointment, start: int, free: Sequence[tuple[Provider, StartTimes]]
 ) -> Iterator[tuple[int, int]]:
-    """(start, provider), the best first."""
+    """Yield (start minute, provider ID), best first; may repeat itself."""
     following = sorted(
         (later, provider.provider_id) for provider, starts in free if (later := starts.first_from(start)) is not None
     )

@@ -1,4 +1,4 @@
-"""The time that is asked for: as a caller tells it by the practice's wall clock, and what that means in minutes."""
+"""Requested appointment times: in the practice's local time as the caller sent them, and converted to minutes."""
 
 from datetime import date
 
@@ -12,33 +12,33 @@ from officepro.scheduling.wall_clock import NonexistentTime, next_showing, resol
 
 
 class TimeDoesNotExist(Impossible):
-    """The practice's clocks skip this local time when they go forward; choose another one."""
+    """This local time does not exist because of the daylight-saving change. Choose another one."""
 
     code = "nonexistent_time"
 
 
 class ProviderTimeOutsideVisit(Impossible):
-    """The provider's time must lie inside the visit's."""
+    """The provider's time must lie within the visit. Check ProviderTime and ProviderDuration."""
 
     code = "provider_time_outside_visit"
 
 
 class Appointment(msgspec.Struct, frozen=True, kw_only=True):
-    """As it is told; nothing of it is checked yet."""
+    """A requested appointment, not validated yet."""
 
     provider_id: int
     visit_type: str
     day: date
     minute_of_day: int
-    seconds: int  # of a minute; a visit starts at a whole one
+    seconds: int  # second of the minute; only 0 is bookable
     duration: int
     provider_after: int = 0  # minutes into the visit at which the provider's part begins ...
-    provider_minute_of_day: int | None = None  # ... unless the wall clock's time is told
+    provider_minute_of_day: int | None = None  # ... unless given as a local time
     provider_duration: int | None = None  # None: to the end of the visit
 
 
 class Span(msgspec.Struct, frozen=True):
-    """The same in minutes: the visit's first one since 1970, and the provider's part within it."""
+    """An appointment in minutes: `start` counts from 1970 (UTC), `provider_after` from the start of the visit."""
 
     start: int
     duration: int
@@ -47,10 +47,10 @@ class Span(msgspec.Struct, frozen=True):
 
 
 def span_of(zone: str, appointment: Appointment) -> Span:
-    """Raises TimeDoesNotExist, ProviderTimeOutsideVisit.
+    """Convert an appointment to minutes. Raises TimeDoesNotExist, ProviderTimeOutsideVisit.
 
-    The provider's time is the first one from the visit's start that the wall clock shows, so that it means the same
-    minute over midnight and in the nights in which clocks change.
+    The provider's local time is resolved to its first occurrence from the start of the visit on, so that it is
+    unambiguous across midnight and daylight-saving changes.
     """
     start = minute_of(zone, appointment.day, appointment.minute_of_day)
     after = appointment.provider_after
@@ -64,7 +64,7 @@ def span_of(zone: str, appointment: Appointment) -> Span:
 
 
 def minute_of(zone: str, day: date, minute_of_day: int) -> int:
-    """The minute of a local time, the first of two. Raises TimeDoesNotExist."""
+    """Return the epoch minute of a local time, the first one where it occurs twice. Raises TimeDoesNotExist."""
     try:
         return resolve(zone, day, minute_of_day)
     except NonexistentTime:
@@ -72,6 +72,7 @@ def minute_of(zone: str, day: date, minute_of_day: int) -> int:
 
 
 def times_of(visit: Visit, start: int) -> Times:
+    """Return the timestamps of a visit that starts at this epoch minute."""
     provider_starts = start + visit.provider_after
     provider_ends = provider_starts + visit.provider_minutes
     minutes = (

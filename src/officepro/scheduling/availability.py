@@ -1,4 +1,4 @@
-"""Providers, and when they are free. (seeds: Providers)"""
+"""Providers and their availability. (Source API specification: Providers)"""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -40,9 +40,9 @@ from officepro.scheduling.wall_clock import DAY_MINUTES, Clock, moment_texts, ti
 LONGEST_SCHEDULE_DAYS = 366
 LONGEST_SEARCH_DAYS = 365
 LONGEST_OPENINGS_DAYS = 31
-SEARCH_STEPS_DAYS = (7, 28, 120, 365)  # next-slot looks in growing windows and stops at the first hit
+SEARCH_STEPS_DAYS = (7, 28, 120, 365)  # next-slot searches growing windows and stops at the first hit
 
-# Why nobody's time is looked for.
+# Errors of every availability endpoint of a provider.
 OF_A_PROVIDER: list[type[OfficeProError]] = [
     UnknownProvider,
     UnknownVisitType,
@@ -52,29 +52,29 @@ OF_A_PROVIDER: list[type[OfficeProError]] = [
 ]
 
 ScheduleStart = Annotated[
-    LocalDate | None, QueryParameter(name="startDate", description="The first day, inclusive; today unless given.")
+    LocalDate | None, QueryParameter(name="startDate", description="First day, inclusive. Default: today.")
 ]
 ScheduleEnd = Annotated[
     LocalDate | None,
-    QueryParameter(name="endDate", description="The last day, inclusive; six days after the first unless given."),
+    QueryParameter(name="endDate", description="Last day, inclusive. Default: six days after `startDate`."),
 ]
 MaximumDays = Annotated[
-    int, QueryParameter(name="maxDays", ge=1, le=LONGEST_SEARCH_DAYS, description="How many days to search.")
+    int, QueryParameter(name="maxDays", ge=1, le=LONGEST_SEARCH_DAYS, description="Number of days to search.")
 ]
 WantedVisitType = Annotated[
     str,
-    QueryParameter(name="visitType", min_length=1, max_length=100, pattern=NO_NUL, description="A visit type's name."),
+    QueryParameter(name="visitType", min_length=1, max_length=100, pattern=NO_NUL, description="Visit type name."),
 ]
 OnlyProviders = Annotated[
     list[int] | None,
-    QueryParameter(name="providerId", max_items=100, description="Only these providers; may be given several times."),
+    QueryParameter(name="providerId", max_items=100, description="Filter by provider; repeatable."),
 ]
 OptionalDuration = Annotated[
     int | None,
-    QueryParameter(name="duration", ge=1, le=DAY_MINUTES, description="Minutes; the visit type's own unless given."),
+    QueryParameter(name="duration", ge=1, le=DAY_MINUTES, description="Minutes. Default: the type's duration."),
 ]
 FromDate = Annotated[
-    LocalDate | None, QueryParameter(name="fromDate", description="The first day to search; today unless given.")
+    LocalDate | None, QueryParameter(name="fromDate", description="First day to search. Default: today.")
 ]
 
 
@@ -84,7 +84,7 @@ FromDate = Annotated[
     opt=documented(example_response={"data": [examples.PROVIDER], "count": 1}),
 )
 async def list_providers(caller: TheCaller, database: TheDatabase) -> Listed[shapes.Provider]:
-    """All active providers."""
+    """Returns all active providers."""
     async with database.practice(caller.practice_id) as db:
         rows = await queries.providers(db, caller.practice_id)
     return listed([shapes.Provider(*row.values()) for row in rows])
@@ -96,7 +96,7 @@ async def list_providers(caller: TheCaller, database: TheDatabase) -> Listed[sha
     opt=documented(path_example={"id": 1}, example_response={"data": examples.PROVIDER}, errors=[UnknownProvider]),
 )
 async def get_provider(provider_id: PathId, caller: TheCaller, database: TheDatabase) -> One[shapes.Provider]:
-    """One active provider."""
+    """Returns an active provider."""
     return One(await _provider(database, caller, provider_id))
 
 
@@ -119,7 +119,7 @@ async def get_schedule(
     end_date: ScheduleEnd = None,
     visit_type: VisitTypeName = None,
 ) -> One[shapes.Schedule]:
-    """The visits within a range of at most 366 local days, by day."""
+    """Returns the provider's visits by local day, for a range of at most 366 days."""
     provider = await _provider(database, caller, provider_id)
     async with database.practice(caller.practice_id) as db:
         wall_clock = Clock((await known_setup(db, setups, caller.practice_id)).zone)
@@ -138,7 +138,7 @@ async def get_schedule(
 
 @get(
     "/providers/{provider_id:str}/check",
-    summary="Check whether a time is free",
+    summary="Check whether a time is available",
     opt=documented(
         path_example={"id": 1},
         query_example={"date": "2026-03-09", "time": "10:15:00", "duration": 30},
@@ -157,7 +157,8 @@ async def check(
     remembered: TheRemembered,
     visit_type: VisitTypeName = None,
 ) -> One[shapes.Checked]:
-    """`Reasons` says why not. With `visitType`, the type's buffers and a free room are asked for too."""
+    """Returns whether the time can be booked; if not, `Reasons` lists why. With `visitType`, the type's buffers and a
+    free room are checked too."""
 
     def checked(diary: Diary) -> One[shapes.Checked]:
         start = minute_of(diary.setup.zone, day, time_of_day.hour * 60 + time_of_day.minute)
@@ -183,7 +184,7 @@ async def check(
 
 @get(
     "/providers/{provider_id:str}/slots",
-    summary="Get a provider's free times on a day",
+    summary="Get a provider's available slots on a day",
     opt=documented(
         path_example={"id": 1},
         query_example={"date": "2026-03-09", "duration": 30},
@@ -201,7 +202,8 @@ async def get_slots(
     remembered: TheRemembered,
     visit_type: VisitTypeName = None,
 ) -> One[shapes.Slots]:
-    """All times of the day at which a visit of this duration may start. With `visitType`, a room is free too."""
+    """Returns all times of the day at which a visit of this duration can start. With `visitType`, a room must be
+    free too."""
 
     def slots(diary: Diary) -> One[shapes.Slots]:
         ((_, starts),) = diary.starts(diary.visit(duration))
@@ -216,7 +218,7 @@ async def get_slots(
 
 @get(
     "/providers/{provider_id:str}/next-slot",
-    summary="Get a provider's next free time",
+    summary="Get a provider's next available slot",
     opt=documented(
         path_example={"id": 1},
         query_example={"duration": 30, "maxDays": 30},
@@ -234,14 +236,14 @@ async def get_next_slot(
     from_date: FromDate = None,
     visit_type: VisitTypeName = None,
 ) -> One[shapes.NextSlot]:
-    """Searches `maxDays` days, the first one counted; `TheNextSlot` is null when there is none."""
+    """Searches `maxDays` days, including the first. `TheNextSlot` is null if there is none."""
     _, found = await _search(visits, setups, caller, [provider_id], duration, from_date, max_days, visit_type)
     return One(shapes.NextSlot(provider_id, duration, max_days, found))
 
 
 @get(
     "/slots",
-    summary="Get the free times of all providers for a visit type",
+    summary="Get the available slots of all providers for a visit type",
     opt=documented(
         query_example={"visitType": "Consult", "startDate": "2026-03-09", "endDate": "2026-03-15"},
         example_response={"data": examples.OPENINGS},
@@ -259,8 +261,8 @@ async def get_openings(
     provider_id: OnlyProviders = None,
     duration: OptionalDuration = None,
 ) -> One[shapes.Openings]:
-    """Who is free when, and a room with them, over all providers who may do the type (or those of `providerId`), on at
-    most 31 local days. `duration` is the visit type's own unless given."""
+    """Returns the slots of all providers allowed for the visit type (or those of `providerId`) at which a room is free
+    too, for at most 31 local days."""
     _check_range(start_date, end_date, LONGEST_OPENINGS_DAYS)
 
     def openings(diary: Diary) -> One[shapes.Openings]:
@@ -286,7 +288,7 @@ async def get_openings(
 
 @get(
     "/next-slot",
-    summary="Get the next free time of any provider for a visit type",
+    summary="Get the next available slot of any provider for a visit type",
     opt=documented(
         query_example={"visitType": "Consult", "maxDays": 30},
         example_response={"data": examples.NEXT_OPENING},
@@ -303,13 +305,14 @@ async def get_next_opening(
     max_days: MaximumDays = LONGEST_SEARCH_DAYS,
     from_date: FromDate = None,
 ) -> One[shapes.NextOpening]:
-    """The earliest; of two at the same time that of the provider with the lower id. Null when there is none."""
+    """Returns the earliest slot; at equal times, that of the provider with the lower ID. `TheNextSlot` is null if there
+    is none."""
     duration, found = await _search(visits, setups, caller, provider_id, duration, from_date, max_days, visit_type)
     return One(shapes.NextOpening(visit_type, duration, max_days, found))
 
 
 def _from_to(diary: Diary, minutes: Sequence[int], duration: int) -> Iterator[tuple[str, str]]:
-    """When visits at these minutes, in ascending order, start and end."""
+    """Format start and end of visits that start at these epoch minutes (ascending)."""
     stretches = diary.window.stretches
     starts = moment_texts(stretches, minutes)
     return zip(starts, moment_texts(stretches, [minute + duration for minute in minutes]), strict=True)
@@ -325,7 +328,7 @@ async def _search(
     days: int,
     visit_type: str | None,
 ) -> tuple[int, shapes.NextSlotTime | None]:
-    """The duration, and the earliest free time of any provider; of two at the same time that of the lower id."""
+    """Return the duration used and the earliest free time, or None. At equal times the lower provider ID wins."""
     searched = 0
     while True:
         step = next(step for step in SEARCH_STEPS_DAYS if step > searched) - searched
@@ -353,9 +356,9 @@ async def _provider(database: Database, caller: Caller, provider_id: int) -> sha
 
 def _check_range(first: date, last: date, longest: int) -> None:
     if last < first:
-        raise Invalid.at("query.endDate", "must not lie before startDate")
+        raise Invalid.at("query.endDate", "must not be before startDate")
     if (last - first).days >= longest:
-        raise Invalid.at("query.endDate", f"must lie within {longest} days of startDate")
+        raise Invalid.at("query.endDate", f"must be within {longest} days of startDate")
 
 
 router = Router(

@@ -1,10 +1,10 @@
-"""The verbs: book, hold, reschedule. Each is one unit of work that takes a time nobody else has, or says why not.
+"""Reservation of a time, shared by book, hold and reschedule. Each is one transaction that succeeds or is refused.
 
-look       at the practice's diary: may the visit start then, and which room is the best one?
-write      the visit under the exclusion constraints, with its history and its event
-repeat     from fresh state when somebody was faster; from the second time on after taking a turn, so that
-           whoever is refused is refused by something that stands
-refuse     with the reasons, and with up to three times that can be booked as they stand
+1. Read the practice's availability: can the visit start then, and which room is best?
+2. Write the visit under the exclusion constraints, with its history and its event.
+3. On a conflict with a concurrent writer, retry from fresh data. Later attempts acquire the practice lock (the
+   `log_head` row) first, so that a refusal is always caused by committed data.
+4. Refuse with the reasons and up to three alternatives that can be booked as given.
 """
 
 import asyncio
@@ -41,19 +41,19 @@ from officepro.scheduling.questions import OnConnection, Visits
 from officepro.scheduling.visit_writes import ProviderTaken, RoomTaken, Times, take_turn
 
 ATTEMPTS = 5
-SIMPLE_ATTEMPTS = 2  # without a turn of one's own, which costs more than a second look and is seldom needed
+SIMPLE_ATTEMPTS = 2  # without the practice lock, which costs more than a second read and is seldom needed
 PAUSE_SECONDS = 0.02
 
 Written = TypeVar("Written")
 
 
 class TooMuchAtOnce(Unavailable):
-    """Too many are booking the same times at once; try again in a moment."""
+    """Too many concurrent bookings compete for the same times. Retry in a moment."""
 
     code = "booking_contention"
 
 
-# What `take` may raise, whatever is to be done with the time.
+# Errors that `take` raises.
 NOT_TO_BE_HAD: list[type[OfficeProError]] = [
     UnknownProvider,
     UnknownVisitType,
@@ -68,7 +68,7 @@ NOT_TO_BE_HAD: list[type[OfficeProError]] = [
 
 
 class Columns(TypedDict):
-    """What a place fills in of a visit's row."""
+    """The columns of a visit that a place determines."""
 
     provider_id: int
     visit_type: str
@@ -78,13 +78,14 @@ class Columns(TypedDict):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A time found free, and the rooms that are free then, the best one first; None: it needs none."""
+    """A free time with the rooms free then, best first. `rooms` is None if the visit type needs no room."""
 
     times: Times
     rooms: list[int] | None
-    zone: str  # the practice's
+    zone: str  # the practice's time zone
 
     def columns(self, wanted: Appointment) -> Columns:
+        """Return the columns of a visit at this place, in the best room."""
         return {
             "provider_id": wanted.provider_id,
             "visit_type": wanted.visit_type,
@@ -95,7 +96,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class _Refused(Exception):
-    """Inside this module: the time is not to be had."""
+    """Internal: the requested time is not available."""
 
     def __init__(self, why: Sequence[Reason], span: Span) -> None:
         super().__init__()
@@ -104,7 +105,7 @@ class _Refused(Exception):
 
 
 class _Undone(Exception):
-    """Inside this module: a dry run has come to its end."""
+    """Internal: rolls back the transaction of a dry run and carries its result."""
 
     def __init__(self, written: Any) -> None:
         super().__init__()
@@ -124,11 +125,12 @@ async def take(
     visits: Visits | None = None,
     write_at_once: Callable[[Place], Awaitable[Written]] | None = None,
 ) -> Written:
-    """Finds the place and lets `write` take it, again from fresh state while others are faster.
+    """Find a free place for the appointment and write it; retry up to `ATTEMPTS` times on concurrent writes.
 
-    `write` runs inside the unit of work and may end it by `once.settled`. Where it is one statement, no unit of work is
-    needed: `visits` says where to look, and `write_at_once` writes what was found, or raises ProviderTaken, RoomTaken.
-    A dry run does all the same, and undoes it. Raises SlotUnavailable and its like.
+    `write` runs in the transaction; its last step may store the response under the idempotency key. If `write` is a
+    single statement, no explicit transaction is needed: then pass `visits` to read with, and `write_at_once`, which
+    writes the place or raises ProviderTaken or RoomTaken. A dry run performs the same work and rolls it back.
+    Raises the errors in `NOT_TO_BE_HAD`.
     """
 
     def look(visits: Visits) -> Awaitable[Place]:
@@ -152,7 +154,7 @@ async def take(
         except (ProviderTaken, RoomTaken):
             continue
         except Unsettled:
-            # Somebody writes visits without taking turns: let them come to their end before the next attempt.
+            # Another program writes visits without the practice lock: wait for its commit before the next attempt.
             await asyncio.sleep(PAUSE_SECONDS * 2**attempt)
         except _Refused as refused:
             async with database.practice(caller.practice_id) as db:
@@ -164,7 +166,10 @@ async def take(
 async def find_place(
     visits: Visits, setups: Setups, practice_id: int, appointment: Appointment, but_visit: int | None = None
 ) -> Place:
-    """One round trip when the worker remembers the set-up."""
+    """Return the place for an appointment. Raises `_Refused` with the reasons if there is none.
+
+    Takes one round trip if the practice configuration is cached.
+    """
     wanted = Wanted(
         provider_ids=[appointment.provider_id],
         first=appointment.day,

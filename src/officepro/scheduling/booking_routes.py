@@ -1,4 +1,4 @@
-"""Taking a time: book it, or hold it and book it then. (seeds: Visit Scheduling)"""
+"""Routes that book visits and hold times. (Source API specification: Visit Scheduling)"""
 
 from typing import Annotated
 
@@ -27,35 +27,35 @@ from officepro.scheduling.visit_writes import UnknownPatient
 from officepro.scheduling.wall_clock import Clock
 from officepro.scheduling.wishes import appointment_of, is_at
 
-DryRun = Annotated[bool, QueryParameter(name="dryRun", description="true: do all but keep the visit.")]
+DryRun = Annotated[bool, QueryParameter(name="dryRun", description="Validate without saving.")]
 
 
 class UnknownHold(NotFound):
-    """This key holds no time under that number."""
+    """This API key has no active hold with this ID. It may have been released or expired."""
 
     code = "unknown_hold"
 
 
 class HoldNotFound(Impossible):
-    """This key holds no time under that HoldID; book without it, or hold the time anew."""
+    """This API key has no hold with this HoldID. Book without HoldID, or create a new hold."""
 
     code = "hold_not_found"
 
 
 class HoldExpired(Conflict):
-    """The hold has ended; book without it if the time is still free."""
+    """The hold has expired or was released. Book without HoldID, or create a new hold."""
 
     code = "hold_expired"
 
 
 class HoldDiffers(Impossible):
-    """The hold is for another time, provider or visit type than the visit; book what is held, or hold anew."""
+    """This hold is for another time, provider or visit type. Send the values of the hold, or create a new hold."""
 
     code = "hold_differs"
 
 
 class HoldUsed(Conflict):
-    """Under this HoldID there is a visit already; GET /visits/{id} tells of it."""
+    """This hold has already been converted into a visit. GET /visits/{id} returns it."""
 
     code = "hold_used"
 
@@ -67,7 +67,7 @@ class HoldUsed(Conflict):
         example_request=examples.BOOK,
         example_response={"message": "Visit booked successfully", "data": examples.BOOKED},
         errors=[*NOT_TO_BE_HAD, UnknownPatient, HoldNotFound, HoldExpired, HoldUsed, HoldDiffers],
-        further_answers={200: "It can be booked: the answer to a dry run."},
+        further_answers={200: "Dry run: the visit can be booked."},
     ),
 )
 async def book_visit(
@@ -81,11 +81,11 @@ async def book_visit(
     disclosures: TheDisclosures,
     dry_run: DryRun = False,
 ) -> Response[Written[shapes.BookedVisit]]:
-    """Takes the time and the best free room of the visit type, or says why not and what could be booked instead.
-    `dryRun` answers the same (200, `VisitID` null) and keeps nothing."""
+    """Books the slot and assigns a free room. If unavailable, returns 409 with reasons and up to three alternatives.
+    With `dryRun` nothing is saved: the response is 200 with `VisitID` null."""
     if data.hold_id is not UNSET:
         if dry_run:
-            raise Invalid.at("query.dryRun", "does not go with HoldID: the time is yours already")
+            raise Invalid.at("query.dryRun", "cannot be combined with HoldID")
         answer = await _book_held(data, data.hold_id, caller, setups, once)
         await disclosures.record(data.patient_id)
         return Response(answer)
@@ -204,7 +204,7 @@ async def hold_time(
     setups: TheSetups,
     once: TheOnce,
 ) -> Written[shapes.HeldTime]:
-    """Keeps provider and room for `ttlSeconds` as a booking would; `HoldID` in POST /visits/book makes it the visit."""
+    """Reserves provider and room for `ttlSeconds`. Send the `HoldID` to POST /visits/book to make it a visit."""
 
     wanted = appointment_of(data)
 
@@ -236,7 +236,7 @@ async def hold_time(
     ),
 )
 async def release_hold(hold_id: PathId, caller: TheCaller, database: TheDatabase) -> Written[shapes.ReleasedHold]:
-    """The time is free again at once. Only the key that holds it can release it."""
+    """Frees the time immediately. Only the API key that created the hold can release it."""
     async with database.practice(caller.practice_id) as db:
         if await visit_writes.release_hold(db, caller.practice_id, caller.key_id, hold_id) is None:
             raise UnknownHold

@@ -1,8 +1,8 @@
-"""Visits that are booked at the same moment, in whatever practices, are written by one statement and so by one commit,
-each with the row that puts its disclosure on record. (docs/decisions/0012)
+"""Group commit of bookings: one statement writes concurrent bookings of all practices, with their disclosures.
+(docs/decisions/0012)
 
-Where a statement may concern one practice only, and for all that is more than one statement (a dry run, an
-Idempotency-Key, a third attempt), `visit_writes.book` does the same.
+`visit_writes.book` is used instead where a statement may concern one practice only (distributed databases), and where
+the work takes more than one statement (a dry run, an Idempotency-Key, a third attempt).
 """
 
 from typing import Any
@@ -21,13 +21,13 @@ BOOK = "SELECT visit_id, room_id, refused_by FROM book_disclosed_visits($1)"
 
 
 class Booking(msgspec.Struct, frozen=True):
-    """A visit that is to be booked, and what is put on record of it."""
+    """A visit to be booked, and the disclosure to be logged with it."""
 
     practice_id: int
     api_key_id: int
     patient_id: int
     provider_id: int
-    rooms: list[int] | None  # of which the first that is still free is taken; None: it needs none
+    rooms: list[int] | None  # the first one still free is assigned; None: the visit needs no room
     visit_type: str
     times: Times
     complaint: str | None
@@ -36,25 +36,29 @@ class Booking(msgspec.Struct, frozen=True):
 
 
 class Bookings:
-    """One in each worker."""
+    """Group commit of bookings; one instance per worker process."""
 
     def __init__(self, database: Database) -> None:
         self._writes = JoinedWrites(database, BOOK)
 
     @property
     def may_be_joined(self) -> bool:
+        """Whether one statement may write bookings of several practices."""
         return self._writes.is_possible
 
     async def book(self, booking: Booking) -> tuple[int, int | None]:
-        """Visit, history, event and disclosure; answers VisitID and RoomID. Raises ProviderTaken, RoomTaken,
-        UnknownPatient, and whatever else a violated constraint means."""
-        fields = asdict(booking)  # by the names that the SQL function knows
+        """Insert visit, history, event and disclosure; return VisitID and RoomID.
+
+        Raises ProviderTaken, RoomTaken, UnknownPatient, and the errors that `MEANING` maps other constraints to.
+        """
+        fields = asdict(booking)  # named as the SQL function expects
         booked = await self._writes.do(fields | asdict(fields.pop("times")) | fields.pop("disclosure").request())
         return booked["visit_id"], booked["room_id"]
 
 
-TheBookings = NamedDependency[Bookings]  # in a handler: where a visit is booked together with others
+TheBookings = NamedDependency[Bookings]  # for handlers
 
 
 def provide_bookings(scope: Scope) -> Any:
+    """Return the worker's `Bookings`, for dependency injection."""
     return scope["litestar_app"].state.bookings

@@ -1,7 +1,8 @@
-"""The diary: a practice's set-up and its visits brought together, as of one moment, for the openings to be found in.
+"""Availability data: a practice's configuration and its visits, consistent with each other.
 
-The set-up comes from what the worker remembers of it, the visits from the database; the version that comes with the
-visits says whether the two belong together.
+The configuration is cached in the worker process, the visits are read from the database. The query for visits also
+returns the configuration's version; if it differs from the cached one, the configuration is reloaded.
+(docs/decisions/0002)
 """
 
 from collections.abc import Sequence
@@ -36,55 +37,55 @@ from officepro.scheduling.questions import OnConnection, Visits
 from officepro.scheduling.wall_clock import DAY_MINUTES, local_time
 from officepro.scheduling.window import LONGEST_VISIT_MINUTES, Window, make_window
 
-TheSetups = NamedDependency[Setups]  # in a handler: what this worker remembers of the practices' set-up
+TheSetups = NamedDependency[Setups]  # for handlers: cached practice configurations
 
-ATTEMPTS = 4  # to see set-up and visits in one version, while an admin is writing the set-up
+ATTEMPTS = 4  # to read configuration and visits in one version while an admin changes the configuration
 
 
 class UnknownProvider(NotFound):
-    """There is no such provider in this practice, or not any more; GET /availability/providers lists them."""
+    """This practice has no active provider with this ID. GET /availability/providers lists them."""
 
     code = "unknown_provider"
 
 
 class UnknownVisitType(Impossible):
-    """There is no such visit type in this practice; GET /visit-types lists them."""
+    """This practice has no such visit type. GET /visit-types lists them."""
 
     code = "unknown_visit_type"
 
 
 class InactiveVisitType(Impossible):
-    """This visit type can no longer be booked; GET /visit-types lists those that can."""
+    """This visit type is inactive and cannot be booked. GET /visit-types lists the active ones."""
 
     code = "inactive_visit_type"
 
 
 class ProviderNotAllowed(Impossible):
-    """This provider does not take visits of this type; GET /visit-types lists who does."""
+    """This provider does not take visits of this type. GET /visit-types lists the providers of each type."""
 
     code = "provider_not_allowed"
 
 
 class SetupKeepsChanging(Unavailable):
-    """The practice's set-up is being changed just now; try again in a moment."""
+    """The practice's configuration is being changed. Retry in a moment."""
 
     code = "setup_changing"
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What is looked for: whose time, how much of it, between which days."""
+    """Query for availability: providers, days, visit type and duration."""
 
-    provider_ids: Sequence[int] | None  # None: all who may do the visit type
+    provider_ids: Sequence[int] | None  # None: all providers of the visit type
     first: date | None  # None: today
     days: int
     visit_type: str | None = None
-    longest: int = LONGEST_VISIT_MINUTES  # minutes that the visit may take
-    minute_of_day: int | None = None  # only whether and where one may start then; None: all of the days
-    but_visit: int | None = None  # a visit that is to be moved, and so is not in its own way
+    longest: int = LONGEST_VISIT_MINUTES  # the longest visit to look for, in minutes
+    minute_of_day: int | None = None  # only visits that start then; None: any time of the days
+    but_visit: int | None = None  # a visit being rescheduled: not an obstacle to itself
 
 
 class Diary(msgspec.Struct, frozen=True):
-    """What is open and what is taken on the days that were asked for."""
+    """Open hours and busy times of the requested providers and days."""
 
     setup: Setup
     window: Window
@@ -96,27 +97,28 @@ class Diary(msgspec.Struct, frozen=True):
 
     @property
     def own_duration(self) -> int:
-        """How long a visit of the type takes unless told otherwise."""
+        """The visit type's default duration in minutes."""
         assert self.visit_type is not None
         return self.visit_type.duration_minutes
 
     def calendar(self, provider: Provider) -> Calendar:
+        """Return opening hours and busy times of a provider."""
         booked, held = self.busy.booked[provider.provider_id], self.busy.held[provider.provider_id]
         return Calendar(provider.weekly, provider.extra, provider.time_off, booked, held)
 
     def rooms(self) -> dict[int, Ranges] | None:
-        """The visit type's rooms with their taken times; None when no room is needed."""
+        """Return the busy times of the visit type's rooms, by room ID; None if no room is needed."""
         if self.visit_type is None or not self.visit_type.room_ids:
             return None
         return {room: self.busy.rooms[room] for room in usable_rooms(self.setup, self.visit_type)}
 
     def roomless(self, visit: Visit) -> int:
-        """For `start_times`: where no room is free for the visit."""
+        """Return the mask of starts at which no room is free for the visit; see `start_times`."""
         rooms = self.rooms()
         return 0 if rooms is None else roomless_starts(self.window, visit, rooms.values())
 
     def starts(self, visit: Visit) -> list[tuple[Provider, StartTimes]]:
-        """When each provider, and where needed a room, is free for the visit."""
+        """Return the start times of the visit for each provider; where the type needs a room, one is free too."""
         period, roomless = self.period(), self.roomless(visit)
         return [
             (provider, start_times(self.window, visit, period, self.calendar(provider), roomless))
@@ -124,12 +126,13 @@ class Diary(msgspec.Struct, frozen=True):
         ]
 
     def refuses(self, visit: Visit, start: int) -> list[Reason]:
-        """Why the first provider cannot take the visit at this minute; empty when that is among the start times."""
+        """Return why the first provider cannot take the visit at this minute; empty if the minute is bookable."""
         calendar, rooms = self.calendar(self.providers[0]), self.rooms()
         roomless = 0 if rooms is None or has_room(visit, start, rooms.values()) else self.window.every_minute
         return reasons(self.window, visit, self.period(), calendar, start, roomless)
 
     def period(self) -> BookingPeriod:
+        """Return the booking notice and horizon, of the visit type if there is one, else of the practice."""
         rule = self.visit_type or self.setup
         return BookingPeriod(
             _second(self.now),
@@ -138,8 +141,10 @@ class Diary(msgspec.Struct, frozen=True):
         )
 
     def changes_at(self) -> int:
-        """The first minute, counted as `minute_of_booking` does, at which something else may be free because of the
-        time alone: of days to come, when the notice for their first minute runs out."""
+        """Return the first minute (see `minute_of_booking`) at which passing time alone may change the result.
+
+        For future days it is the minute at which the booking notice reaches their first minute.
+        """
         period, window = self.period(), self.window
         ends, present = window.begins + window.length, minute_of_booking(self.now)
         if period.latest is not None and period.latest // 60 < ends - 1:  # it moves on at midnight
@@ -149,12 +154,12 @@ class Diary(msgspec.Struct, frozen=True):
         return max(window.begins - period.notice_minutes, present) + 1
 
     def visit(self, duration: int, provider_after: int = 0, provider_duration: int | None = None) -> Visit:
-        """The visit that is looked for, with its type's buffers."""
+        """Return a visit with the buffers of the visit type; durations in minutes."""
         return Visit(duration, provider_after, provider_duration, *_buffers(self.visit_type))
 
 
 def minute_of_booking(now: datetime) -> int:
-    """The first minute, counted from the epoch, that is not past: what is free depends on the time by this alone."""
+    """Return the first epoch minute that is not past. Availability depends on the current time by this value alone."""
     return -(-_second(now) // 60)
 
 
@@ -163,13 +168,15 @@ def _second(now: datetime) -> int:
 
 
 def provide_setups(scope: Scope) -> Any:
+    """Return the worker's cached practice configurations, for dependency injection."""
     return scope["litestar_app"].state.setups
 
 
 async def open_diary(visits: Visits, setups: Setups, practice_id: int, wanted: Wanted) -> Diary:
-    """One round trip when the worker remembers the set-up as it is.
+    """Read the availability data of a query. Takes one round trip if the current configuration is cached.
 
-    Raises UnknownProvider, UnknownVisitType, InactiveVisitType, ProviderNotAllowed.
+    Raises UnknownProvider, UnknownVisitType, InactiveVisitType, ProviderNotAllowed, TimeDoesNotExist, and
+    SetupKeepsChanging after `ATTEMPTS` reads in different versions.
     """
     setup = setups.known(practice_id) or await _newest(visits, setups, practice_id)
     for _ in range(ATTEMPTS):
@@ -177,7 +184,7 @@ async def open_diary(visits: Visits, setups: Setups, practice_id: int, wanted: W
         try:
             diary = await _read(visits, setup, wanted, now)
         except (NotFound, Impossible):
-            # What the remembered set-up does not know, the newest may.
+            # The cached configuration may be older than the requested provider or visit type.
             newest = await _newest(visits, setups, practice_id)
             if newest.version == setup.version:
                 raise
@@ -190,7 +197,7 @@ async def open_diary(visits: Visits, setups: Setups, practice_id: int, wanted: W
 
 
 async def known_setup(db: Connection, setups: Setups, practice_id: int) -> Setup:
-    """As the worker remembers it, which may be out of date; loaded when it does not."""
+    """Return the cached configuration, which may be out of date; load it if it is not cached."""
     return setups.known(practice_id) or await _newest(OnConnection(db), setups, practice_id)
 
 
@@ -215,10 +222,10 @@ async def _read(visits: Visits, setup: Setup, wanted: Wanted, now: datetime) -> 
 
 
 def _minutes_to_look_at(setup: Setup, window: Window, wanted: Wanted, visit_type: VisitType | None) -> tuple[int, int]:
-    """Raises TimeDoesNotExist."""
+    """Return first and last epoch minute to read visits of. Raises TimeDoesNotExist."""
     if wanted.minute_of_day is None:
         begins, last = window.begins, window.begins + window.length
-    else:  # and where a visit would overlap it, which says what a room is good for: see `choose_room`
+    else:  # and starts of visits that would overlap it, which `choose_room` counts
         start = minute_of(setup.zone, window.first, wanted.minute_of_day)
         begins, last = start - wanted.longest, start + wanted.longest
     before, after = _buffers(visit_type)
@@ -226,7 +233,7 @@ def _minutes_to_look_at(setup: Setup, window: Window, wanted: Wanted, visit_type
 
 
 def _buffers(visit_type: VisitType | None) -> tuple[int, int]:
-    """Minutes before and after the provider's part."""
+    """Return the buffers before and after the provider time, in minutes."""
     return (visit_type.buffer_before_minutes, visit_type.buffer_after_minutes) if visit_type else (0, 0)
 
 
@@ -257,16 +264,17 @@ def _providers(setup: Setup, visit_type: VisitType | None, wanted: Sequence[int]
 
 
 def usable_rooms(setup: Setup, visit_type: VisitType) -> list[int]:
+    """Return the IDs of the visit type's active rooms."""
     return [room_id for room_id in visit_type.room_ids if setup.rooms[room_id].active]
 
 
 def today(zone: str, now: datetime) -> date:
-    """The practice's own day."""
+    """Return the current date in the practice's time zone."""
     return local_time(zone, int(now.timestamp()) // 60).day
 
 
 def _horizon(zone: str, now: datetime, days: int | None) -> int | None:
-    """The last second, so many days ahead, at which a visit may start: the end of that day."""
+    """Return the last epoch second of the day that is `days` ahead; None if there is no booking horizon."""
     if days is None:
         return None
     after = today(zone, now) + timedelta(days=days + 1)

@@ -1,4 +1,4 @@
-"""The examples of the seeds, and their like, for the OpenAPI document. (seeds: Providers, Visit Scheduling)"""
+"""Examples for the OpenAPI document, after the source API specification. (Providers, Visit Scheduling)"""
 
 from typing import Any
 

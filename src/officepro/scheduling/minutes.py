@@ -1,6 +1,6 @@
-"""Minutes as the bits of one big integer: whole days are looked at by a few shifts and ANDs. PURE.
+"""Sets of minutes as bit masks in one big integer: whole days are processed by a few shifts and ANDs. PURE.
 
-Bit 0 is the first minute of whatever axis the caller has in mind.
+Bit 0 is the first minute of the caller's time axis.
 """
 
 from bisect import bisect_left, bisect_right
@@ -10,14 +10,16 @@ from operator import lt
 
 Ranges = Collection[tuple[int, int]]  # (starts, ends) in epoch seconds, starts < ends; any order, overlaps allowed
 
-FEW = 100_000  # ranges x minutes, up to which it is cheaper to draw one range after the other
+FEW = 100_000  # ranges x minutes, up to which setting one range after the other is faster
 
 
 def ones(count: int) -> int:
+    """Return a mask whose lowest `count` bits are set."""
     return (1 << count) - 1
 
 
 def repeat(mask: int, period: int, times: int) -> int:
+    """Return `mask` repeated every `period` bits, `times` times."""
     done = 1
     while done < times:
         step = min(done, times - done)
@@ -27,7 +29,7 @@ def repeat(mask: int, period: int, times: int) -> int:
 
 
 def lasting(mask: int, minutes: int) -> int:
-    """The bits from which `minutes` bits in a row are set, found by doubling."""
+    """Return the bits that begin a run of at least `minutes` set bits. Takes log2(`minutes`) steps."""
     found = 1
     while found < minutes:
         step = min(found, minutes - found)
@@ -37,7 +39,10 @@ def lasting(mask: int, minutes: int) -> int:
 
 
 def touching(begins: int, length: int, ranges: Ranges, before: int, behind: int) -> int:
-    """The minutes of the axis from `before` minutes before a range until `behind` minutes after it."""
+    """Return the minutes of the axis from `before` minutes before a range until `behind` minutes after it.
+
+    The axis starts at epoch minute `begins` and has `length` minutes.
+    """
     if not ranges:
         return 0
     first, last = begins + before, begins - behind
@@ -54,10 +59,10 @@ def touching(begins: int, length: int, ranges: Ranges, before: int, behind: int)
 
 
 def union(starts: list[int], ends: list[int], length: int) -> int:
-    """The minutes, of `length`, that lie in any range. Both lists are sorted, each by itself.
+    """Return the minutes, of `length`, that lie in any range. `starts` and `ends` are sorted independently.
 
-    The union pauses after the n-th end exactly when the next start comes later. What is left are runs that neither
-    overlap nor touch, and a run is a subtraction: 2**end - 2**start. No step costs ranges x length.
+    The union has a gap after the n-th end exactly if the next start is later. The remaining runs neither overlap nor
+    touch, and each is a subtraction: 2**end - 2**start. No step costs ranges x length.
     """
     pauses = list(map(lt, ends, starts[1:]))
     run_starts = [starts[0], *compress(starts[1:], pauses)]

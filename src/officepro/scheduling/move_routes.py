@@ -1,4 +1,4 @@
-"""What becomes of a visit that is booked: moved, annotated, cancelled."""
+"""Routes that reschedule, annotate and cancel a booked visit. (Source API specification: Visit Scheduling)"""
 
 from litestar import Response, patch, post
 from litestar.params import JSONBody
@@ -26,14 +26,14 @@ from officepro.scheduling.wishes import is_at, moved
 
 
 class VisitNotBooked(Conflict):
-    """Only a visit that is booked can be moved or cancelled."""
+    """Only visits with status Booked can be rescheduled or cancelled. GET /visits/{id} returns the status."""
 
     code = "visit_not_booked"
 
 
 @patch(
     "/visits/{visit_id:str}",
-    summary="Move a visit",
+    summary="Reschedule a visit",
     opt=documented(
         path_example={"id": 555},
         example_request={"VisitDate": "2026-03-13", "VisitTime": "11:30:00"},
@@ -51,8 +51,8 @@ async def move_visit(
     disclosures: TheDisclosures,
     if_match: IfMatch = None,
 ) -> Response[Written[shapes.Visit]]:
-    """The same VisitID: the old time is freed and the new one taken at once, or nothing changes. What is not sent stays
-    as it is; the provider's part keeps its place in the visit unless it is sent."""
+    """Moves the visit to the new time, or changes nothing; the VisitID stays the same. Omitted fields are unchanged.
+    The provider's time keeps its position within the visit unless it is sent."""
     await once.refuse_repeat()
     wanted_version = version_of(if_match)
     for _ in range(ATTEMPTS):
@@ -66,7 +66,7 @@ async def move_visit(
         try:
             version, answer = await _move(row, data, clock, caller, database, setups, once)
         except StaleVersion:
-            continue  # somebody changed it between our look and our write: look again
+            continue  # changed by a concurrent request since it was read
         await disclosures.record(row["patient_id"])
         return Response(answer, headers=etag(version))
     raise TooMuchAtOnce
@@ -81,7 +81,7 @@ async def _move(
     setups: Setups,
     once: Once,
 ) -> tuple[int, Written[shapes.Visit]]:
-    """The visit's new version. Raises StaleVersion when it is no longer as in `row`."""
+    """Return the visit's new version and the response. Raises StaleVersion if it has changed since `row` was read."""
     visit_id = row["visit_id"]
     texts = {
         "complaint": row["complaint"] if data.complaint is UNSET else data.complaint,
@@ -128,7 +128,7 @@ async def cancel_visit(
     once: TheOnce,
     disclosures: TheDisclosures,
 ) -> Written[shapes.Visit]:
-    """Its time is free again at once."""
+    """Cancels the visit and frees its time immediately."""
     async with once.transaction() as db:
         if await visit_writes.cancel(db, caller.practice_id, caller.key_id, visit_id, data.reason) is None:
             await visit_queries.one(db, caller.practice_id, visit_id)

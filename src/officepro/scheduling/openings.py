@@ -1,9 +1,9 @@
-"""From opening hours, time off, busy time, duration and grid to start times.
+"""Slot computation: start times from opening hours, time off, busy time, duration and slot interval.
 
-PURE: no clock, no I/O; `now` is passed in. Slots, check, next-slot, hold and book all ask this one engine, so that
-what one offers the others accept.
+PURE: no clock, no I/O; `now` is passed in. Slots, check, next-slot, hold and book all use this computation, so that
+every offered slot is also accepted.
 
-Units: a *minute* is a count of whole UTC minutes since 1970; a *minute of day* counts wall-clock minutes from local
+Units: a *minute* is a count of whole UTC minutes since 1970; a *minute of day* counts local minutes from local
 midnight; busy time and time off are half-open UTC ranges in epoch *seconds*, rounded outward to whole minutes.
 
 How it works: the minutes of a `Window` are the bits of one big integer, bit 0 being its first minute. "Open for 30
@@ -25,11 +25,11 @@ from officepro.scheduling.window import LONGEST_VISIT_MINUTES, Window, to_real_t
 
 WEEK_MINUTES = 7 * DAY_MINUTES
 LONGEST_BUFFER_MINUTES = 240
-REMEMBERED_MINUTES = 2 * DAY_MINUTES  # windows up to this long are looked at often, and their masks take little room
+REMEMBERED_MINUTES = 2 * DAY_MINUTES  # windows up to this long are requested often, and their masks take little memory
 
-# The rows as SQL gives them. Hours are minutes of day: starts 0..1439, ends > starts; an end beyond 1440 runs over
-# midnight, at most 24 hours in all. Weekday 0 is Monday. The validity dates, both inclusive, judge the day on which a
-# span begins.
+# The rows as SQL returns them. Hours are minutes of day: starts 0..1439, ends > starts; an end beyond 1440 runs over
+# midnight, at most 24 hours in all. Weekday 0 is Monday. The validity dates, both inclusive, apply to the day on which
+# a span begins.
 WeeklyHours = tuple[int, int, int, date | None, date | None]  # weekday, starts, ends, valid from, valid until
 ExtraHours = tuple[date, int, int]  # the day, starts, ends
 Reason = Literal[
@@ -40,7 +40,7 @@ RoomId = TypeVar("RoomId", int, str)
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """What is known of one provider: open is (weekly or extra) minus time off; visits that are held are kept apart."""
+    """Hours and busy times of one provider. Open is (weekly or extra) minus time off; `held` are the times of holds."""
 
     weekly: Collection[WeeklyHours] = ()
     extra: Collection[ExtraHours] = ()
@@ -51,10 +51,11 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The time a visit takes, in minutes: the room for `duration`, the provider for a part of it.
+    """The durations of a visit, in minutes: the room is busy for `duration`, the provider for a part of it.
 
-    The provider's part begins `provider_after` minutes into the visit and must be open time; the buffers around it
-    may lie outside opening hours, but touch nothing that keeps the provider busy.
+    The provider's part begins `provider_after` minutes into the visit and must be within opening hours. The buffers
+    around it may lie outside opening hours, but must not overlap other busy time of the provider.
+    Raises ValueError if a duration is out of range.
     """
 
     duration: int
@@ -73,12 +74,13 @@ class Visit:
 
     @property
     def provider_minutes(self) -> int:
+        """The duration of the provider's part, in minutes."""
         return self.duration - self.provider_after if self.provider_duration is None else self.provider_duration
 
 
 @dataclass(frozen=True, slots=True)
 class BookingPeriod:
-    """A visit starts from `now` + notice until `latest`, both inclusive and in epoch seconds."""
+    """The period in which a visit may start: `now` + notice until `latest` (inclusive; epoch seconds). None: no end."""
 
     now: int
     notice_minutes: int = 0
@@ -87,7 +89,7 @@ class BookingPeriod:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StartTimes:
-    """The minutes at which the visit may start; iterates in ascending order, false when there is none."""
+    """Set of epoch minutes at which the visit may start. Iterates in ascending order; false if empty."""
 
     window: Window
     mask: int
@@ -110,16 +112,17 @@ class StartTimes:
             position = digits.find("1", position + 1)
 
     def first(self) -> int | None:
+        """Return the earliest start, or None."""
         return self.window.begins + (self.mask & -self.mask).bit_length() - 1 if self.mask else None
 
     def first_from(self, minute: int) -> int | None:
-        """The earliest one that is not before `minute`."""
+        """Return the earliest start that is not before `minute`, or None."""
         skipped = max(minute - self.window.begins, 0)
         mask = self.mask >> skipped
         return self.window.begins + skipped + (mask & -mask).bit_length() - 1 if mask else None
 
     def by_day(self) -> dict[date, list[tuple[int, int]]]:
-        """For each local day that has any: (minute, minute of day), in ascending order."""
+        """Group the starts by local day: (minute, minute of day), ascending. Days without starts are omitted."""
         days: dict[int, list[tuple[int, int]]] = {}
         ends, offset = self.window.begins, 0
         for minute in self:
@@ -133,7 +136,7 @@ class StartTimes:
 def start_times(
     window: Window, visit: Visit, period: BookingPeriod, calendar: Calendar, roomless: int = 0
 ) -> StartTimes:
-    """Where the visit may start on the window's days. `roomless` comes from `roomless_starts`, if it needs a room."""
+    """Return the possible starts on the window's days. `roomless`, if a room is needed, is from `roomless_starts`."""
     refused = 0
     for _, mask in _refusals(window, visit, period, calendar, roomless):
         refused |= mask
@@ -143,7 +146,10 @@ def start_times(
 def reasons(
     window: Window, visit: Visit, period: BookingPeriod, calendar: Calendar, start: int, roomless: int = 0
 ) -> list[Reason]:
-    """Why the visit may not start at the minute `start`: empty exactly when that is among the start times."""
+    """Return why the visit cannot start at the minute `start`; empty exactly if it is one of `start_times`.
+
+    Raises ValueError if `start` is outside the window.
+    """
     position = start - window.begins
     if not 0 <= position < window.length:
         raise ValueError("The start lies on none of the window's days.")
@@ -152,9 +158,9 @@ def reasons(
 
 
 def roomless_starts(window: Window, visit: Visit, rooms: Iterable[Ranges]) -> int:
-    """The mask of starts at which none of the rooms, each given by its busy time, is free for the whole visit.
+    """Return the mask of starts at which no room is free for the whole visit. `rooms` holds each room's busy times.
 
-    It serves every provider of the visit type; without any room it is every minute.
+    The mask is the same for all providers of the visit type. Without rooms it has every minute.
     """
     roomless = window.every_minute
     for busy in rooms:
@@ -163,16 +169,16 @@ def roomless_starts(window: Window, visit: Visit, rooms: Iterable[Ranges]) -> in
 
 
 def has_room(visit: Visit, start: int, rooms: Iterable[Ranges]) -> bool:
-    """Whether one of the rooms is free for a visit at `start`: what `roomless_starts` says of every minute."""
+    """Return whether a room is free for a visit at `start`: `roomless_starts` for a single minute."""
     return any(not touching(start, 1, busy, visit.duration - 1, 0) for busy in rooms)
 
 
 def choose_room(window: Window, visit: Visit, start: int, rooms: Mapping[RoomId, Ranges]) -> list[RoomId]:
-    """The rooms free for a visit at `start`, on the window's days; those first that cost the fewest later openings.
+    """Return the rooms free for a visit at `start`; first the room whose use costs the fewest other slots.
 
-    Counted are the grid's starts at which a like visit would overlap this one: first those where no other room is
-    free, which are lost altogether; then those lost in the room itself, so that the tightest gap is filled (best fit);
-    then the lowest id. Starts beyond the window's days are not counted.
+    The cost counts start times on the grid at which a visit of this duration would overlap this one: first the starts
+    at which no other room is free, since they are lost completely; then the starts lost in the room itself, so that
+    the tightest gap is filled (best fit); then the room ID. Starts outside the window's days are not counted.
     """
     begins = max(start - visit.duration + 1, window.begins)
     ends = min(start + visit.duration, window.begins + window.length)
@@ -190,7 +196,7 @@ def choose_room(window: Window, visit: Visit, start: int, rooms: Mapping[RoomId,
 def _refusals(
     window: Window, visit: Visit, period: BookingPeriod, calendar: Calendar, roomless: int
 ) -> Iterator[tuple[Reason, int]]:
-    """Every rule, with the mask of the starts that it refuses."""
+    """Yield each rule with the mask of the starts that it refuses."""
     present = -(-period.now // 60) - window.begins
     past, soon = (_first_minutes(window, until) for until in (present, present + period.notice_minutes))
     yield "past", past
@@ -218,17 +224,17 @@ def _first_minutes(window: Window, count: int) -> int:
 def _outside_hours(
     window: Window, weekly: Collection[WeeklyHours], extra: Collection[ExtraHours], after: int, minutes: int
 ) -> int:
-    """Where the provider's part, which takes `minutes` and begins `after` the visit does, is not all open time."""
+    """Return the starts whose provider part (`minutes` long, `after` minutes into the visit) is partly outside them."""
     hours = lasting(_opening_minutes(window, weekly, extra), minutes) >> after
     return window.every_minute ^ (window.every_minute & hours)
 
 
-# The days that callers look at again and again; hours and windows never change, only others come in their place.
+# Cache for the days requested most. Arguments are immutable and changed hours are a new key: nothing to invalidate.
 _remembered_outside_hours = lru_cache(maxsize=4096)(_outside_hours)
 
 
 def _opening_minutes(window: Window, weekly: Collection[WeeklyHours], extra: Collection[ExtraHours]) -> int:
-    """Weekly and extra hours on the window's axis, and on for one longest visit."""
+    """Return weekly and extra hours on the window's axis, extended by the longest visit."""
     first_day = day_number(window.first) - 1
     wall = _weekly_minutes(weekly, first_day, window.wall_days)
     if extra:
@@ -240,9 +246,9 @@ def _opening_minutes(window: Window, weekly: Collection[WeeklyHours], extra: Col
 
 
 def _weekly_minutes(weekly: Collection[WeeklyHours], first_day: int, days: int) -> int:
-    """The wall-clock minutes that are open in `days` days; days are counted from the epoch.
+    """Return the open local minutes of `days` days from `first_day`, a count of days since the epoch.
 
-    Between two changes of the weekly hours every week is alike: one is drawn, and repeated.
+    Between two changes of the weekly hours all weeks are equal: one week's mask is computed and repeated.
     """
     changes = {first_day, first_day + days}
     for *_, valid_from, valid_until in weekly:
@@ -270,7 +276,7 @@ def _spans_valid_on(day: date, weekly: Collection[WeeklyHours]) -> list[tuple[in
 
 
 def _week_minutes(spans: Sequence[tuple[int, int, int]], first_day: int, days: int) -> int:
-    """What begins on the first `days` (at most 7) days from `first_day`."""
+    """Return the minutes of the spans that begin on the `days` (at most 7) days from `first_day`."""
     mask = 0
     for weekday, starts, ends in spans:
         day = (weekday - first_day - EPOCH_WEEKDAY) % 7

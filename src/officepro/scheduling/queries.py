@@ -1,7 +1,7 @@
-"""Visits in the database, as those read them who look for free time.
+"""SQL queries for availability: busy times of providers and rooms, and versions of them for cache revalidation.
 
-Every query finds visits by a window on `starts_at`, whose index row-level security leaves usable (it does not leave
-the ranges' own).
+Every query finds visits by a window on `starts_at`: its index is usable under row-level security, the range indexes
+are not.
 """
 
 from collections.abc import Sequence
@@ -13,18 +13,17 @@ import msgspec
 from officepro.foundation.database import Connection, Row
 from officepro.scheduling.questions import Asked, Question, Visits
 
-# How far a visit may begin before or behind the times that it is in the way of: it takes a day at most, and a buffer of
-# 240 minutes may go before it or follow it. (visit_reach)
+# How far before or after a time a visit that overlaps it may start: a visit takes a day at most, with a buffer of up to
+# 240 minutes before and after. (Constraint visit_reach)
 REACH_BEFORE = timedelta(minutes=1440 + 240)
 REACH_BEHIND = timedelta(minutes=240)
-SHORT = timedelta(days=8)  # so few rows that nobody minds waiting for others' as well
+SHORT = timedelta(days=8)  # few enough rows to batch the query with others without delaying them
 
 Range = tuple[int, int]  # epoch seconds
 
 
 class Look(msgspec.Struct, frozen=True):
-    """Where is looked: at whom, at which rooms, between which moments, the buffers of the visit that is looked for
-    counted in."""
+    """Range of visits to read: of these providers and rooms, between two times, including the requested buffers."""
 
     provider_ids: Sequence[int]
     room_ids: Sequence[int]
@@ -33,32 +32,31 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class Seen(NamedTuple):
-    """What was there, told by so little that nothing changes without changing it.
+    """Version of the availability data, like an ETag: any change to a relevant row changes it.
 
-    Of a few days of one provider: the rows themselves, as long as anything has changed in the practice. Whoever writes
-    a row leaves the number of the transaction on it. The hash is over each row's number and its writer's, so rows that
-    were written anew, in whatever order their writers came to an end, are told from those that were seen. (A hold that
-    ends is not counted any more.)
+    For a few days of one provider it is computed from the rows: their number, and a hash over each row's ID and `xmin`,
+    the ID of the transaction that wrote it. A rewritten row therefore changes the hash, in whatever order the writers
+    committed. Expired holds are not counted.
 
-    Of more, where there may be thousands of rows: what has changed in the practice. Whatever we do with a visit moves
-    the practice's counter, except that we hold a time, and holds end by themselves: so the hash is over the holds, and
-    over the traces that others leave who write visits (migration 0013).
+    For more, where there may be thousands of rows, it is the version of the practice's data. Every visit that this
+    service writes advances the practice's event counter, except that holds are created and expire without an event. So
+    the hash is over the active holds, and over the markers of writes by other programs (migration 0013).
     """
 
-    version: int | None  # of the practice's set-up
+    version: int | None  # of the practice configuration
     number: int  # of rows, or the number of the practice's last event
     rows_hash: int  # 64 bits
 
 
 class Glance(NamedTuple):
-    """What is there now."""
+    """Result of a cache revalidation: the current versions."""
 
-    changes: Seen  # of the practice
-    seen: Seen | None  # None: nothing in the practice has changed since
+    changes: Seen  # version of the practice's data
+    seen: Seen | None  # version of the rows; None: the practice's data are unchanged
 
 
 class Busy(msgspec.Struct, frozen=True):
-    """The time that is taken."""
+    """Busy times of providers and rooms, with their version."""
 
     seen: Seen
     booked: dict[int, list[Range]]  # by provider
@@ -66,7 +64,7 @@ class Busy(msgspec.Struct, frozen=True):
     rooms: dict[int, list[Range]]  # by room
 
 
-# By the statement's clock: the transaction's stands still while it waits for its turn.
+# Not now(): the start of the transaction, which may have waited for the practice lock since.
 _STANDS = "(status = 'booked' OR status = 'held' AND held_until > statement_timestamp())"
 _ROWS_HASH = "coalesce(bit_xor(hashint8extended(visit_id, xmin::text::bigint)), 0)"
 _SEEN = f"count(*) AS number, {_ROWS_HASH} AS rows_hash"
@@ -78,8 +76,7 @@ _CHANGES = f"""
        WHERE practice_id = :practice) AS rows_hash
 """
 
-# Visits are found by when they start; what is over before the time that is looked at, or begins behind it, is left out
-# right there.
+# Visits are found by their start; visits that end before the range or begin after it are filtered out in the same scan.
 _OF_PROVIDER = f"""
     FROM visit WHERE practice_id = :practice AND provider_id = :provider AND starts_at >= :after
     AND starts_at < :before AND busy_ends_at > :begins AND busy_starts_at < :ends AND {_STANDS}
@@ -89,7 +86,7 @@ _IN_THE_WAY = f"""
     AND greatest(busy_ends_at, ends_at) > :begins AND least(busy_starts_at, starts_at) < :ends
     AND {_STANDS} AND visit_id IS DISTINCT FROM :but_visit
 """
-# Two index scans, whatever the size of the practice: of the provider, and of the rooms.
+# Two index scans for any size of practice: one for the provider, one for the rooms.
 _OF_PROVIDER_AND_ROOMS = f"""
     FROM (SELECT visit.*, xmin FROM visit WHERE provider_id = :provider AND {_IN_THE_WAY}
           UNION ALL
@@ -153,7 +150,7 @@ def _asked(question: Question, practice_id: int, look: Look, *whose: object) -> 
 
 
 async def busy(visits: Visits, practice_id: int, look: Look, but_visit: int | None = None) -> Busy:
-    """What keeps providers and rooms busy; `but_visit`, which is to be moved, aside."""
+    """Read the busy times of providers and rooms. `but_visit`, a visit being rescheduled, is left out."""
     is_of_one, is_short = len(look.provider_ids) == 1, _is_short(look)
     if is_of_one and not look.room_ids and but_visit is None:
         question = _BUSY_PROVIDER if is_short else _BUSY_PROVIDER_LONG
@@ -186,8 +183,11 @@ async def busy(visits: Visits, practice_id: int, look: Look, but_visit: int | No
 
 
 async def glance(visits: Visits, practice_id: int, look: Look, changes: Seen | None = None) -> Glance:
-    """What `busy` would have seen; the same as then means the same rows. `changes` are those of an earlier glance: as
-    long as they stand nothing else is asked, and it is asked once for all who ask at the moment."""
+    """Return the versions that `busy` would read now; equal versions mean equal rows.
+
+    `changes` is the practice's version from an earlier call: while it is still valid no rows are read, and concurrent
+    calls for the same practice share one query.
+    """
     is_short = _is_short(look)
     if changes is not None or not is_short:
         row = await visits.ask(Asked(_CHANGED, practice_id, (), is_short=True))
@@ -212,6 +212,7 @@ def _sort_out_providers(row: Row, found: Busy) -> None:
 
 
 async def providers(db: Connection, practice_id: int) -> list[Row]:
+    """Return the active providers by ID."""
     return await db.fetch(
         """
         SELECT provider_id, name, title, specialty FROM provider
@@ -222,6 +223,7 @@ async def providers(db: Connection, practice_id: int) -> list[Row]:
 
 
 async def provider(db: Connection, practice_id: int, provider_id: int) -> Row | None:
+    """Return an active provider, or None."""
     return await db.fetchrow(
         """
         SELECT provider_id, name, title, specialty FROM provider
@@ -235,7 +237,7 @@ async def provider(db: Connection, practice_id: int, provider_id: int) -> Row | 
 async def schedule(
     db: Connection, practice_id: int, provider_id: int, begins: datetime, ends: datetime, visit_type: str | None
 ) -> list[Row]:
-    """The visits that took or will take place between two moments, in order."""
+    """Return the booked, completed and no-show visits that start from `begins` to before `ends`, in order of time."""
     return await db.fetch(
         """
         SELECT visit_id, starts_at, ceil(date_part('epoch', ends_at - starts_at) / 60)::int AS minutes, visit_type

@@ -1,7 +1,7 @@
-"""How a question about visits reaches the database: on a connection of the asker's, or together with others.
+"""Batch loader for availability queries: concurrent queries of all practices are sent as one statement.
+(docs/decisions/0010)
 
-A round trip costs more than what is read by it: of 70 µs that PostgreSQL spends on a question about one day, 12 are
-for the rows. So those who look for free time at the same moment, in whatever practices, ask in one statement.
+A round trip costs more than the rows: of the 70 µs that PostgreSQL spends on a query about one day, 12 are for rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,22 +17,23 @@ from officepro.foundation.database import Connection, Database, Row, each_asked
 from officepro.foundation.joining import Joined
 from officepro.foundation.wire import encode
 
-MOST_TOGETHER = 64  # questions in a statement
+MOST_TOGETHER = 64  # queries per statement
 
 
 class Question(msgspec.Struct, frozen=True, eq=False):
-    """What is asked about one practice's visits: one statement for a connection that is bound to the practice, and one
-    for several such questions, which binds itself to the practice of one after the other. Where it failed to, the
-    version would be empty, and nothing would be told.
+    """A query about one practice's visits, as SQL for a single call and for a batch.
+
+    `bound` runs on a connection that is bound to the practice. `together` binds itself to the practice of each query
+    in the batch; if that failed, row-level security would leave the version NULL, and no result would be returned.
     """
 
     bound: str
-    together: str  # asked with a JSON list of `names`
+    together: str  # its argument: a JSON list of objects with `names`
     names: tuple[str, ...]
 
     @classmethod
     def about(cls, columns: str, whose: str, asks: Mapping[str, str]) -> "Question":
-        """`asks` gives the names in `whose` their types."""
+        """Build both statements. `asks` maps the parameter names in `whose` to their SQL types."""
         found = f"SELECT {columns} {whose}"
         bound, together = found.replace(":practice", "$1"), found.replace(":practice", "this.practice_id")
         for place, (name, kind) in enumerate(asks.items(), 2):
@@ -52,41 +53,48 @@ class Question(msgspec.Struct, frozen=True, eq=False):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A question with what it is asked about; `arguments` are in the order of its names."""
+    """A query with its arguments, in the order of `question.names` after the practice."""
 
     question: Question
     practice_id: int
     arguments: tuple[Any, ...]
-    is_short: bool  # about a week of one provider at most
+    is_short: bool  # one provider, about a week at most
 
 
 class Visits(Protocol):
-    """Where it is asked: a connection, or together with others."""
+    """Loader of availability queries: on a given connection, or batched."""
 
-    async def ask(self, asked: Asked) -> Row: ...
+    async def ask(self, asked: Asked) -> Row:
+        """Run a query and return its row."""
+        ...
 
     def bound(self, practice_id: int) -> AbstractAsyncContextManager[Connection]:
-        """For whatever else must be read."""
+        """Return a connection bound to the practice, for other queries."""
         ...
 
 
 class OnConnection:
-    """By a connection that is bound to the practice already."""
+    """Unbatched loader on a connection that is already bound to the practice."""
 
     def __init__(self, db: Connection) -> None:
         self._db = db
 
     async def ask(self, asked: Asked) -> Row:
+        """Run a query and return its row."""
         row = await self._db.fetchrow(asked.question.bound, asked.practice_id, *asked.arguments)
         assert row is not None
         return row
 
     def bound(self, practice_id: int) -> AbstractAsyncContextManager[Connection]:
+        """Return the connection."""
         return nullcontext(self._db)
 
 
 class Together:
-    """One in each worker. Where a statement may concern one practice only, everybody asks alone."""
+    """Batch loader; one instance per worker process.
+
+    Long queries are not batched, and none are where a statement may concern one practice only or sessions are pooled.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -94,13 +102,15 @@ class Together:
 
     @property
     def is_distributed(self) -> bool:
+        """Whether the tables are distributed, so that `xmin` does not identify the writer."""
         return self._database.is_distributed
 
     def bound(self, practice_id: int) -> AbstractAsyncContextManager[Connection]:
+        """Return a pooled connection bound to the practice."""
         return self._database.practice(practice_id)
 
     async def ask(self, asked: Asked) -> Row:
-        """Raises what the database's failures mean."""
+        """Run a query, batched if possible, and return its row. Raises the errors of `Database`."""
         if not (asked.is_short and self._database.keeps_sessions):
             async with self._database.practice(asked.practice_id) as db:
                 return await OnConnection(db).ask(asked)
@@ -114,16 +124,19 @@ class Together:
             return await ask_together(db, several)
 
 
-TheVisits = NamedDependency[Together]  # in a handler: where visits are asked for
+TheVisits = NamedDependency[Together]  # for handlers
 
 
 def provide_visits(scope: Scope) -> Any:
+    """Return the worker's batch loader, for dependency injection."""
     return scope["litestar_app"].state.visits
 
 
 async def ask_together(db: Connection, several: Sequence[Asked]) -> list[Row]:
-    """The answers to one question that several ask, of whatever practices, in their order; `db` need not be bound. What
-    is asked of a practice alone is asked once."""
+    """Run queries of one kind, for any practices, in one statement; return their rows in order.
+
+    `db` need not be bound to a practice. A query whose only parameter is the practice is run once per practice.
+    """
     question = several[0].question
     wishes = [(one.practice_id, *one.arguments) for one in several]
     if is_of_practice := len(question.names) == 1:

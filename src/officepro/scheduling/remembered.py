@@ -1,10 +1,10 @@
-"""Answers about free times that are still true need not be found again.
+"""Cache of availability responses; entries are revalidated against the database before use. (docs/decisions/0009)
 
-Many ask for the same days between two bookings. So a worker remembers what it has answered together with what it had
-seen in the database (queries.Seen) and until when the clock leaves it true: of today for a minute, of days to come
-until they are near. Whoever asks the same again by then gets the same answer if a glance, which reads but computes
-nothing, sees the same as before. Nothing is ever told that is out of date: not by a moment, whoever wrote to the
-database, and by whatever way. Where nothing at all has changed in the practice, not even rows are read.
+Many requests between two bookings are for the same days. A worker process caches each encoded response with the version
+of the data that it was computed from (`queries.Seen`) and the minute until which passing time leaves it valid: a minute
+for today, until the booking notice reaches them for future days. A cached response is returned only if a query, which
+computes nothing, finds the same version. So no response is stale, whichever program wrote to the database. If nothing
+has changed in the practice, the query reads no visits either.
 """
 
 from collections import OrderedDict
@@ -26,34 +26,35 @@ from officepro.scheduling.questions import Together
 
 CAPACITY_BYTES = 16 * 1024 * 1024  # per worker
 LARGEST_BYTES = 512 * 1024
-BESIDE_BYTES = 1_600  # what an answer takes besides its body: its question, where was looked, and what was seen there
+BESIDE_BYTES = 1_600  # memory of an entry besides its body: key, range and version
 
 Answer = TypeVar("Answer")
 
 
 class Known(msgspec.Struct):
-    """An answer, and what makes it true."""
+    """A cached response with the data that validate it."""
 
-    minute: int  # of booking, at which it was found
+    minute: int  # `minute_of_booking` at which it was computed
     changes_at: int
     look: Look
     seen: Seen
-    changes: Seen | None  # of the practice, when it was last found to be true; None: it never was looked for
+    changes: Seen | None  # practice version at the last revalidation; None: never
     body: bytes
 
     @property
     def size_bytes(self) -> int:
+        """Approximate memory of the entry."""
         return len(self.body) + BESIDE_BYTES
 
 
 class Remembered:
-    """What this worker has answered; what was not asked for the longest time goes first."""
+    """LRU cache of encoded availability responses; one per worker process, bounded in bytes."""
 
     def __init__(self, capacity_bytes: int = CAPACITY_BYTES) -> None:
         self._capacity = capacity_bytes
         self._known: OrderedDict[Hashable, Known] = OrderedDict()
         self._bytes = 0
-        self._newest: dict[int, Seen] = {}  # changes of each practice, as they were seen last
+        self._newest: dict[int, Seen] = {}  # newest version read of each practice
 
     async def answer(
         self,
@@ -64,15 +65,16 @@ class Remembered:
         make: Callable[[Diary], Answer],
         *question: Hashable,
     ) -> Answer:
-        """What `make` makes of the diary. `question` is all that its answer depends on besides practice and time.
+        """Return the cached response if still valid, else `make(diary)`, which is then cached.
 
-        Raises what `open_diary` does.
+        `question` is the cache key: everything that the response depends on besides practice and time.
+        Raises the errors of `open_diary`.
         """
         key = (practice_id, *question)
         known = self._known.get(key)
         if known is not None and known.minute <= minute_of_booking(clock.now()) < known.changes_at:
             newest = self._newest.get(practice_id)
-            since = known.changes if known.changes == newest else None  # else something has changed, as is known
+            since = known.changes if known.changes == newest else None  # else changed, no need to query
             changes, seen = await queries.glance(visits, practice_id, known.look, since)
             self._newest[practice_id] = changes
             if seen is None or seen == known.seen:
@@ -82,7 +84,7 @@ class Remembered:
                 return cast(Answer, Encoded(known.body))
         diary = await open_diary(visits, setups, practice_id, wanted)
         body = encode(make(diary))
-        if not visits.is_distributed:  # where rows do not tell who wrote them
+        if not visits.is_distributed:  # there `xmin` does not identify a row's writer
             minute = minute_of_booking(diary.now)
             self._remember(key, Known(minute, diary.changes_at(), diary.look, diary.busy.seen, None, body))
         return cast(Answer, Encoded(body))
@@ -103,4 +105,5 @@ TheRemembered = NamedDependency[Remembered]
 
 
 def provide_remembered(scope: Scope) -> Any:
+    """Return the worker's response cache, for dependency injection."""
     return scope["litestar_app"].state.remembered

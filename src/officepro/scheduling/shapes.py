@@ -1,4 +1,4 @@
-"""Providers and free times on the wire. (seeds: Providers)"""
+"""Response schemas of providers and availability. (Source API specification: Providers)"""
 
 import datetime
 
@@ -9,7 +9,7 @@ from officepro.scheduling.openings import Reason
 
 
 class Provider(msgspec.Struct):
-    """Someone whose time can be booked."""
+    """A provider whose time can be booked."""
 
     id: int
     name: str
@@ -18,7 +18,7 @@ class Provider(msgspec.Struct):
 
 
 class ScheduledVisit(msgspec.Struct):
-    """A visit in a provider's schedule: when and of what type, and nothing about whose it is."""
+    """A visit in a provider's schedule: time and type, no patient data."""
 
     visit_id: int = msgspec.field(name="VisitID")
     time: str
@@ -28,7 +28,7 @@ class ScheduledVisit(msgspec.Struct):
 
 
 class Schedule(msgspec.Struct, rename="camel"):
-    """A provider's visits by local day; days without one are left out."""
+    """A provider's visits by local day; days without visits are omitted."""
 
     provider: Provider
     start_date: datetime.date
@@ -38,7 +38,7 @@ class Schedule(msgspec.Struct, rename="camel"):
 
 
 class Checked(msgspec.Struct):
-    """Whether a time is free, and why not; never anything about whoever has it."""
+    """Whether a time is available; if not, `Reasons` lists why. Contains no patient data."""
 
     provider_id: int = msgspec.field(name="ProviderID")
     date: datetime.date = msgspec.field(name="Date")
@@ -49,14 +49,14 @@ class Checked(msgspec.Struct):
 
 
 class SlotDetail(msgspec.Struct):
-    """A free time as two moments with their offsets from UTC."""
+    """Start and end of a slot with UTC offset (RFC 3339)."""
 
     start: str
     end: str
 
 
 class Slots(msgspec.Struct):
-    """A provider's free times on one local day."""
+    """A provider's available slots on one local day."""
 
     provider_id: int = msgspec.field(name="ProviderID")
     date: datetime.date = msgspec.field(name="Date")
@@ -68,7 +68,7 @@ class Slots(msgspec.Struct):
 
 
 class NextSlotTime(msgspec.Struct):
-    """The seeds write the provider as text here."""
+    """A slot. `ProviderID` is a string here for backward compatibility."""
 
     provider_id: str = msgspec.field(name="ProviderID")
     date: datetime.date = msgspec.field(name="Date")
@@ -76,7 +76,7 @@ class NextSlotTime(msgspec.Struct):
 
 
 class NextSlot(msgspec.Struct):
-    """The next free time; `TheNextSlot` is null when there is none in the days that were searched."""
+    """The next available slot; `TheNextSlot` is null if there is none within `SearchWindowDays`."""
 
     provider_id: int = msgspec.field(name="ProviderID")
     duration: int = msgspec.field(name="Duration")
@@ -85,7 +85,7 @@ class NextSlot(msgspec.Struct):
 
 
 class Opening(msgspec.Struct):
-    """A free time of one of several providers."""
+    """An available slot of one of several providers."""
 
     provider_id: int = msgspec.field(name="ProviderID")
     date: datetime.date = msgspec.field(name="Date")
@@ -95,7 +95,7 @@ class Opening(msgspec.Struct):
 
 
 class Openings(msgspec.Struct):
-    """The free times of all providers who may do a visit type, in order of time."""
+    """The available slots of all providers of a visit type, in order of time."""
 
     visit_type: str = msgspec.field(name="VisitType")
     start_date: datetime.date = msgspec.field(name="StartDate")
@@ -107,7 +107,7 @@ class Openings(msgspec.Struct):
 
 
 class NextOpening(msgspec.Struct):
-    """The next free time of any provider who may do a visit type; null when there is none."""
+    """The next available slot of any provider of a visit type; `TheNextSlot` is null if there is none."""
 
     visit_type: str = msgspec.field(name="VisitType")
     duration: int = msgspec.field(name="Duration")

@@ -1,4 +1,4 @@
-"""Visits as rows, and as they are told to callers."""
+"""Conversion of visit rows to response schemas."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -23,11 +23,12 @@ STATUSES: dict[str, shapes.Status] = {
 
 
 async def clock_of(db: Connection, setups: Setups, practice_id: int) -> Clock:
+    """Return the clock of the practice's time zone."""
     return Clock((await known_setup(db, setups, practice_id)).zone)
 
 
 async def whole_visit(db: Connection, setups: Setups, practice_id: int, visit_id: int) -> tuple[Row, shapes.Visit]:
-    """With its history. Raises UnknownVisit."""
+    """Return a visit with its history, as row and as response. Raises UnknownVisit."""
     clock = await clock_of(db, setups, practice_id)
     row = await visit_queries.one(db, practice_id, visit_id)
     visit = visit_of(row, clock)
@@ -47,6 +48,7 @@ async def whole_visit(db: Connection, setups: Setups, practice_id: int, visit_id
 
 
 def visit_of(row: Row, clock: Clock) -> shapes.Visit:
+    """Convert a row to a visit without history."""
     return shapes.Visit(
         visit_id=row["visit_id"],
         patient_id=row["patient_id"],
@@ -64,10 +66,12 @@ def visit_of(row: Row, clock: Clock) -> shapes.Visit:
 
 
 def booked_visit(row: RowLike, clock: Clock) -> shapes.BookedVisit:
+    """Convert a row to the response of a booking."""
     return shapes.BookedVisit(row["visit_id"], row["patient_id"], **_wall_times(row, clock))
 
 
 def held_time(row: Row, clock: Clock) -> shapes.HeldTime:
+    """Convert a row to the response of a hold."""
     return shapes.HeldTime(row["visit_id"], **_wall_times(row, clock), held_until=row["held_until"])
 
 
@@ -85,6 +89,6 @@ def _wall_times(row: RowLike, clock: Clock) -> dict[str, Any]:
 
 
 def minutes_between(row: RowLike, earlier: str, later: str) -> int:
-    """Rounded up: an EMR's visits may end within a minute."""
+    """Return the minutes between two columns, rounded up: visits of an EMR may end within a minute."""
     minutes: int = -((row[earlier] - row[later]) // MINUTE)
     return minutes

@@ -1,4 +1,4 @@
-"""Visits in the database, one by one, as those read them who work with them; visit_writes.py changes them."""
+"""SQL queries for visits and visit types; visit_writes.py has the writes."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from officepro.foundation.errors import NotFound
 from officepro.foundation.paging import MAXIMUM_TOTAL, Page
 
 TIMES = "starts_at, ends_at, provider_starts_at, provider_ends_at, busy_starts_at, busy_ends_at"
-# A hold past its time has ended for all who look, whether or not somebody has cleared it away.
+# An expired hold counts as cancelled, whether or not its row has been updated.
 STATUS = "CASE WHEN status = 'held' AND held_until <= statement_timestamp() THEN 'cancelled' ELSE status END"
 ROW = f"""
     visit_id, patient_id, provider_id, room_id, visit_type, {STATUS} AS status, {TIMES}, held_until, complaint, notes,
@@ -19,13 +19,13 @@ ROW = f"""
 
 
 class UnknownVisit(NotFound):
-    """There is no such visit in this practice."""
+    """This practice has no visit with this ID. GET /visits lists its visits."""
 
     code = "unknown_visit"
 
 
 async def one(db: Connection, practice_id: int, visit_id: int) -> Row:
-    """Raises UnknownVisit."""
+    """Return a visit. Raises UnknownVisit."""
     row = await db.fetchrow(f"SELECT {ROW} FROM visit WHERE practice_id = $1 AND visit_id = $2", practice_id, visit_id)
     if row is None:
         raise UnknownVisit
@@ -33,6 +33,7 @@ async def one(db: Connection, practice_id: int, visit_id: int) -> Row:
 
 
 async def history(db: Connection, practice_id: int, visit_id: int) -> list[Row]:
+    """Return the status and time changes of a visit, oldest first."""
     return await db.fetch(
         """
         SELECT happened_at, from_status, to_status, from_starts_at, to_starts_at, api_key_id, reason
@@ -44,7 +45,7 @@ async def history(db: Connection, practice_id: int, visit_id: int) -> list[Row]:
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which visits are wanted: those that start from `begins` to before `ends`."""
+    """Filter of visits. The start is in [`begins`, `ends`); None: not filtered."""
 
     begins: datetime | None = None
     ends: datetime | None = None
@@ -54,7 +55,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> tuple[list[Row], int]:
-    """A page in order of time, and how many there are in all (counted up to MAXIMUM_TOTAL)."""
+    """Return a page of visits in order of time, and their total number (counted up to MAXIMUM_TOTAL)."""
     arguments: list[Any] = [practice_id]
     where = _conditions(wanted, arguments)
     total: int = await db.fetchval(
@@ -87,6 +88,7 @@ def _conditions(wanted: Filter, arguments: list[Any]) -> str:
 
 
 async def visit_types(db: Connection, practice_id: int, *, include_inactive: bool) -> list[Row]:
+    """Return visit types by name, with the IDs of their providers and rooms."""
     return await db.fetch(
         """
         SELECT visit_type, active,

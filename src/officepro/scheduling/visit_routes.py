@@ -1,4 +1,7 @@
-"""Visit types, and visits as they stand; booking_routes.py and move_routes.py change them. (seeds: Visit Scheduling)"""
+"""Routes that read visit types and visits; booking_routes.py and move_routes.py have the writes.
+
+(Source API specification: Visit Scheduling)
+"""
 
 from datetime import timedelta
 from typing import Annotated
@@ -25,14 +28,12 @@ from officepro.scheduling.move_routes import cancel_visit, move_visit
 from officepro.scheduling.visit_answers import clock_of, visit_of, whole_visit
 from officepro.scheduling.visit_queries import Filter, UnknownVisit
 
-IncludeInactive = Annotated[
-    bool, QueryParameter(name="includeInactive", description="true: also those that can no longer be booked.")
-]
-FirstDay = Annotated[LocalDate | None, QueryParameter(name="startDate", description="The first day, inclusive.")]
-LastDay = Annotated[LocalDate | None, QueryParameter(name="endDate", description="The last day, inclusive.")]
+IncludeInactive = Annotated[bool, QueryParameter(name="includeInactive", description="Include inactive visit types.")]
+FirstDay = Annotated[LocalDate | None, QueryParameter(name="startDate", description="First day, inclusive.")]
+LastDay = Annotated[LocalDate | None, QueryParameter(name="endDate", description="Last day, inclusive.")]
 OfProvider = Annotated[int | None, QueryParameter(name="providerId", ge=1, le=MAXIMUM_ID)]
 OfPatient = Annotated[int | None, QueryParameter(name="patientId", ge=1, le=MAXIMUM_ID)]
-OfStatus = Annotated[shapes.Status | None, QueryParameter(name="status", description="Only visits of this status.")]
+OfStatus = Annotated[shapes.Status | None, QueryParameter(name="status", description="Filter by status.")]
 
 
 @get(
@@ -43,7 +44,7 @@ OfStatus = Annotated[shapes.Status | None, QueryParameter(name="status", descrip
 async def list_visit_types(
     caller: TheCaller, database: TheDatabase, include_inactive: IncludeInactive = False
 ) -> Listed[shapes.VisitType]:
-    """The visit types of the practice, with the providers and resources (rooms) that each allows."""
+    """Returns the practice's visit types with the providers and resources (rooms) allowed for each."""
     async with database.practice(caller.practice_id) as db:
         rows = await visit_queries.visit_types(db, caller.practice_id, include_inactive=include_inactive)
     return listed([shapes.VisitType(*row.values()) for row in rows])
@@ -70,11 +71,11 @@ async def list_visits(
     page: PageNumber = 1,
     limit: PageLimit = DEFAULT_LIMIT,
 ) -> Paged[shapes.Visit]:
-    """In order of time. `total` counts up to 10,000; narrow the days to see more."""
+    """Returns visits in order of time. `total` counts up to 10,000; narrow the date range to reach more visits."""
     if page * limit > MAXIMUM_TOTAL:
-        raise Invalid.at("query.page", f"reaches {MAXIMUM_TOTAL} records at most; narrow the days instead")
+        raise Invalid.at("query.page", f"must not go beyond {MAXIMUM_TOTAL} records; narrow the date range instead")
     if start_date and end_date and end_date < start_date:
-        raise Invalid.at("query.endDate", "must not lie before startDate")
+        raise Invalid.at("query.endDate", "must not be before startDate")
     async with database.practice(caller.practice_id) as db:
         clock = await clock_of(db, setups, caller.practice_id)
         wanted = Filter(
@@ -91,7 +92,7 @@ async def list_visits(
 
 @get(
     "/visits/{visit_id:str}",
-    summary="Get one visit",
+    summary="Get a visit",
     opt=documented(
         path_example={"id": 555},
         example_response={"data": {**examples.VISIT, "History": examples.HISTORY}},
@@ -102,7 +103,7 @@ async def list_visits(
 async def get_visit(
     visit_id: PathId, caller: TheCaller, database: TheDatabase, setups: TheSetups, disclosures: TheDisclosures
 ) -> Response[One[shapes.Visit]]:
-    """With its history."""
+    """Returns the visit with its history."""
     async with database.practice(caller.practice_id) as db:
         row, visit = await whole_visit(db, setups, caller.practice_id, visit_id)
     await disclosures.record(visit.patient_id)

@@ -1,4 +1,4 @@
-"""Visit types and visits on the wire. (seeds: Visit Scheduling)"""
+"""Request and response schemas of visit types and visits. (Source API specification: Visit Scheduling)"""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -27,7 +27,7 @@ Status = Literal["Held", "Booked", "Cancelled", "Completed", "NoShow"]
 
 
 class VisitType(msgspec.Struct):
-    """What a visit may be for, who may take it and in which rooms it may be."""
+    """A type of visit with the providers and resources (rooms) allowed for it."""
 
     visit_type: str = msgspec.field(name="VisitType")
     active: bool = msgspec.field(name="Active")
@@ -36,7 +36,7 @@ class VisitType(msgspec.Struct):
 
 
 class AskedTime(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The time that is asked for. The provider's part is the whole visit unless told otherwise."""
+    """A requested time. By default the provider's time is the whole visit."""
 
     provider_id: RecordId = msgspec.field(name="ProviderID")
     visit_type: Label = msgspec.field(name="VisitType")
@@ -48,7 +48,7 @@ class AskedTime(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class BookVisit(AskedTime, kw_only=True, forbid_unknown_fields=True):
-    """A visit to be booked; with `HoldID` the time that is held becomes the visit."""
+    """A visit to book. With `HoldID`, the hold is converted into the visit."""
 
     patient_id: RecordId = msgspec.field(name="PatientID")
     complaint: Complaint | None = msgspec.field(name="VisitComplaint", default=None)
@@ -57,13 +57,13 @@ class BookVisit(AskedTime, kw_only=True, forbid_unknown_fields=True):
 
 
 class HoldTime(AskedTime, kw_only=True, forbid_unknown_fields=True):
-    """A time to be kept for a while."""
+    """A time to hold for `ttlSeconds`."""
 
     ttl_seconds: HoldSeconds = msgspec.field(name="ttlSeconds", default=DEFAULT_HOLD_SECONDS)
 
 
 class MoveVisit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What is to be different; what is not sent stays as it is."""
+    """Fields to change; omitted fields are unchanged."""
 
     provider_id: RecordId | UnsetType = msgspec.field(name="ProviderID", default=UNSET)
     visit_type: Label | UnsetType = msgspec.field(name="VisitType", default=UNSET)
@@ -76,19 +76,19 @@ class MoveVisit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     notes: Text10000 | UnsetType | None = msgspec.field(name="VisitNotes", default=UNSET)
 
     def asks_for_a_time(self) -> bool:
-        """Complaint and notes take none."""
+        """Return whether fields other than complaint and notes were sent, so that the visit needs a time."""
         sent = {name for name in self.__struct_fields__ if getattr(self, name) is not UNSET}
         return bool(sent - {"complaint", "notes"})
 
 
 class CancelVisit(msgspec.Struct, forbid_unknown_fields=True):
-    """Why the visit is cancelled."""
+    """The reason of a cancellation."""
 
     reason: CancelReason = msgspec.field(name="Reason")
 
 
 class BookedVisit(msgspec.Struct):
-    """A visit as it was booked. `VisitID` is null after a dry run."""
+    """A booked visit. `VisitID` is null after a dry run."""
 
     visit_id: int | None = msgspec.field(name="VisitID")
     patient_id: int = msgspec.field(name="PatientID")
@@ -103,7 +103,7 @@ class BookedVisit(msgspec.Struct):
 
 
 class HeldTime(msgspec.Struct):
-    """A time that is kept until `HeldUntil`."""
+    """A hold, active until `HeldUntil`."""
 
     hold_id: int = msgspec.field(name="HoldID")
     provider_id: int = msgspec.field(name="ProviderID")
@@ -118,13 +118,13 @@ class HeldTime(msgspec.Struct):
 
 
 class ReleasedHold(msgspec.Struct):
-    """A hold that was given back."""
+    """A released hold."""
 
     hold_id: int = msgspec.field(name="HoldID")
 
 
 class StatusChange(msgspec.Struct):
-    """One thing that happened to a visit: when, by which key (null: the practice), from what to what."""
+    """A change of a visit's status or start. `KeyID` is null if the practice made it."""
 
     at: datetime = msgspec.field(name="At")
     by_key: int | None = msgspec.field(name="KeyID")
@@ -136,7 +136,7 @@ class StatusChange(msgspec.Struct):
 
 
 class Visit(msgspec.Struct, kw_only=True):
-    """A visit in whole. `History` is left out of lists; `PatientID` is null for a time that is only held."""
+    """A visit. Lists omit `History`; `PatientID` is null for a hold."""
 
     visit_id: int = msgspec.field(name="VisitID")
     patient_id: int | None = msgspec.field(name="PatientID")

@@ -1,7 +1,8 @@
-"""Visits in the database, as the verbs of booking.py write them.
+"""SQL writes of visits: book, hold, reschedule, annotate, cancel, release.
 
-Each write is one statement that locks the practice's counter first. So writers of one practice take turns, the
-exclusion constraints never meet an uncommitted neighbour, and no two bookings can deadlock.
+Each write that takes a time is one statement that acquires the practice lock (the `log_head` row) first. So writers of
+one practice are serialized, the exclusion constraints never meet an uncommitted row, and bookings cannot deadlock.
+(docs/decisions/0001)
 """
 
 from datetime import datetime
@@ -18,19 +19,19 @@ _THIN = "jsonb_build_object('VisitID', visit_id, 'PatientID', patient_id, 'Provi
 
 
 class ProviderTaken(Conflict):
-    """The provider's time was taken in this very moment."""
+    """The provider's time has just been booked by another request. Choose another time."""
 
     code = "slot_unavailable"
 
 
 class RoomTaken(Conflict):
-    """The room was taken in this very moment."""
+    """The room has just been booked by another request. Choose another time."""
 
     code = "slot_unavailable"
 
 
 class UnknownPatient(Impossible):
-    """There is no such patient in this practice; GET /prospects finds them, POST /prospects makes one."""
+    """This practice has no patient with this PatientID. GET /prospects finds patients, POST /prospects creates one."""
 
     code = "unknown_patient"
 
@@ -41,7 +42,7 @@ MEANING["visit_patient"] = UnknownPatient
 
 
 class Times(msgspec.Struct, frozen=True):
-    """The moments of a visit: its own, the provider's part, and that with its buffers."""
+    """Start and end of a visit, of the provider's part, and of that part with its buffers (`busy_`)."""
 
     starts_at: datetime
     ends_at: datetime
@@ -51,6 +52,7 @@ class Times(msgspec.Struct, frozen=True):
     busy_ends_at: datetime
 
     def values(self) -> tuple[datetime, ...]:
+        """Return the timestamps in the order of `TIMES`."""
         return msgspec.structs.astuple(self)
 
 
@@ -91,7 +93,7 @@ async def book(
     complaint: str | None,
     notes: str | None,
 ) -> Row:
-    """Visit, history and event. Raises ProviderTaken, RoomTaken, UnknownPatient."""
+    """Insert visit, history and event; return the visit. Raises ProviderTaken, RoomTaken, UnknownPatient."""
     return await _written(
         db,
         _BOOK,
@@ -134,7 +136,10 @@ async def hold(
     times: Times,
     ttl_seconds: int,
 ) -> Row:
-    """Takes the time as a booking would. A hold is nobody's business but its holder's: it makes no event."""
+    """Insert a hold and its history; return the row. Raises ProviderTaken, RoomTaken.
+
+    Holds are private to their API key: no event is emitted.
+    """
     return await _written(
         db,
         _HOLD,
@@ -173,7 +178,10 @@ async def book_held(
     complaint: str | None,
     notes: str | None,
 ) -> Row | None:
-    """None when the hold has ended meanwhile: then the transaction must be undone, or the log would have a hole."""
+    """Convert a hold into a visit, with history and event; return the visit. Raises UnknownPatient.
+
+    None if the hold has ended: the caller must then roll back, or the event log would have a gap.
+    """
     return await db.fetchrow(_BOOK_HELD, practice_id, api_key_id, hold_id, patient_id, complaint, notes)
 
 
@@ -209,8 +217,11 @@ async def move(
     notes: str | None,
     version: int,
 ) -> Row | None:
-    """The old time is freed and the new one taken in one statement. None when the visit was changed meanwhile: then
-    the transaction must be undone, or the log would have a hole."""
+    """Free the old time and take the new one in one statement; return the visit. Raises ProviderTaken, RoomTaken.
+
+    None if the visit's version or status has changed: the caller must then roll back, or the event log would have a
+    gap.
+    """
     return await db.fetchrow(
         _MOVE,
         practice_id,
@@ -230,7 +241,7 @@ async def move(
 async def annotate(
     db: Connection, practice_id: int, visit_id: int, *, complaint: str | None, notes: str | None, version: int
 ) -> Row | None:
-    """Complaint and notes alone, which take no time. None when the visit was changed meanwhile."""
+    """Update complaint and notes; return the visit. None if its version has changed."""
     return await db.fetchrow(
         f"""
         UPDATE visit SET complaint = $3, notes = $4, version = version + 1, updated_at = now()
@@ -259,13 +270,15 @@ _CANCEL = f"""
 
 
 async def cancel(db: Connection, practice_id: int, api_key_id: int, visit_id: int, reason: str) -> Row | None:
-    """None when there is no such visit, or none that is booked: then the transaction must be undone, or the log would
-    have a hole."""
+    """Cancel a booked visit, with history and event; return the visit.
+
+    None if there is no booked visit with this ID: the caller must then roll back, or the event log would have a gap.
+    """
     return await db.fetchrow(_CANCEL, practice_id, api_key_id, visit_id, reason)
 
 
 async def release_hold(db: Connection, practice_id: int, api_key_id: int, hold_id: int) -> Row | None:
-    """None when this key holds nothing of that number."""
+    """Release an active hold of this API key, with history; return the row. None if there is none with this ID."""
     return await db.fetchrow(
         f"""
         WITH made AS (
@@ -285,13 +298,16 @@ async def release_hold(db: Connection, practice_id: int, api_key_id: int, hold_i
 
 
 async def take_turn(db: Connection, practice_id: int) -> None:
-    """Locks the practice's counter for the rest of the transaction, and frees what was held too long."""
+    """Acquire the practice lock (`log_head` row) until the end of the transaction, and release expired holds."""
     await db.execute("SELECT last FROM log_head WHERE practice_id = $1 FOR UPDATE", practice_id)
     await release_expired(db, practice_id)
 
 
 async def release_expired(db: Connection, practice_id: int) -> int:
-    """A hold past its time is free already to all who look; this frees it to the exclusion constraints too."""
+    """Cancel expired holds of a practice, with history; return their number.
+
+    Queries already ignore expired holds; this makes the exclusion constraints ignore them too.
+    """
     released: int = await db.fetchval(
         """
         WITH made AS (
@@ -313,7 +329,7 @@ async def release_expired(db: Connection, practice_id: int) -> int:
 
 
 async def note_written(db: Connection, practice_id: int) -> None:
-    """Visits were written by other statements than these: what workers remember of free times is true no more."""
+    """Mark that other statements have written visits, which invalidates cached availability of the practice."""
     await db.execute(
         "INSERT INTO visit_written_elsewhere (practice_id) VALUES ($1) ON CONFLICT DO NOTHING", practice_id
     )

@@ -1,8 +1,8 @@
-"""A practice's wall clock: between local times and minutes, and as both are written. PURE: the standard library alone.
+"""Time zone arithmetic: conversion between local times and minutes, and their formatting. PURE: standard library only.
 
-A *minute* is a count of whole UTC minutes since 1970; a *minute of day* counts wall-clock minutes from local midnight.
-An offset from UTC counts in whole minutes, rounded down (only before 1972 did zones keep seconds). A time that is
-shown twice means the first.
+A *minute* is a count of whole UTC minutes since 1970; a *minute of day* counts local minutes from local midnight.
+UTC offsets are whole minutes, rounded down (only before 1972 had time zones offsets with seconds). A local time that
+occurs twice means the first occurrence.
 """
 
 from bisect import bisect_left
@@ -22,17 +22,19 @@ _TIMES = [f"{minute // 60:02}:{minute % 60:02}:00" for minute in range(DAY_MINUT
 
 
 class NonexistentTime(ValueError):
-    """The wall clock skips this local time: it lies in the gap when clocks go forward."""
+    """The local time does not exist: it is in the gap of a daylight-saving change."""
 
 
 class LocalTime(NamedTuple):
+    """A local date and time with its UTC offset."""
+
     day: date
     minute_of_day: int
     utc_offset: int  # minutes east of UTC
 
 
 class Stretch(NamedTuple):
-    """Minutes from `begins` to before `ends` that share one offset from UTC."""
+    """The minutes from `begins` to before `ends`, which have one UTC offset."""
 
     begins: int
     ends: int
@@ -40,10 +42,10 @@ class Stretch(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Minutes of a window, counted from its first, and the wall-clock minute its `begins` shows.
+    """Part of a window with one UTC offset: minutes from the window's start, and the local minute at `begins`.
 
-    After clocks went back they show times a second time. Such a piece does not run: it stays at the last new minute
-    until the clocks show a new one.
+    A piece of repeated local times (after clocks are set back) has `runs` False: it stays at the last local minute
+    before the repetition until local time advances beyond it.
     """
 
     begins: int
@@ -53,12 +55,12 @@ class Piece(NamedTuple):
 
 
 def time_text(minute_of_day: int) -> str:
-    """`09:00:00`"""
+    """Format a minute of day: `09:00:00`."""
     return _TIMES[minute_of_day]
 
 
 def moment_texts(stretches: tuple[Stretch, ...], minutes: Sequence[int]) -> list[str]:
-    """`2026-03-09T09:00:00-04:00`, for minutes in ascending order."""
+    """Format ascending epoch minutes as RFC 3339: `2026-03-09T09:00:00-04:00`."""
     texts: list[str] = []
     while len(texts) < len(minutes):
         first = len(texts)
@@ -70,7 +72,7 @@ def moment_texts(stretches: tuple[Stretch, ...], minutes: Sequence[int]) -> list
 
 @lru_cache(maxsize=16_384)
 def _moment_text(wall: int, offset: int) -> str:
-    """Many ask for the same days: their times are written once."""
+    """Format a local minute with its offset. Cached: most requests are for the same days."""
     day, minute_of_day = divmod(wall, DAY_MINUTES)
     return f"{date_of(day).isoformat()}T{_TIMES[minute_of_day]}{_offset_text(offset)}"
 
@@ -82,31 +84,31 @@ def _offset_text(offset_minutes: int) -> str:
 
 
 class Clock:
-    """A practice's wall clock, for times that come from the database: an EMR's visits have seconds, too."""
+    """Conversion of database timestamps to a practice's local time. Visits of an EMR may have seconds."""
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
         self._zone_info = ZoneInfo(zone)
 
     def local(self, moment: datetime) -> datetime:
-        """`fold` is 1 when the clock shows it for the second time."""
+        """Convert to local time. `fold` is 1 for the second occurrence of a local time."""
         return moment.astimezone(self._zone_info)
 
     def time(self, moment: datetime) -> str:
-        """`09:00:00`"""
+        """Format the local time: `09:00:00`."""
         return self.local(moment).time().isoformat("seconds")
 
     def moment(self, moment: datetime) -> str:
-        """`2026-03-09T09:00:00-04:00`"""
+        """Format as RFC 3339 with local offset: `2026-03-09T09:00:00-04:00`."""
         return self.local(moment).isoformat(timespec="seconds")
 
     def day_begins(self, day: date) -> datetime:
-        """The instant of a day's local midnight; where clocks skip it, of the change."""
+        """Return the timestamp of a day's local midnight, or of the daylight-saving change that skips it."""
         return _EPOCH + timedelta(minutes=day_begins(self.zone, day))
 
 
 def resolve(zone: str, day: date, minute_of_day: int) -> int:
-    """The minute at which the wall clock shows this time; the first of two. NonexistentTime when it is skipped."""
+    """Return the epoch minute of a local time, the first of two. Raises NonexistentTime."""
     wall = midnight(day) + minute_of_day
     stretches = stretches_of(zone, (day - timedelta(days=2)).year, (day + timedelta(days=2)).year)
     minute = moment_of(stretches, wall)
@@ -116,59 +118,62 @@ def resolve(zone: str, day: date, minute_of_day: int) -> int:
 
 
 def next_showing(zone: str, minute: int, minute_of_day: int) -> int:
-    """The first minute, from `minute` on, at which the wall clock shows this time of day."""
+    """Return the first epoch minute from `minute` on with this local time of day. Raises NonexistentTime."""
     year = (_EPOCH + timedelta(minutes=minute)).year
     for begins, ends, offset in stretches_of(zone, year, year + 1):
         earliest = max(minute, begins)
         found = earliest + (minute_of_day - earliest - offset) % DAY_MINUTES
         if found < ends:
             return found
-    raise NonexistentTime(f"{minute_of_day // 60:02}:{minute_of_day % 60:02} does not come again in {zone}.")
+    raise NonexistentTime(f"{minute_of_day // 60:02}:{minute_of_day % 60:02} does not occur again in {zone}.")
 
 
 def day_begins(zone: str, day: date) -> int:
-    """The minute of a day's local midnight; where clocks skip it, of the change."""
+    """Return the epoch minute of a day's local midnight, or of the daylight-saving change that skips it."""
     stretches = stretches_of(zone, (day - timedelta(days=2)).year, (day + timedelta(days=2)).year)
     return moment_of(stretches, midnight(day))
 
 
 def local_time(zone: str, minute: int) -> LocalTime:
-    """What the wall clock shows at a minute."""
+    """Convert an epoch minute to local time."""
     year = (_EPOCH + timedelta(minutes=minute)).year
     return shown(stretches_of(zone, year, year), minute)
 
 
 def date_of(day_number: int) -> date:
-    """The day so many days after 1970-01-01."""
+    """Return the date that is this number of days after 1970-01-01."""
     return date.fromordinal(day_number + _EPOCH_ORDINAL)
 
 
 def shown(stretches: tuple[Stretch, ...], minute: int) -> LocalTime:
+    """Convert an epoch minute to local time."""
     offset = stretch_at(stretches, minute).offset
     day, minute_of_day = divmod(minute + offset, DAY_MINUTES)
     return LocalTime(date_of(day), minute_of_day, offset)
 
 
 def midnight(day: date) -> int:
-    """The wall-clock minute of a day's midnight, counted as if the day were UTC's."""
+    """Return the local minute of a day's midnight, counted from 1970-01-01 00:00 local time."""
     return day_number(day) * DAY_MINUTES
 
 
 def day_number(day: date) -> int:
+    """Return the number of days since 1970-01-01."""
     return day.toordinal() - _EPOCH_ORDINAL
 
 
 def moment_of(stretches: tuple[Stretch, ...], wall: int) -> int:
-    """The first minute at which the wall clock shows this time or a later one."""
+    """Return the first epoch minute at which local time is `wall` or later."""
     return next(max(begins, wall - offset) for begins, ends, offset in stretches if wall - offset < ends)
 
 
 def stretch_at(stretches: tuple[Stretch, ...], minute: int) -> Stretch:
+    """Return the stretch that contains an epoch minute."""
     return next(stretch for stretch in stretches if minute < stretch.ends)
 
 
 def pieces_of(stretches: tuple[Stretch, ...], begins: int, ends: int, origin: int) -> Iterator[Piece]:
-    """The window from `begins` to `ends`, cut where the wall clock changes and where it catches up with itself."""
+    """Split the window from `begins` to `ends` at offset changes and at the end of repeated local times."""
     latest = stretches[0].begins + stretches[0].offset
     for stretch in stretches:
         caught_up = min(max(latest - stretch.offset, stretch.begins), stretch.ends)
@@ -182,7 +187,7 @@ def pieces_of(stretches: tuple[Stretch, ...], begins: int, ends: int, origin: in
 
 @lru_cache(maxsize=2048)
 def stretches_of(zone: str, first_year: int, last_year: int) -> tuple[Stretch, ...]:
-    """All stretches of these UTC years."""
+    """Return the stretches of these UTC years, ascending."""
     changes = [change for year in range(first_year, last_year + 1) for change in _offset_changes(zone, year)]
     new_offsets = [changes[0], *(after for before, after in pairwise(changes) if before[1] != after[1])]
     ends = [*(minute for minute, _ in new_offsets[1:]), midnight(date(last_year + 1, 1, 1))]
@@ -191,9 +196,9 @@ def stretches_of(zone: str, first_year: int, last_year: int) -> tuple[Stretch, .
 
 @lru_cache(maxsize=4096)
 def _offset_changes(zone: str, year: int) -> tuple[tuple[int, int], ...]:
-    """(minute, offset from then on) of a UTC year, the first at its beginning.
+    """Return (minute, offset from then on) for each offset change of a UTC year, and for its beginning.
 
-    One look a day finds them all: in no zone do two changes of the years 1900 to 2100 lie within three days.
+    One probe per day finds all changes: in no time zone are two changes of 1900 to 2100 within three days.
     """
     zone_info = ZoneInfo(zone)
 

@@ -1,6 +1,6 @@
-"""The days that are asked for, as an axis of minutes. PURE.
+"""Time axis of the requested days, in minutes. PURE.
 
-An opening hour that falls into a spring gap means the moment of the change.
+Opening hours within the gap of a daylight-saving change begin at the change.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ LONGEST_WINDOW_DAYS = 366
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """The days that are asked for, as an axis of minutes; made by `make_window` and shared. Bit 0 is `begins`."""
+    """Time axis of the requested days, in minutes; bit 0 is `begins`. Created and cached by `make_window`."""
 
     zone: str
     first: date
@@ -35,19 +35,22 @@ class Window:
     begins: int  # the minute of the first day's local midnight
     length: int  # minutes until the midnight after the last day
     every_minute: int
-    off_grid: int  # where no visit may start: between the grid's wall-clock times, or when these show a second time
+    off_grid: int  # minutes that are not on the grid in local time, or repeat a local time
     stretches: tuple[Stretch, ...]
     pieces: tuple[Piece, ...]
-    wall_days: int  # local days that the pieces show, from the day before the first
+    wall_days: int  # local days covered by the pieces, from the day before the first
 
     def local_time(self, minute: int) -> LocalTime:
-        """What the wall clock shows, for minutes from the window's first day to two days after its last."""
+        """Convert a minute to local time; from the window's first day to two days after its last."""
         return shown(self.stretches, minute)
 
 
 @lru_cache(maxsize=256)
 def make_window(zone: str, first: date, last: date, grid: int) -> Window:
-    """The local days `first` to `last`, with visits starting every `grid` minutes from local midnight."""
+    """Return the window of the local days `first` to `last`, with a grid of `grid` minutes from local midnight.
+
+    Raises ValueError for more than `LONGEST_WINDOW_DAYS` days or an invalid grid.
+    """
     days = (last - first).days + 1
     if not 1 <= days <= LONGEST_WINDOW_DAYS:
         raise ValueError(f"A window has 1 to {LONGEST_WINDOW_DAYS} days.")
@@ -68,7 +71,7 @@ def make_window(zone: str, first: date, last: date, grid: int) -> Window:
 
 
 def to_real_time(wall: int, pieces: tuple[Piece, ...], repeated: bool) -> int:
-    """From wall-clock minutes to the window's axis. `repeated`: whether minutes shown a second time go on as before."""
+    """Convert a mask of local minutes to the window's axis. `repeated`: also the minutes of repeated local times."""
     if len(pieces) == 1 and pieces[0].runs:
         return wall >> pieces[0].shows
     mask = 0

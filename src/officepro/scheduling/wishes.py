@@ -1,4 +1,4 @@
-"""From what a caller sends to the time that is asked for."""
+"""Conversion of request bodies to appointments."""
 
 from datetime import time, timedelta
 
@@ -15,6 +15,7 @@ from officepro.scheduling.wall_clock import Clock
 
 
 def appointment_of(data: shapes.AskedTime) -> Appointment:
+    """Convert a booking or hold request. Raises Invalid for a ProviderTime with other seconds than VisitTime."""
     return Appointment(
         provider_id=data.provider_id,
         visit_type=data.visit_type,
@@ -28,10 +29,10 @@ def appointment_of(data: shapes.AskedTime) -> Appointment:
 
 
 def moved(row: Row, data: shapes.MoveVisit, clock: Clock) -> Appointment:
-    """The time that a visit is to have. A provider's part that reached to its end goes on doing so."""
+    """Apply a reschedule request to a visit. A provider part that ends with the visit continues to. Raises Invalid."""
     had = clock.local(row["starts_at"])
     if had.fold and data.visit_time is UNSET:
-        raise Invalid.at("body.VisitTime", "is required: this visit's is shown twice that night, and means the first")
+        raise Invalid.at("body.VisitTime", "is required: this visit is in the repeated hour of a clock change")
     starts = had.time() if data.visit_time is UNSET else data.visit_time
     reached_the_end = row["provider_ends_at"] == row["ends_at"]
     kept = None if reached_the_end else minutes_between(row, "provider_starts_at", "provider_ends_at")
@@ -57,7 +58,7 @@ def _provider_minutes(provider_time: LocalTime | UnsetType, seconds: int) -> int
 
 
 def is_at(row: Row, appointment: Appointment, clock: Clock) -> bool:
-    """Whether the visit has this very time, with this provider and of this type."""
+    """Return whether the visit already has this time, provider and visit type."""
     span = span_of(clock.zone, appointment)
     times = times_of(Visit(span.duration, span.provider_after, span.provider_duration), span.start)
     asked = times.starts_at, times.ends_at, times.provider_starts_at, times.provider_ends_at
