@@ -6,7 +6,7 @@ import time
 import pytest
 from litestar import Litestar
 
-from tests.documentation.test_schemathesis import configuration, described_for, explore, served
+from tests.documentation.test_schemathesis import configuration, delete_deliveries, described_for, explore, served
 from tests.world import Office
 
 EXAMPLES_AN_OPERATION = 40
@@ -17,6 +17,7 @@ EXAMPLES_AN_OPERATION = 40
 async def test_what_the_document_says_is_true_however_long_one_looks(
     inner_app: Litestar, demo_office: Office, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    await delete_deliveries(demo_office)
     described, seed = described_for(inner_app, demo_office), int(time.time())
     bearer, secret = await demo_office.token(), demo_office.house.settings.admin_secret
     async with served(inner_app) as base_url:

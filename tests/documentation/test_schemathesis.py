@@ -64,8 +64,7 @@ _addresses = itertools.count(1)
 async def test_what_the_document_says_is_true_of_requests_right_and_wrong(
     inner_app: Litestar, demo_office: Office
 ) -> None:
-    # No worker runs beside this test: the retry of a delivery that another test has left would wait 20 s for a result.
-    await demo_office.house.owner.execute("DELETE FROM webhook_delivery")
+    await delete_deliveries(demo_office)
     described = described_for(inner_app, demo_office)
     bearer, secret = await demo_office.token(), demo_office.house.settings.admin_secret
     async with served(inner_app) as base_url:
@@ -74,6 +73,12 @@ async def test_what_the_document_says_is_true_of_requests_right_and_wrong(
     assert not faults, "\n\n".join(faults)
     assert requests.total() > 5 * len(described["paths"])
     assert requests.keys() >= {"EXAMPLES", "COVERAGE", "FUZZING", "STATEFUL_TESTING"}, requests
+
+
+async def delete_deliveries(office: Office) -> None:
+    """No worker runs beside this test: the retry of a delivery that another test has left would wait 20 s for a
+    result."""
+    await office.house.owner.execute("DELETE FROM webhook_delivery")
 
 
 def described_for(app: Litestar, office: Office) -> dict[str, Any]:
@@ -131,11 +136,13 @@ def explore(described: dict[str, Any], how: dict[str, Any]) -> tuple[Counter[str
 
 
 def _is_of_a_kind(check: Any) -> bool:
-    """To JSON schema 30.0 is a whole number as well as 30; to us it is none, and no schema can say so."""
-    return (
-        check.name == "positive_data_acceptance"
-        and re.search(r": -?\d+\.0[,}]", check.failure_info.code_sample) is not None
-    )
+    """Two rules that no document can express. To JSON Schema 30.0 is a whole number as well as 30; the API requires 30.
+    And a path that hides a slash, a backslash or a dot behind a percent sign belongs to no operation, so it is 404."""
+    patterns = {"positive_data_acceptance": r": -?\d+\.0[,}]", "status_code_conformance": r"/v1/\S*%(?:2F|5C|2E)"}
+    pattern = patterns.get(check.name)
+    if check.name == "status_code_conformance" and "Received: 404" not in check.failure_info.failure.message:
+        return False
+    return pattern is not None and re.search(pattern, check.failure_info.code_sample) is not None
 
 
 @asynccontextmanager
