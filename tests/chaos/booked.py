@@ -1,4 +1,4 @@
-"""What bookings left behind, held against what their callers were told: each is there as a whole, or nothing of it."""
+"""Check of stored bookings against the responses to their callers: each one is stored completely or not at all."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from officepro.activity.verification import verify
 from officepro.foundation.database import Database
 from tests.chaos.bookers import DOUBLES, UNKNOWN, Bookers
 
-# A visit's complaint is the mark of its booking, and so is the address of its disclosure.
+# The mark of a booking is the visit's complaint and the client address in its disclosure.
 HALVES = """
 SELECT (SELECT count(*) FROM visit v WHERE NOT (
             (SELECT count(*) FROM visit_history h WHERE h.practice_id = v.practice_id AND h.visit_id = v.visit_id
@@ -39,17 +39,17 @@ SELECT (SELECT coalesce(sum(abs(last - (SELECT count(*) FROM log WHERE log.pract
 
 @dataclass
 class Found:
-    """What must be 0, and how many there are."""
+    """Counts of errors, which must be 0, and of visits."""
 
-    lost: int  # acknowledged, and not there
-    doubled: int  # of one booking more than one visit
-    doubles: int  # times that were given twice
-    halves: int  # visits without their history or their event, and the other way round
-    undisclosed: int  # visits whose answer is not on record, and records of an answer without its visit
-    gaps: int  # in the numbers of the logs, and faults in the chains of the disclosures
-    contradicted: int  # there, although it was said that nothing was done
+    lost: int  # acknowledged, but not stored
+    doubled: int  # further visits of the same booking
+    doubles: int  # times that were booked twice
+    halves: int  # visits without their history or event, and vice versa
+    undisclosed: int  # visits without a disclosure, and disclosures without a visit
+    gaps: int  # gaps in log numbers, and errors in the hash chains of disclosure logs
+    contradicted: int  # stored, although the response said that nothing was done
     visits: int
-    unknown: int  # bookings without a key of which nobody was told what came of them
+    unknown: int  # bookings without an Idempotency-Key whose outcome the caller does not know
     of_these_made: int
 
     @property
@@ -76,7 +76,7 @@ async def found(owner: asyncpg.Connection, database: Database, bookers: Bookers)
         doubled=sum(by_mark[mark]["visits"] > 1 for mark in made),
         doubles=await owner.fetchval(DOUBLES),
         halves=await owner.fetchval(HALVES),
-        # The repeat of an answer is a disclosure of its own, and only with a key there are repeats.
+        # A replayed response is another disclosure; only bookings with a key are retried.
         undisclosed=sum(
             row["visits"] is None or not row["disclosures"] or (row["disclosures"] > 1 and not row["has_key"])
             for row in by_mark.values()

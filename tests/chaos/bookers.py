@@ -1,7 +1,7 @@
-"""Partners who book without pause, repeat what was not settled with the same Idempotency-Key, and keep account.
+"""Clients that book continuously, retry unresolved bookings with the same Idempotency-Key, and count the responses.
 
-Each booking has a mark: it is the visit's complaint, the client's address (and so the disclosure's) behind a trusted
-proxy, and the Idempotency-Key of those that have one. Those that have none are sent once.
+Each booking has a mark: it is the visit's complaint, the client address behind a trusted proxy (and so in the
+disclosure), and the Idempotency-Key if it has one. Bookings without a key are sent once.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ import asyncpg
 
 from tests.world import Office
 
-PAUSE_SECONDS = 0.2  # before a request is repeated
+PAUSE_SECONDS = 0.2  # before a request is retried
 TIMEOUT_SECONDS = 30.0
 AGAIN_SECONDS = 120.0
 WEEKDAYS = 400
-CONTESTED = 0.2  # of the bookings want a time that somebody else has wanted
+CONTESTED = 0.2  # fraction of bookings that request a time requested before
 
-UNKNOWN = {"0", "503 outcome_unknown"}  # what leaves it open whether the visit was made
+UNKNOWN = {"0", "503 outcome_unknown"}  # outcomes after which the visit may or may not exist
 
 DOUBLES = """
 SELECT count(*) FILTER (WHERE meets_provider) + count(*) FILTER (WHERE meets_room) FROM (
@@ -40,25 +40,25 @@ SELECT count(*) FILTER (WHERE meets_provider) + count(*) FILTER (WHERE meets_roo
 @dataclass
 class Verdict:
     acknowledged: int
-    missing: int  # acknowledged, and not there
-    unasked: int  # there, and never acknowledged
+    missing: int  # acknowledged, but not stored
+    unasked: int  # stored, but never acknowledged
     doubles: int
-    gaps: int  # in the logs' numbers
+    gaps: int  # in log numbers
     untold: int  # acknowledged bookings without their event
 
 
 @dataclass
 class Bookers:
-    """`answers` counts what was said, by status and code; 0 is a connection that broke."""
+    """Clients and their results. `answers` counts responses by status and code; 0 is a broken connection."""
 
     offices: list[Office]
     tokens: dict[str, str]
     bases: list[str]
     until: float = 0.0
-    keyless: float = 0.0  # the share of bookings without an Idempotency-Key
+    keyless: float = 0.0  # fraction of bookings without an Idempotency-Key
     acknowledged: dict[str, tuple[int, int]] = field(default_factory=dict)  # mark -> practice and VisitID
-    given_up: dict[str, str] = field(default_factory=dict)  # mark -> what was said; who had no key does not repeat
-    times: list[tuple[float, float]] = field(default_factory=list)  # of each success: asked, answered
+    given_up: dict[str, str] = field(default_factory=dict)  # mark -> response; bookings without a key are not retried
+    times: list[tuple[float, float]] = field(default_factory=list)  # of each success: request, response
     answers: Counter[str] = field(default_factory=Counter)
     replays: int = 0
     repeats: int = 0
@@ -66,7 +66,7 @@ class Bookers:
     without_retry_after: int = 0
 
     async def book_on(self, each: int) -> None:
-        """`each` bookers, until `until` (a clock that may be moved)."""
+        """Run `each` clients until the clock reaches `until`, which may be changed meanwhile."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(TIMEOUT_SECONDS)) as session:
             await asyncio.gather(*(self._book(session, random.Random(seed)) for seed in range(each)))
 
@@ -99,7 +99,7 @@ class Bookers:
         *,
         has_key: bool,
     ) -> None:
-        """Until it is booked, or refused for good."""
+        """Retry until the booking succeeds or is finally refused."""
         wish = wish | {"VisitComplaint": mark}
         headers = {"Authorization": f"Bearer {self.tokens[office.practicepass]}", "X-Forwarded-For": mark}
         if has_key:
@@ -137,17 +137,17 @@ class Bookers:
         self.unsettled += 1
 
     async def booked_again(self, since: float) -> None:
-        """Returns when somebody was successful who asked after `since`."""
+        """Wait for the success of a request that was sent after `since`."""
         async with asyncio.timeout(AGAIN_SECONDS):
-            while not any(asked > since for asked, _ in self.times[-50:]):  # noqa: ASYNC110 -- they count for themselves
+            while not any(asked > since for asked, _ in self.times[-50:]):  # noqa: ASYNC110 -- the counters have no event
                 await asyncio.sleep(0.05)
 
     def outage(self, since: float) -> float:
-        """Seconds from a kill to the first success of a booking that was asked for after it."""
+        """Return the seconds from a kill to the first success of a booking requested after it."""
         return min(answered for asked, answered in self.times if asked > since) - since
 
     def longest_pause(self, since: float) -> float:
-        """Seconds between one success and the next."""
+        """Return the longest time between two successes, in seconds."""
         answered = [since, *sorted(at for _, at in self.times if at > since)]
         return max(later - earlier for earlier, later in itertools.pairwise(answered))
 
@@ -155,7 +155,7 @@ class Bookers:
         booked = await owner.fetch("SELECT practice_id, visit_id FROM visit WHERE status = 'booked'")
         there = {(row["practice_id"], row["visit_id"]) for row in booked}
         kept = {row["idempotency_key"] for row in await owner.fetch("SELECT idempotency_key FROM idempotency")}
-        # A number that was lost is given to somebody else: the key tells whose it is.
+        # A lost VisitID may be assigned to another booking; the key identifies the booking.
         missing = sum(mark not in kept or visit not in there for mark, visit in self.acknowledged.items())
         events = await owner.fetch("SELECT practice_id, entity_id FROM log WHERE event = 'visit.booked'")
         told = {(row["practice_id"], int(row["entity_id"])) for row in events}
@@ -170,7 +170,7 @@ class Bookers:
 
 
 def weekday(number: int) -> date:
-    """The working days from three weeks from now on."""
+    """Return a working day, counted from three weeks ahead."""
     first = datetime.now(UTC).date() + timedelta(days=21)
     first -= timedelta(days=first.weekday())
     weeks, day = divmod(number, 5)

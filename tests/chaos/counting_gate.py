@@ -1,4 +1,4 @@
-"""Not a test: an API that counts every failed authentication per address, and looks at the count before the credential.
+"""Not a test: an API that counts failed authentications per address and checks the count before the credential.
 The control of tests/chaos/test_neighbours.py."""
 
 import functools

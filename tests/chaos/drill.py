@@ -1,4 +1,4 @@
-"""A house of its own for a drill: a PostgreSQL that may be stopped, and workers that may be killed."""
+"""A separate installation for a drill: its PostgreSQL may be stopped, and its workers killed."""
 
 import asyncio
 import os
@@ -24,12 +24,14 @@ from tests.conftest import ADMIN_SECRET, KEYS
 from tests.world import House, Office, make_office
 
 DATABASE = "drill"
-# Granian takes a worker that falls twice within six seconds for one that always falls, and ends; the supervisor's turn.
+# Granian exits if a worker crashes twice within 6 s, and leaves the restart to the supervisor.
 KILL_EVERY_SECONDS = 7.0
 
 
 @dataclass
 class Drill:
+    """PostgreSQL server, environment and worker processes of one drill."""
+
     server: EmbeddedServer
     environment: dict[str, str]
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -50,12 +52,12 @@ class Drill:
         self.workers.remove(worker)
 
     def crash_database(self) -> None:
-        """As if the power failed, and came back."""
+        """Crash and restart PostgreSQL, as after a power failure."""
         self.server._control("stop", "--mode=immediate", "--wait")
         self.server.launch()
 
     async def wait_for_no_commit(self) -> None:
-        """The control of those drills: what is acknowledged need not be kept yet."""
+        """Acknowledge commits before they are durable, as the control of crash drills."""
         owner = await asyncpg.connect(self.owner_url)
         await owner.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
         await owner.execute("SELECT pg_reload_conf()")
@@ -63,7 +65,7 @@ class Drill:
         await owner.close()
 
     async def subscribe(self, practice: str, url: str) -> int:
-        """A practice, if there is none of the name, and a key of its own that hears of its claims."""
+        """Create the practice if needed, and a key with a subscription to its claims."""
         settings = Settings.from_environment(self.environment)
         sealed = Sealer(settings.encryption_keys).seal(make_secret())
         owner = await asyncpg.connect(self.owner_url)
@@ -94,7 +96,7 @@ class Drill:
         return practice_id
 
     async def committed(self, practice_id: int) -> list[int]:
-        """What the log says: the truth that deliveries are held against."""
+        """Return the events in the log, against which deliveries are checked."""
         owner = await asyncpg.connect(self.owner_url)
         try:
             rows = await owner.fetch("SELECT log_id FROM log WHERE practice_id = $1 ORDER BY log_id", practice_id)
@@ -103,7 +105,7 @@ class Drill:
         return [row["log_id"] for row in rows]
 
     async def leased(self) -> int:
-        """Deliveries in flight; a database that is starting is waited for."""
+        """Count deliveries in flight. Waits for a database that is starting."""
         async with asyncio.timeout(60):
             while True:
                 try:
@@ -146,7 +148,7 @@ def drill(folder: Path) -> Iterator[Drill]:
 async def standing(
     server: Drill, folder: Path, practices: int
 ) -> AsyncIterator[tuple[Instance, list[Office], dict[str, str]]]:
-    """An instance of two workers, and practices with the tokens of who may do everything there."""
+    """Run an instance with two workers, and practices with access tokens of all scopes."""
     environment = {
         **server.environment,
         "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "0",
@@ -159,7 +161,7 @@ async def standing(
         owner = await asyncpg.connect(server.owner_url)
         try:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{instance.port}") as stranger:
-                house = House(None, owner, settings, stranger, stranger)  # type: ignore[arg-type]  # it is elsewhere
+                house = House(None, owner, settings, stranger, stranger)  # type: ignore[arg-type]  # another server
                 offices = [await make_office(house, "Drill", "UTC") for _ in range(practices)]
                 tokens = {office.practicepass: await office.token() for office in offices}
         finally:

@@ -1,7 +1,7 @@
-"""Instances of the API as processes of their own, and a balancer's clients before them.
+"""API instances as separate processes, and clients that behave like a load balancer.
 
-A client keeps its connections, tries nothing twice, and goes wherever /readyz says yes: whatever goes wrong with a
-request that it has sent is a failure.
+A client keeps its connections alive, retries nothing, and uses any instance that is ready according to /readyz. Every
+error of a request that it has sent is a failure.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ LONGEST_PAUSE_SECONDS = 0.3
 
 @dataclass
 class Instance:
-    """`officepro serve` on a port of its own."""
+    """A process `officepro serve` on its own port."""
 
     settings: Settings
     folder: Path
@@ -36,7 +36,7 @@ class Instance:
     module: str = "officepro.cli"
 
     async def start(self) -> None:
-        """Returns when it is ready."""
+        """Start the process and wait until it is ready."""
         others = {name: text for name, text in os.environ.items() if not name.startswith("OFFICEPRO_")}
         given = self.settings.but(port=str(self.port), data_dir=str(self.folder)).given
         log = os.open(self.folder / f"serve-{self.port}.log", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
@@ -65,7 +65,7 @@ class Instance:
         self.process.send_signal(what)
 
     async def stop(self) -> int:
-        """In order; answers the exit code."""
+        """Stop the process with SIGTERM and return its exit code."""
         assert self.process is not None
         self.send(signal.SIGTERM)
         return await asyncio.wait_for(self.process.wait(), 60)
@@ -77,7 +77,7 @@ class Instance:
             await self.process.wait()
 
     def workers(self) -> list[int]:
-        """The process ids of Granian's workers."""
+        """Return the process ids of Granian's workers."""
         assert self.process is not None
         pid = self.process.pid
         return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
@@ -105,7 +105,7 @@ async def instances(
 
 
 class Connection:
-    """One connection that is kept as long as the server keeps it. HTTP/1.1 by hand: nothing is tried twice unseen."""
+    """One HTTP/1.1 keep-alive connection, without a client library, so that there are no hidden retries."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
@@ -126,7 +126,7 @@ class Connection:
 
     @property
     def is_gone(self) -> bool:
-        """As a client's pool sees it before it uses a connection again."""
+        """Whether the server has closed the connection, which a client's pool checks before reusing it."""
         return self.is_to_close or self._reader.at_eof()
 
     async def get(self, path: str, token: str = "") -> tuple[int, bytes]:
@@ -141,7 +141,7 @@ class Connection:
         more: str = "",
         content_type: str = "application/json",
     ) -> tuple[int, bytes]:
-        """Status and body. Raises OSError, EOFError."""
+        """Send a request and return status and body. Raises OSError, EOFError."""
         head = f"{method} {path} HTTP/1.1\r\nHost: officepro.test\r\n{more}"
         head += f"Authorization: Bearer {token}\r\n" if token else ""
         head += f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n" if body else ""
@@ -157,7 +157,7 @@ class Connection:
 
 
 class Balancer:
-    """Clients that go from instance to instance."""
+    """Clients that use several instances in rotation."""
 
     def __init__(self, running: list[Instance], path: str, token: str) -> None:
         self._running, self._path, self._token = running, path, token

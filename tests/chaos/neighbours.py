@@ -1,4 +1,4 @@
-"""What one practice's callers notice of another practice's load."""
+"""Measures the effect of one practice's load on the calls of another practice."""
 
 import asyncio
 import time
@@ -7,12 +7,12 @@ from collections import Counter
 from tests.chaos.instances import Connection, Instance
 
 CALLERS = 4
-LONGEST_P99 = 10  # times the 99th percentile without the load
-LEAST_CALM_SECONDS = 0.005  # a lower 99th percentile without load is taken for this, on a shared machine
+LONGEST_P99 = 10  # as a multiple of the 99th percentile without load
+LEAST_CALM_SECONDS = 0.005  # minimum baseline of the 99th percentile, on a shared machine
 
 
 async def calls(instance: Instance, path: str, token: str, seconds: float) -> tuple[Counter[int], float]:
-    """Statuses of the responses to a few callers, and their 99th percentile in seconds."""
+    """Return the statuses of a few clients' calls, and their 99th percentile in seconds."""
     statuses: Counter[int] = Counter()
     took: list[float] = []
     end = time.monotonic() + seconds

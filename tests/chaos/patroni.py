@@ -1,7 +1,7 @@
-"""Three PostgreSQL under Patroni on this machine, each as if on a machine of its own that may die. (docs/failover.md)
+"""A Patroni cluster of three PostgreSQL nodes on this machine, each of which can be killed. (docs/failover.md)
 
-The programs: PostgreSQL from the embedded wheel, Patroni in an environment of its own, etcd from Debian. One etcd
-stands for the three that a real cluster has: it is not what dies here.
+Programs: PostgreSQL from the embedded wheel, Patroni in its own environment, etcd from Debian. A real cluster has three
+etcd nodes; one is enough here, since etcd does not fail.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ SETTLE_SECONDS = 90.0
 PATRONI = Path(__file__).parents[2] / ".patroni" / "bin" / "patroni"
 ETCD = Path("/usr/bin/etcd")
 
-# What docs/failover.md recommends, with the reasons.
+# Settings recommended by docs/failover.md, with reasons.
 TIMING = {
     "ttl": 20,
     "loop_wait": 10,
@@ -38,7 +38,7 @@ TIMING = {
     "maximum_lag_on_failover": 1048576,
 }
 STRICTLY_SYNCHRONOUS = {"synchronous_mode": "quorum", "synchronous_mode_strict": True, "synchronous_node_count": 1}
-# Half a second of bookings is more than Patroni lets a standby lack by itself.
+# Half a second of bookings exceeds Patroni's default lag limit of a standby.
 ASYNCHRONOUS = {"synchronous_mode": False, "maximum_lag_on_failover": 64 * 1024 * 1024}
 
 PARAMETERS = {
@@ -114,7 +114,7 @@ class Node:
         }
 
     def processes(self) -> list[int]:
-        """Every process of its PostgreSQL works in the data folder."""
+        """Return the node's PostgreSQL processes, found by their working directory, the data folder."""
         found = []
         for each in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
@@ -123,7 +123,7 @@ class Node:
         return found
 
     def senders(self) -> list[int]:
-        """The processes that send what is written to the standbys."""
+        """Return the WAL sender processes."""
         found = []
         for process in self.processes():
             with suppress(OSError):
@@ -132,14 +132,14 @@ class Node:
         return found
 
     def signal(self, number: signal.Signals) -> None:
-        """To all that runs on this machine, Patroni first."""
+        """Send a signal to all processes of the node, Patroni first."""
         assert self.patroni is not None
         for process in (self.patroni.pid, *self.processes()):
             with suppress(ProcessLookupError):
                 os.kill(process, number)
 
     def cut_off(self) -> None:
-        """Nothing leaves it for the standbys any more."""
+        """Stop replication to the standbys."""
         for process in self.senders():
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGSTOP)
@@ -151,7 +151,7 @@ class Node:
         self.patroni = None
 
     def hand_over(self) -> None:
-        """A planned switchover, as by `patronictl switchover`."""
+        """Request a planned switchover, like `patronictl switchover`."""
         asked = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=60)
         try:
             asked.request("POST", "/switchover", json.dumps({"leader": self.name}))
@@ -197,7 +197,7 @@ class Cluster:
         return f"postgresql://{user}@{self._addresses}/{database}?target_session_attrs=read-write"
 
     async def primary(self) -> Node:
-        """The one that says so and takes writes."""
+        """Return the node that reports itself as primary and accepts writes."""
         async with asyncio.timeout(SETTLE_SECONDS):
             while True:
                 for node in self.nodes:
@@ -206,7 +206,7 @@ class Cluster:
                 await asyncio.sleep(0.2)
 
     async def succeeded_at(self, former: Node) -> float:
-        """When another one takes writes, by the monotonic clock."""
+        """Wait until another node accepts writes; return that time (monotonic)."""
         async with asyncio.timeout(SETTLE_SECONDS):
             while True:
                 for node in self.nodes:
@@ -215,7 +215,7 @@ class Cluster:
                 await asyncio.sleep(0.1)
 
     async def whole(self) -> None:
-        """Until both standbys stream, either of them for a quorum where that is asked for."""
+        """Wait until both standbys stream, as quorum candidates if replication is synchronous."""
         wanted = {"quorum"} if self.replication["synchronous_mode"] else {"async"}
         async with asyncio.timeout(SETTLE_SECONDS):
             while True:

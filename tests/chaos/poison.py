@@ -1,4 +1,4 @@
-"""Five endpoints that do harm: `python -m tests.chaos.poison` prints their addresses and serves until it is killed."""
+"""Five harmful endpoints: `python -m tests.chaos.poison` prints their URLs and serves until it is killed."""
 
 import asyncio
 import contextlib

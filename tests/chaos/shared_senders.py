@@ -1,4 +1,4 @@
-"""The control of the drill with poison: a worker whose endpoints share a few senders, as in many a queue of jobs."""
+"""Control of the harmful-endpoints drill: a worker whose endpoints share a few senders, as in many job queues."""
 
 import asyncio
 
@@ -9,5 +9,5 @@ SENDERS = asyncio.Semaphore(2)
 
 
 if __name__ == "__main__":
-    Dispatcher._slots_of = lambda *_: SENDERS  # type: ignore[method-assign]  # what is to be shown
+    Dispatcher._slots_of = lambda *_: SENDERS  # type: ignore[method-assign]  # the fault
     main()

@@ -1,8 +1,8 @@
-"""API workers are killed and PostgreSQL crashes under load of bookings, most of which share a statement with others of
-their moment. (PROOF.md; docs/decisions/0012)
+"""API workers are killed and PostgreSQL crashes under a load of bookings, most of them group-committed. (PROOF.md;
+docs/decisions/0012)
 
-Whatever happens, no acknowledged booking is lost, no time is given twice, and a booking is there with its history, its
-event and its disclosure, or nothing of it is.
+In all cases no acknowledged booking is lost, no time is booked twice, and a booking is stored with its history, event
+and disclosure, or not at all.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from tests.chaos.bookers import Bookers
 from tests.chaos.drill import KILL_EVERY_SECONDS, Drill, drill, standing
 from tests.chaos.instances import Instance
 
-PRACTICES = 6  # whose bookings meet in one statement
+PRACTICES = 6  # with bookings in the same batch
 BOOKERS = 32
-KEYLESS = 0.8  # the others have an Idempotency-Key, and a transaction each
+KEYLESS = 0.8  # fraction; the others have an Idempotency-Key and their own transaction
 ROUNDS = 4
 
 A_VISIT = "(practice_id, visit_id) = (SELECT practice_id, max(visit_id) FROM visit GROUP BY 1 ORDER BY 1 LIMIT 1)"
@@ -48,7 +48,7 @@ PLANTED = {
 
 @asynccontextmanager
 async def booking(server: Drill, folder: Path) -> AsyncIterator[tuple[Instance, Bookers]]:
-    """At its end everybody has come to an answer for what they had begun."""
+    """Run clients that book. On exit every client waits for the outcome of its booking."""
     async with standing(server, folder, PRACTICES) as (instance, offices, tokens), asyncio.timeout(500):
         bookers = Bookers(offices, tokens, [f"http://127.0.0.1:{instance.port}"], keyless=KEYLESS)
         bookers.until = time.monotonic() + 3600
@@ -62,7 +62,7 @@ async def booking(server: Drill, folder: Path) -> AsyncIterator[tuple[Instance, 
 
 
 async def hit(bookers: Bookers, strike: Callable[[], Awaitable[None]]) -> float:
-    """How long it took until a booking succeeded that was asked for after the blow."""
+    """Inject a fault and return the seconds until a booking requested after it succeeds."""
     since = time.monotonic()
     await strike()
     await bookers.booked_again(time.monotonic())
@@ -102,7 +102,7 @@ async def test_bookings_outlive_killed_workers_and_crashes(
             report(capsys, f"{ROUNDS} workers killed, {ROUNDS} crashes of PostgreSQL", there, bookers, more)
             if is_durable:
                 assert there.faults == (0,) * 7
-                assert there.unknown > 0  # it did hurt
+                assert there.unknown > 0  # the fault had an effect
                 assert await seen(owner, database, bookers) == [*PLANTED]
             else:
                 assert there.lost > 0
@@ -112,7 +112,7 @@ async def test_bookings_outlive_killed_workers_and_crashes(
 
 
 async def seen(owner: asyncpg.Connection, database: Database, bookers: Bookers) -> list[str]:
-    """What of the faults that are planted here the count finds: one that finds nothing would prove nothing."""
+    """Insert faults and return which of them the check finds, as its control."""
     told = []
     for name, fault in PLANTED.items():
         planting = owner.transaction()
@@ -127,7 +127,7 @@ async def seen(owner: asyncpg.Connection, database: Database, bookers: Bookers) 
 def report(capsys: pytest.CaptureFixture[str], blows: str, there: Found, bookers: Bookers, more: str) -> None:
     with capsys.disabled():
         answers = ", ".join(f"{count} × {told}" for told, count in sorted(bookers.answers.items()))
-        print(f"\n{blows}: {there}; {more}; answers {answers}")  # noqa: T201 -- what the drill is run for
+        print(f"\n{blows}: {there}; {more}; answers {answers}")  # noqa: T201 -- result of the drill
     assert bookers.unsettled == 0
     assert bookers.without_retry_after == 0
     assert not [told for told in bookers.answers if told.startswith("500")]

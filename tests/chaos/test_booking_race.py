@@ -1,4 +1,4 @@
-"""The race at full size: 100,000 attempts at 64-way. (PROOF.md, row 1)"""
+"""The booking race at full size: 100,000 attempts, 64 concurrent. (PROOF.md, row 1)"""
 
 import pytest
 
@@ -17,7 +17,7 @@ async def test_of_a_hundred_thousand_attempts_none_gets_a_time_that_somebody_els
 ) -> None:
     verdict = await track.race(attempts=ATTEMPTS)
     with capsys.disabled():
-        print(f"\n{verdict}")  # noqa: T201 -- the figures are what the drill is run for
+        print(f"\n{verdict}")  # noqa: T201 -- result of the drill
 
     assert verdict.overlaps == verdict.gaps == verdict.unlogged == 0, verdict
     assert (verdict.lost, verdict.groundless, verdict.failures) == ([], [], []), verdict

@@ -1,5 +1,5 @@
-"""`make run` on a machine whose clock goes ahead by 150 days and comes back, under load: no event is lost, API and
-worker stay up, maintenance is well. (tests/maintenance/test_clock.py is the small one)"""
+"""`make run` under load on a machine whose clock jumps ahead by 150 days and back: no event is lost, API and worker
+keep running, maintenance jobs succeed. (tests/maintenance/test_clock.py is the small version.)"""
 
 import asyncio
 import struct
@@ -25,7 +25,7 @@ JOBS = ("partitions_log", "partitions_webhook_delivery", "partitions_request_log
 
 
 class Machine:
-    """Where `make run` runs; only its processes see the shifted clock."""
+    """Runs `make run`; only its processes have the shifted clock."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -48,7 +48,7 @@ class Machine:
 
 @dataclass
 class Load:
-    """Clients that make patients again and again, and take a new token when theirs has expired."""
+    """Clients that create patients continuously, and get a new access token when theirs has expired."""
 
     made: set[int] = field(default_factory=set)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -67,7 +67,7 @@ class Load:
                     client.headers["Authorization"] = f"Bearer {token}"
                 elif answer.status_code == 201:
                     self.made.add(answer.json()["data"]["PatientID"])
-                else:  # a limit's bucket that was filled in the future is empty for a moment
+                else:  # a rate limit bucket that was filled in the future is briefly empty
                     assert answer.status_code in (429, 503), answer.text
                     await asyncio.sleep(float(answer.headers["Retry-After"]))
                 await asyncio.sleep(0.02)
@@ -78,7 +78,7 @@ def figures(running: RunningHouse) -> dict[tuple[str, frozenset[tuple[str, str]]
 
 
 async def until_maintained(running: RunningHouse, since: float) -> None:
-    """The jobs that run whatever the clock does have succeeded, by the clock of the database."""
+    """Wait until the jobs that do not need a steady clock have succeeded, by the database's clock."""
     name = "officepro_maintenance_last_success_timestamp_seconds"
     async with asyncio.timeout(60):
         while not all(figures(running).get((name, labels(maintenance_job=job)), 0) >= since for job in JOBS):  # noqa: ASYNC110
@@ -102,11 +102,11 @@ async def test_a_clock_that_goes_ahead_and_comes_back_destroys_nothing(tmp_path:
                 hook = {"hookUrl": receiver.url, "scopes": ["Patients"]}
                 answer = partner.post(f"{running.base}/v1/webhooks/signup", json=hook)
                 assert answer.status_code in (200, 201), answer.text
-            for days in (0, AHEAD_DAYS, 0):  # under load, as a machine that was put right
+            for days in (0, AHEAD_DAYS, 0):  # under load, as when the clock is corrected
                 machine.ahead(days)
                 await load.on(running, PHASE_SECONDS)
             await until_delivered(receiver, load.made)
-            for days in (AHEAD_DAYS, 0, AHEAD_DAYS - 30, AHEAD_DAYS + 1):  # started anew; then the time really comes
+            for days in (AHEAD_DAYS, 0, AHEAD_DAYS - 30, AHEAD_DAYS + 1):  # restarted; then the time is really reached
                 machine.ahead(days)
                 assert running.stop() == 0, running.output.read_text()
                 running = await asyncio.to_thread(machine.start)

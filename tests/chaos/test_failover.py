@@ -1,11 +1,11 @@
-"""The primary dies again and again, with its machine, under bookings and webhooks. (PROOF.md; docs/failover.md)
+"""Repeated failure of the primary's machine under bookings and webhooks. (PROOF.md; docs/failover.md)
 
-Each time the network goes first: for a moment nothing leaves the machine for the standbys, then everything on it is
-killed. A synchronous cluster acknowledges nothing in that moment. The control is the same with asynchronous
-replication, which does, and loses it.
+Each time the network fails first: for 0.5 s replication to the standbys stops, then all processes of the machine are
+killed. A synchronous cluster acknowledges no write in that time. The control uses asynchronous replication, which
+acknowledges such writes and loses them.
 
-What an outage consists of is measured in two parts: until a standby takes writes, which is Patroni's, and from then
-until a booking succeeds, which is ours.
+An outage is measured in two parts: until a standby accepts writes (Patroni), and from then until a booking succeeds
+(officepro).
 """
 
 import asyncio
@@ -52,19 +52,19 @@ ROUNDS = ("dies", "freezes", "dies", "loses a standby", "hands over", "freezes",
 WITHOUT_OUTAGE = ("loses a standby", "hands over")
 PRACTICES = 4
 BOOKERS = 12
-QUIET_SECONDS = 4.0  # of ordinary load before each
-CUT_OFF_SECONDS = 0.5  # between the network and the machine
-OUTAGE_LIMIT_SECONDS = 25.0  # the lock outlives its owner by up to 20
-OURS_LIMIT_SECONDS = 5.0  # of it, once a standby takes writes
-PAUSE_LIMIT_SECONDS = 8.0  # between two bookings, when the primary lives
-WITHOUT_STANDBY_SECONDS = 12.0  # longer than any timeout that it could be waited for
-SETTLE_SECONDS = 100.0  # leases of a minute, and a retry
+QUIET_SECONDS = 4.0  # of normal load before each failure
+CUT_OFF_SECONDS = 0.5  # from the failure of the network to that of the machine
+OUTAGE_LIMIT_SECONDS = 25.0  # Patroni's leader lock expires after up to 20 s
+OURS_LIMIT_SECONDS = 5.0  # part of it after a standby accepts writes
+PAUSE_LIMIT_SECONDS = 8.0  # between two bookings, without a failure of the primary
+WITHOUT_STANDBY_SECONDS = 12.0  # longer than any timeout with which a request could wait for it
+SETTLE_SECONDS = 100.0  # leases of 60 s, and a retry
 
 
 @dataclass
 class Outage:
     how: str
-    seconds: float  # until the next booking; without an outage, the longest pause between two
+    seconds: float  # until the next booking; without an outage, the longest time between two
     without_primary_seconds: float
 
     @property
@@ -82,13 +82,13 @@ class Outcome:
     verdict: Verdict
     bookers: Bookers
     outages: list[Outage]
-    undelivered: int  # of the log's events
-    invented: int  # delivered, and not in the log
+    undelivered: int  # events of the log that were not delivered
+    invented: int  # delivered, but not in the log
 
 
 @dataclass
 class Service:
-    """API processes and a worker, each as on a machine of its own, and those who call them."""
+    """API processes and a worker, each as on its own machine, and their clients."""
 
     cluster: Cluster
     environment: dict[str, str]
@@ -135,7 +135,7 @@ async def service(running: Cluster, folder: Path) -> AsyncIterator[Service]:
 
 
 async def furnished(settings: Settings, owner: asyncpg.Connection, hook_url: str) -> Bookers:
-    """Practices, each with a key whose partner hears of every visit."""
+    """Create practices, each with a key and a subscription to its visits."""
     inner = create_inner_app(settings)
     async with alive(inner), House.open(Door(inner), owner, settings) as house:
         offices = [await make_office(house, "Far", "UTC") for _ in range(PRACTICES)]
@@ -212,14 +212,14 @@ async def outage(running: Cluster, bookers: Bookers, how: str) -> Outage:
     await bookers.booked_again(since)
     told = Outage(how, bookers.outage(since), succeeded - since)
     if how == "freezes":
-        primary.signal(signal.SIGCONT)  # and it believes for a moment that it is the primary still
+        primary.signal(signal.SIGCONT)  # it still acts as primary for a moment
     running.revive()
     await running.whole()
     return told
 
 
 async def pause(running: Cluster, bookers: Bookers, how: str) -> Outage:
-    """What does not kill the primary."""
+    """Cause an interruption in which the primary is not killed."""
     await asyncio.sleep(QUIET_SECONDS)
     primary = await running.primary()
     since = time.monotonic()
@@ -236,7 +236,7 @@ async def pause(running: Cluster, bookers: Bookers, how: str) -> Outage:
 
 
 async def delivered(owner: asyncpg.Connection, receiver: Receiver) -> tuple[int, int]:
-    """Events of the log that were not delivered, and such that were delivered and are not in the log."""
+    """Count events of the log that were not delivered, and delivered events that are not in the log."""
     rows = await owner.fetch("SELECT practice_id, log_id, entity_id FROM log WHERE scope = 'Encounters'")
     written = {f"evt_{row['practice_id']}_{row['log_id']}": int(row["entity_id"]) for row in rows}
     until = time.monotonic() + SETTLE_SECONDS
@@ -283,7 +283,7 @@ async def test_control_asynchronous_replication_loses_some(tmp_path: Path, capsy
 
 def tell(title: str, outcome: Outcome) -> None:
     verdict = outcome.verdict
-    print(f"\n{title}: {len(outcome.outages)} failovers; {verdict}")  # noqa: T201 -- what the drill is run for
+    print(f"\n{title}: {len(outcome.outages)} failovers; {verdict}")  # noqa: T201 -- result of the drill
     print(f"  events undelivered {outcome.undelivered}, invented {outcome.invented}")  # noqa: T201
     print("  next booking when it " + "; ".join(map(str, outcome.outages)))  # noqa: T201
     bookers = outcome.bookers

@@ -1,7 +1,7 @@
-"""Faults under load: killed workers, a crashed, frozen, full or locked database. (PROOF.md)
+"""Faults under load: killed workers; a crashed, frozen, full or locked database. (PROOF.md)
 
-Whatever happens, no acknowledged write is lost, none is made twice, nothing stands half written, `/readyz` tells the
-truth, and it all goes on by itself.
+In all cases no acknowledged write is lost or duplicated, no write is stored partially, `/readyz` is correct, and the
+service recovers without intervention.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tests.chaos.writers import Truth, Writers, truth
 CLIENTS = 24
 WARM_SECONDS = 2.0
 RECOVERY_SECONDS = 30.0
-GRACE_SECONDS = 1.5  # for which /readyz may tell of the room that there was
+GRACE_SECONDS = 1.5  # for which /readyz may report the previous disk space
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def server(tmp_path: Path) -> Iterator[Drill]:
 
 @asynccontextmanager
 async def fire(server: Drill, folder: Path) -> AsyncIterator[tuple[Instance, Writers, int]]:
-    """An instance under load, and the number of the practice that is written to."""
+    """Run an instance under load. Yields it with the id of the practice that is written to."""
     async with standing(server, folder, practices=1) as (instance, [office], tokens), asyncio.timeout(500):
         writers = Writers([instance], office.practicepass, tokens[office.practicepass])
         async with writers.writing(CLIENTS):
@@ -46,7 +46,7 @@ async def fire(server: Drill, folder: Path) -> AsyncIterator[tuple[Instance, Wri
 def report(capsys: pytest.CaptureFixture[str], fault: str, found: Truth, writers: Writers, more: str) -> None:
     with capsys.disabled():
         answers = ", ".join(f"{count} × {told}" for told, count in sorted(writers.first_answers.items()))
-        print(f"\n{fault}: {found}; first answers {answers}; {more}")  # noqa: T201 -- what the drill is run for
+        print(f"\n{fault}: {found}; first answers {answers}; {more}")  # noqa: T201 -- result of the drill
     assert writers.first_answers["500"] == 0
     assert writers.without_retry_after == 0
 
@@ -66,7 +66,7 @@ async def test_api_workers_killed(server: Drill, tmp_path: Path, capsys: pytest.
 
     found = await truth(server.owner_url, practice_id, writers.acknowledged)
     report(capsys, f"{kills} API workers killed", found, writers, f"longest pause {max(pauses):.1f} s")
-    assert writers.first_answers["cut off"] > 0  # it did hurt
+    assert writers.first_answers["cut off"] > 0  # the fault had an effect
     assert found.faults == (0, 0, 0, 0, 0)
 
 
@@ -109,7 +109,7 @@ async def test_the_database_freezes_and_thaws(
         await asyncio.sleep(2)
         assert await instance.is_ready()
 
-    told = writers.was_ready(frozen_at + 0.5, thawed_at - 3.0)  # who asks must have been answered before the thaw
+    told = writers.was_ready(frozen_at + 0.5, thawed_at - 3.0)  # requests that were answered before the thaw
     found = await truth(server.owner_url, practice_id, writers.acknowledged)
     report(capsys, "PostgreSQL frozen for 8 s", found, writers, f"back after {pause:.1f} s; ready meanwhile: {told}")
     assert told
@@ -120,7 +120,7 @@ async def test_the_database_freezes_and_thaws(
 
 @contextmanager
 def frozen(server: Drill) -> Iterator[None]:
-    """Every process of the server stands still."""
+    """Suspend every process of the server."""
     lines = (server.server.directory / "postmaster.pid").read_text().splitlines()
     family = {int(lines[0]), *children_of(int(lines[0]))}
     for process in family:
@@ -141,7 +141,7 @@ def children_of(process: int) -> list[int]:
 async def test_every_connection_waits_for_a_lock(
     server: Drill, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The pools are exhausted; the database is well, and so the service is ready."""
+    """The pools are exhausted, but the database works, so the service is ready."""
     async with fire(server, tmp_path / "api") as (instance, writers, practice_id):
         owner = await asyncpg.connect(server.owner_url)
         began = time.monotonic()
@@ -198,7 +198,7 @@ async def test_the_disk_is_full(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """A disk of its own in memory. Only root may mount one."""
+    """Mount a small tmpfs. Requires root."""
     folder.mkdir()
     subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", str(folder)], check=True)
     try:
@@ -209,13 +209,13 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 def fill(path: Path) -> None:
     with open(path, "wb", buffering=0) as file:
-        for size in (2**20, 2**12):  # the last little is fought for: others write too
+        for size in (2**20, 2**12):  # small blocks last: other processes write too
             with suppress(OSError):
                 while True:
                     file.write(b"\0" * size)
 
 
 def revived(server: Drill) -> None:
-    """A PostgreSQL that gave up for want of room is started by whoever looks after it, as systemd would."""
+    """Restart a PostgreSQL that stopped because the disk was full, as systemd would."""
     if not server.server.is_running():
         server.server.launch()

@@ -1,4 +1,4 @@
-"""512 test events of one key to a receiver that never answers: other practices' calls, tests and events go on.
+"""512 test events of one key to a receiver that never responds: calls, tests and events of other practices continue.
 (PROOF.md: One caller cannot stop another)"""
 
 import asyncio
@@ -41,7 +41,7 @@ async def hang(_: web.Request) -> web.StreamResponse:
 
 
 async def send_tests(instance: Instance, token: str, end: float, answers: Counter[int]) -> None:
-    """One connection that sends the next test event soon after each answer, whatever it says."""
+    """Send test events over one connection, one shortly after the response to the previous one."""
     connection = None
     try:
         while time.monotonic() < end:
@@ -88,7 +88,7 @@ async def test_hanging_tests_of_one_key_stop_nobody_else(
         async with Connection.opened(instance.port) as connection:
             own = await connection.ask("POST", "/v1/webhooks/test", token)
         with capsys.disabled():
-            print(  # noqa: T201 -- what it is run for
+            print(  # noqa: T201 -- result of the drill
                 f"\ncalm p99 {calm * 1000:.1f} ms; beside hanging tests {busy * 1000:.1f} ms, {dict(answers)}; "
                 f"the tests so far: {dict(tests)}"
             )

@@ -1,7 +1,7 @@
-"""The HAProxy configuration that we recommend lets no spelling of a path for the inside through.
+"""The recommended HAProxy configuration blocks every spelling of the internal paths.
 
-Behind it is a server that answers 200 to everything, so that what is refused is refused by HAProxy alone; that the API
-refuses the same is in tests/access/test_canonical_paths.py.
+The server behind it returns 200 to every request, so that each refusal is HAProxy's. The same test for the API is
+tests/access/test_canonical_paths.py.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ PASSED = ["/v1/DemoOffice/tags", "/v1/DemoOffice/prospects?search=%2e%2e//", "/v
 
 @asynccontextmanager
 async def server() -> AsyncIterator[tuple[int, list[str]]]:
-    """Its port, and the targets that it was asked for besides HAProxy's own checks."""
+    """Run a server; yields its port and the request targets that it received, without HAProxy's health checks."""
     targets: list[str] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -62,7 +62,7 @@ async def server() -> AsyncIterator[tuple[int, list[str]]]:
 
 
 async def status(port: int, target: str) -> int:
-    """By hand: a client of HTTP would put the target into another form."""
+    """Send a raw request and return the status: an HTTP client would normalize the target."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"GET {target} HTTP/1.1\r\nHost: api.example\r\nConnection: close\r\n\r\n".encode())
     line = await reader.readline()

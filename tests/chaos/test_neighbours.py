@@ -1,5 +1,5 @@
-"""One caller cannot stop another at the same address, whatever credentials it sends: 300 clients whose tokens expire in
-the same second, and 60 good keys beside every kind of wrong credential. (PROOF.md)
+"""A caller cannot block another one at the same IP address, whatever credentials it sends: 300 clients whose tokens
+expire in the same second, and 60 valid keys beside every kind of invalid credential. (PROOF.md)
 
 The control counts failures per address before the credential is checked, and must fail both.
 """
@@ -30,7 +30,7 @@ async def test_clients_whose_tokens_expire_together_work_again_at_once(
 ) -> None:
     recovery = await recover(demo_office, instance, clients=300, longest_seconds=10)
     with capsys.disabled():
-        print(f"\n{instance.module}: {recovery}")  # noqa: T201 -- what it is run for
+        print(f"\n{instance.module}: {recovery}")  # noqa: T201 -- result of the drill
 
     if instance.module == CONTROL:
         assert len(recovery.seconds) < 60
@@ -38,7 +38,7 @@ async def test_clients_whose_tokens_expire_together_work_again_at_once(
     assert len(recovery.seconds) == 300
     assert max(recovery.seconds) < 5
     assert recovery.exchanges == [1] * 300
-    assert {refusal.split()[0] for refusal in recovery.refused} <= {"503"}  # 300 in one moment are shed, and come back
+    assert {refusal.split()[0] for refusal in recovery.refused} <= {"503"}  # some of 300 at a time are shed
 
 
 @pytest.mark.chaos
@@ -49,7 +49,7 @@ async def test_good_keys_and_an_admin_are_served_beside_wrong_credentials(
 ) -> None:
     beside = await share_an_address(demo_office, instance, good_keys=60, seconds=15)
     with capsys.disabled():
-        print(f"\n{instance.module}: {beside}")  # noqa: T201 -- what it is run for
+        print(f"\n{instance.module}: {beside}")  # noqa: T201 -- result of the drill
 
     if instance.module == CONTROL:
         assert {name.split()[0] for name in beside.refused} == {"key", "admin", "sign-in"}

@@ -1,4 +1,4 @@
-"""Replays, broken uploads and writes that wait for a lock, of one practice: another practice's calls and events go on.
+"""Replays, aborted uploads and writes that wait for a lock in one practice: calls and events of another one continue.
 (PROOF.md: One caller cannot stop another)"""
 
 import asyncio
@@ -25,10 +25,10 @@ SECONDS = 10.0
 UPLOADERS = 64
 WRITERS = 60
 REPLAYERS = 16
-EVENTS = 20_000  # in the log that is replayed
-LONGEST_DELIVERY_SECONDS = 5.0  # of another practice's event, on a shared machine
+EVENTS = 20_000  # in the replayed log
+LONGEST_DELIVERY_SECONDS = 5.0  # of an event of another practice, on a shared machine
 
-Attack = Callable[[float], Coroutine[None, None, None]]  # until that moment, by time.monotonic()
+Attack = Callable[[float], Coroutine[None, None, None]]  # runs until that time (time.monotonic())
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ async def attacked_by(count: int, attack: Attack, seconds: float) -> AsyncIterat
 async def calm_then_beside(
     instance: Instance, victim: Office, count: int, attack: Attack, capsys: pytest.CaptureFixture[str]
 ) -> tuple[Counter[int], float, float]:
-    """Statuses and 99th percentile beside the attack, and the percentile before it."""
+    """Return statuses and 99th percentile during the attack, and the 99th percentile before it."""
     path, token = f"{victim.path}/tags", await victim.token()
     await calls(instance, path, token, 1)
     _, calm = await calls(instance, path, token, 3)
@@ -126,7 +126,7 @@ async def test_writes_that_wait_for_the_lock_of_their_practice(
     with capsys.disabled():
         print(f"writes: {dict(written)}")  # noqa: T201
     assert written.keys() <= {429, 503}
-    assert written[503] > WRITERS  # the writes did wait
+    assert written[503] > WRITERS  # the writes waited
     if not is_shared:
         assert statuses[503] > 0
         return
@@ -190,7 +190,7 @@ async def test_replays_of_a_long_log(
 
 
 async def write_log(owner: asyncpg.Connection, practice_id: int) -> None:
-    """A long log whose events were delivered before."""
+    """Insert a long log of delivered events."""
     async with owner.transaction():
         last = await owner.fetchval(
             "UPDATE log_head SET last = last + $2 WHERE practice_id = $1 RETURNING last", practice_id, EVENTS

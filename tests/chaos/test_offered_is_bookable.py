@@ -1,4 +1,4 @@
-"""What is offered can be booked, at full size: 2,400 practice-days in eight zones. (PROOF.md, row 2)"""
+"""Every offered slot can be booked, at full size: 2,400 practice-days in eight time zones. (PROOF.md, row 2)"""
 
 import pytest
 
@@ -16,5 +16,5 @@ async def test_what_is_offered_can_be_booked_and_nothing_else(
     found = await agreement(house, monkeypatch, PRACTICE_DAYS, seed=2)
 
     with capsys.disabled():
-        print(f"\n{found}")  # noqa: T201 -- the figures are what the drill is run for
+        print(f"\n{found}")  # noqa: T201 -- result of the drill
     assert found.disagreements == [], found

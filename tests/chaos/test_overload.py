@@ -1,5 +1,5 @@
-"""Far more than can be carried, and callers who mean ill: what is accepted is answered in time, the rest is told to
-come back, memory stays bounded, and it is over when they are gone. (PROOF.md: Overload sheds, never topples)
+"""Load far above capacity, and malicious clients: accepted requests are answered in time, the others are shed with
+Retry-After, memory stays bounded, and the service recovers afterwards. (PROOF.md: Overload sheds, never topples)
 """
 
 import asyncio
@@ -17,11 +17,11 @@ import pytest
 from tests.chaos.instances import Connection, Instance, instances
 from tests.world import Office
 
-SUSTAINABLE = 16  # callers who keep one worker as busy as it can be
+SUSTAINABLE = 16  # concurrent clients that saturate one worker
 TIMES = 5
 SECONDS = 12.0
 CALLERS = 256 * TIMES
-LONGEST_P50, LONGEST_P99 = 12, 50  # of those that are accepted, in medians of a load that can be carried
+LONGEST_P50, LONGEST_P99 = 12, 50  # of accepted requests, as multiples of the median at sustainable load
 WORKER_MEGABYTES = 150
 
 
@@ -39,7 +39,7 @@ async def instance(demo_office: Office, tmp_path: Path, request: pytest.FixtureR
 
 @dataclass
 class Load:
-    """What callers were answered, and how soon."""
+    """Responses and durations."""
 
     answers: Counter[str] = field(default_factory=Counter)
     accepted: list[float] = field(default_factory=list)
@@ -98,7 +98,7 @@ def megabytes(instance: Instance) -> int:
 async def test_five_times_the_load_is_shed_and_over_when_it_is_over(
     demo_office: Office, instance: Instance, capsys: pytest.CaptureFixture[str], is_bounded: bool
 ) -> None:
-    """Five times the callers that there is room for, each at once again: no more than that can be waiting."""
+    """Five times as many clients as the concurrency limit, each sending its next request immediately."""
     path, token = f"{demo_office.path}/prospects?search=ada", await demo_office.token()
     await under(instance, path, token, SUSTAINABLE, 3)
     usual = await under(instance, path, token, SUSTAINABLE, 5)
@@ -107,7 +107,7 @@ async def test_five_times_the_load_is_shed_and_over_when_it_is_over(
     after = await under(instance, path, token, SUSTAINABLE, 3)
     p50, p99 = (heavy.quantile(share) / usual.quantile(0.5) for share in (0.5, 0.99))
     with capsys.disabled():
-        print(  # noqa: T201 -- what it is run for
+        print(  # noqa: T201 -- result of the drill
             f"\nusual: {len(usual.accepted) / 5:.0f}/s, {usual}\nheavy: {len(heavy.accepted) / SECONDS:.0f}/s, {heavy}"
             f", × {p50:.1f} and × {p99:.1f} of the usual p50; {room} MB\nafter: {after}"
         )
@@ -115,7 +115,7 @@ async def test_five_times_the_load_is_shed_and_over_when_it_is_over(
     if not is_bounded:
         assert p50 > LONGEST_P50 or p99 > LONGEST_P99
         return
-    assert {"200"} < heavy.answers.keys() <= {"200", "429", "503"}  # 429: one key, which gets three quarters
+    assert {"200"} < heavy.answers.keys() <= {"200", "429", "503"}  # 429: a single key is limited to three quarters
     assert heavy.without_retry_after == 0
     assert p50 < LONGEST_P50
     assert p99 < LONGEST_P99
@@ -155,7 +155,7 @@ async def test_three_thousand_who_dawdle_keep_nobody_out(
         beside = await under(instance, path, token, 4, 4)
         room = megabytes(instance)
     with capsys.disabled():
-        print(f"\n3,000 connections, each {habit}: {beside}; {room} MB")  # noqa: T201 -- what it is run for
+        print(f"\n3,000 connections, each {habit}: {beside}; {room} MB")  # noqa: T201 -- result of the drill
 
     assert beside.answers.keys() == {"200"}
     assert beside.quantile(0.99) < 0.5

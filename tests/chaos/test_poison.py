@@ -1,7 +1,7 @@
-"""Five endpoints that do harm, and what their neighbour in the same practice notices of it. (PROOF.md)
+"""Effect of five harmful endpoints on a healthy one in the same practice. (PROOF.md)
 
-Alone and beside them by turns, each time with a new worker and a new practice, so that a machine which does other
-things as well does them to both: what counts is the median of the ratios of the p99 from commit to receipt.
+Measured alone and beside them alternately, each time with a new worker and a new practice, so that other load of the
+machine affects both. The result is the median of the ratios of the p99 from commit to receipt.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from tests.webhooks.receivers import Receiver, receiving
 APPEND = "SELECT append_to_log($1, 'Claims', 'claim.paid', 7, '{\"ClaimID\": 7}')"
 RATE = 50  # events a second
 PAIRS = 3
-WARM_UP_SECONDS = 7  # the first retries, after 5 s ± 20 %, have begun
+WARM_UP_SECONDS = 7  # the first retries, after 5 s ± 20 %, have started
 MEASURED_SECONDS = 10
 MOST_RISE = 1.2
 CONTROL = "tests.chaos.shared_senders"
@@ -55,7 +55,7 @@ async def test_poisonous_endpoints_harm_no_healthy_one(house: Drill) -> None:
 @pytest.mark.chaos
 @pytest.mark.timeout(200)
 async def test_where_endpoints_share_their_senders_the_drill_finds_it(house: Drill) -> None:
-    """The control: two endpoints that hang hold both senders for 15 s each time."""
+    """The control: two hanging endpoints occupy both senders for 15 s each time."""
     alone = await p99(house, "ControlAlone", [], CONTROL, CONTROL_SECONDS)
     with poisonous() as urls:
         beside = await p99(house, "ControlBeside", urls, CONTROL, CONTROL_SECONDS)
@@ -70,7 +70,7 @@ def _milliseconds(each: list[float]) -> str:
 
 @contextlib.contextmanager
 def poisonous() -> Iterator[list[str]]:
-    """Endpoints that do harm, in a process of their own: what they do to themselves is not to be measured."""
+    """Run the harmful endpoints in their own process, so that their own load is not measured."""
     process = subprocess.Popen([sys.executable, "-m", "tests.chaos.poison"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -83,7 +83,7 @@ def poisonous() -> Iterator[list[str]]:
 async def p99(
     house: Drill, practice: str, others: list[str], worker: str = "officepro.cli", seconds: int = MEASURED_SECONDS
 ) -> float:
-    """Seconds from commit to receipt at a healthy endpoint, with a worker and a practice of its own."""
+    """Return the p99 from commit to receipt at a healthy endpoint in seconds, with its own worker and practice."""
     async with receiving() as healthy:
         practice_id = await house.subscribe(practice, healthy.url)
         running = house.start_worker(worker)
@@ -94,13 +94,13 @@ async def p99(
             await latencies(house, practice_id, healthy, WARM_UP_SECONDS)
             measured = sorted(await latencies(house, practice_id, healthy, seconds))
         finally:
-            house.kill(running)  # before its receiver goes
+            house.kill(running)  # before its receiver stops
             await forget(house)
     return measured[int(len(measured) * 0.99)]
 
 
 async def forget(house: Drill) -> None:
-    """Nothing of one run is left for the next."""
+    """Delete the data of a run before the next one."""
     owner = await asyncpg.connect(house.owner_url)
     try:
         await owner.execute(
@@ -116,7 +116,7 @@ async def forget(house: Drill) -> None:
 
 
 async def latencies(house: Drill, practice_id: int, receiver: Receiver, seconds: int) -> list[float]:
-    """Seconds from commit to receipt; of what has not come, so far."""
+    """Return the seconds from commit to receipt; for missing events, until now."""
     arrived: dict[int, float] = {}
 
     async def note(request: web.Request) -> web.StreamResponse:
@@ -134,6 +134,6 @@ async def latencies(house: Drill, practice_id: int, receiver: Receiver, seconds:
     finally:
         await connection.close()
     until = time.monotonic() + LONGEST_WAIT_SECONDS
-    while committed.keys() - arrived.keys() and time.monotonic() < until:  # noqa: ASYNC110 -- it happens in other hands
+    while committed.keys() - arrived.keys() and time.monotonic() < until:  # noqa: ASYNC110 -- the receiver has no event
         await asyncio.sleep(0.05)
     return [arrived.get(number, time.monotonic()) - at for number, at in committed.items()]

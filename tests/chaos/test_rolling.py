@@ -1,6 +1,6 @@
-"""Every process is replaced by a new one under load, with a migration before and after: nobody notices. (PROOF.md)
+"""Every process is replaced under load, with a migration before and after, without a failed request. (PROOF.md)
 
-Two API processes behind HAProxy, with the configuration that we recommend. Callers do not repeat anything.
+Two API processes behind HAProxy with the recommended configuration. Clients do not retry.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ CONTRACT = "ALTER TABLE visit DROP COLUMN colour; ALTER TABLE patient DROP COLUM
 
 
 class Process:
-    """One `officepro serve`, as on a machine of its own."""
+    """One `officepro serve`, as on its own machine."""
 
     def __init__(self, house: Drill, folder: Path, name: str) -> None:
         self.port = free_port()
@@ -156,7 +156,7 @@ class Callers:
 
 @contextmanager
 def haproxy(ports: list[int], folder: Path) -> Iterator[str]:
-    """Its address."""
+    """Run HAProxy and yield its address."""
     port = free_port()
     found = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin")
     if found is None:
@@ -173,7 +173,7 @@ def haproxy(ports: list[int], folder: Path) -> Iterator[str]:
 
 
 def migrated(house: Drill, folder: Path, monkeypatch: pytest.MonkeyPatch, revisions: dict[str, str]) -> None:
-    """By the house's own command, which finds these revisions after its own."""
+    """Run the application's migration command with additional revisions after its own."""
     before = ORIGINAL_HEAD
     for revision, sql in revisions.items():
         (folder / f"{revision}.py").write_text(REVISION.format(revision=revision, before=before, sql=sql))

@@ -1,4 +1,4 @@
-"""A deployment: one instance after another is stopped and started again under load. (PROOF.md: Deploys lose nothing)"""
+"""Rolling restart: one instance after another is stopped and started under load. (PROOF.md: Deploys lose nothing)"""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ async def test_a_rolling_restart_under_load_fails_no_request(
                     await one.start()
 
     with capsys.disabled():
-        print(  # noqa: T201 -- the figures are what the drill is run for
+        print(  # noqa: T201 -- result of the drill
             f"\nunready for {unready_seconds} s: {ROUNDS * 2} restarts, {balancer.answers.total()} answers, "
             f"{len(balancer.failures)} failures {sorted(set(balancer.failures))[:3]}"
         )

@@ -1,4 +1,4 @@
-"""The exploration of the whole document at full length, with another seed each time. (PROOF.md: Bad input)"""
+"""Schemathesis on the whole OpenAPI document at full length, with a new seed each time. (PROOF.md: Bad input)"""
 
 import asyncio
 import time
@@ -25,6 +25,6 @@ async def test_what_the_document_says_is_true_however_long_one_looks(
         requests, faults = await asyncio.to_thread(explore, described, how)
 
     with capsys.disabled():
-        print(f"\nseed {seed}: {dict(requests)}, {len(faults)} faults")  # noqa: T201 -- what it is run for
+        print(f"\nseed {seed}: {dict(requests)}, {len(faults)} faults")  # noqa: T201 -- result of the drill
     assert not faults, "\n\n".join(faults)
     assert requests["STATEFUL_TESTING"] > 0

@@ -1,4 +1,4 @@
-"""Webhooks under fire: killed and stopped workers, a database that stops as if power failed. (PROOF.md)"""
+"""Webhooks under faults: killed and stopped workers, a database that crashes as in a power failure. (PROOF.md)"""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ KILL_EVERY_SECONDS = 2.5
 CRASH_EVERY_SECONDS = 20.0
 LONGEST_OPEN_SECONDS = 2.0
 ROLLED_BACK = 0.1
-SETTLE_SECONDS = 200.0  # leases of a minute, and a retry
+SETTLE_SECONDS = 200.0  # leases of 60 s, and a retry
 BACKLOG = 500  # events of each practice
 APPEND = "SELECT append_to_log($1, 'Claims', 'claim.paid', 7, '{\"ClaimID\": 7}')"
 
@@ -32,7 +32,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
 
 
 async def write(url: str, practice_id: int, seed: int, until: float) -> None:
-    """Transactions open for up to 2 s, some rolled back; connections lost with the database are made again."""
+    """Run transactions of up to 2 s, some of them rolled back. Reconnects after a crash of the database."""
     dice = random.Random(seed)
     while time.monotonic() < until:
         with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -66,7 +66,7 @@ async def test_no_event_is_lost_or_invented_through_kills_and_crashes(house: Dri
         await writing
         committed = {practice_id: await house.committed(practice_id) for practice_id in practices}
         await settled(house, receiver, sum(map(len, committed.values())))
-        for left in list(house.workers):  # before their receiver goes, which would leave connections half made
+        for left in list(house.workers):  # before their receiver stops, which would leave half-open connections
             house.kill(left)
 
     seen: dict[int, list[int]] = defaultdict(list)
@@ -84,7 +84,7 @@ async def test_no_event_is_lost_or_invented_through_kills_and_crashes(house: Dri
 
 
 async def rage(house: Drill, until: float) -> tuple[int, int, int]:
-    """Kills a worker and starts another, and now and then crashes the database. Counts what was in flight."""
+    """Kill and replace workers, and sometimes crash the database. Counts the deliveries in flight."""
     in_flight = kills = crashes = 0
     workers = [house.start_worker(), house.start_worker()]
     next_crash = time.monotonic() + CRASH_EVERY_SECONDS
@@ -103,7 +103,7 @@ async def rage(house: Drill, until: float) -> tuple[int, int, int]:
 
 
 async def settled(house: Drill, receiver: Receiver, expected: int) -> None:
-    """Until everything has come, or too much time has passed: then the assertions tell what is missing."""
+    """Wait until all events have arrived, or until a timeout, after which assertions report the missing ones."""
     until = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < until:
         unique = len({body["eventId"] for _, body in receiver.received})
@@ -115,7 +115,7 @@ async def settled(house: Drill, receiver: Receiver, expected: int) -> None:
 @pytest.mark.chaos
 @pytest.mark.timeout(120)
 async def test_a_worker_that_is_told_to_stop_leaves_nothing_in_hand(house: Drill) -> None:
-    """SIGTERM in the middle of a backlog: what is under way is finished, the rest given back, nothing sent twice."""
+    """SIGTERM during a backlog: attempts in flight are finished, other deliveries released, none is sent twice."""
     async with receiving() as receiver:
         practices = [await house.subscribe(f"Stopped{number}", receiver.url) for number in range(PRACTICES)]
         owner = await asyncpg.connect(house.owner_url)
@@ -125,7 +125,7 @@ async def test_a_worker_that_is_told_to_stop_leaves_nothing_in_hand(house: Drill
         await owner.close()
         for _ in range(3):
             worker, already = house.start_worker(), len(receiver.received)
-            while len(receiver.received) < already + 50:  # noqa: ASYNC110 -- what is waited for happens in other hands
+            while len(receiver.received) < already + 50:  # noqa: ASYNC110 -- the receiver has no event
                 await asyncio.sleep(0.01)
             worker.terminate()
             assert await asyncio.to_thread(worker.wait, 30) == 0

@@ -1,4 +1,4 @@
-"""Not a test: an API without bounds for test events and without a share for each key, as the drill's control."""
+"""Not a test: an API without limits on test events and without a share per key, as the drill's control."""
 
 from officepro.access import concurrency
 from officepro.cli import main

@@ -1,4 +1,4 @@
-"""Not a test: an API whose practices have no share of its database connections, as the drill's control."""
+"""Not a test: an API without a share of database connections per practice, as the drill's control."""
 
 from officepro.cli import main
 from officepro.foundation.checkout import Checkout

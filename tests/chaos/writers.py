@@ -1,6 +1,6 @@
-"""Writers under fire, and the truth afterwards: what was acknowledged is there once, and nothing stands half written.
+"""Clients that write during faults, and a check that every acknowledged write is stored completely and once.
 
-Each writer makes prospects, every one with an Idempotency-Key of its own, and repeats it until it is answered.
+Each client creates prospects, every one with its own Idempotency-Key, and retries each until it gets a response.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ class Writers:
     instances: list[Instance]
     practicepass: str
     token: str
-    acknowledged: dict[str, int] = field(default_factory=dict)  # number of the patient, by Idempotency-Key
-    first_answers: Counter[str] = field(default_factory=Counter)  # status, or how it failed, of first attempts
+    acknowledged: dict[str, int] = field(default_factory=dict)  # PatientID, by Idempotency-Key
+    first_answers: Counter[str] = field(default_factory=Counter)  # status or error of first attempts
     without_retry_after: int = 0
     ready: list[tuple[float, bool]] = field(default_factory=list)
     last_acknowledged: float = 0.0
@@ -35,7 +35,7 @@ class Writers:
 
     @asynccontextmanager
     async def writing(self, clients: int) -> AsyncIterator[None]:
-        """At its end everybody has come to an answer for what they had begun."""
+        """Run clients that write. On exit every client waits for the outcome of its write."""
         watching = asyncio.create_task(self._watch())
         load = [asyncio.create_task(self._write(number)) for number in range(clients)]
         try:
@@ -45,10 +45,10 @@ class Writers:
             await asyncio.gather(watching, *load)
 
     async def acknowledged_again(self, within_seconds: float) -> float:
-        """How long it took from now until a write was acknowledged that began after now."""
+        """Return the seconds until a write that starts from now on is acknowledged."""
         began, before = time.monotonic(), len(self.acknowledged)
         async with asyncio.timeout(within_seconds):
-            while len(self.acknowledged) < before + 20:  # noqa: ASYNC110 -- the writers count for themselves
+            while len(self.acknowledged) < before + 20:  # noqa: ASYNC110 -- the counters have no event
                 await asyncio.sleep(0.02)
         return time.monotonic() - began
 
@@ -74,7 +74,7 @@ class Writers:
         mine.hang_up()
 
     async def _attempt(self, key: str, mine: "_Mine") -> str:
-        """How it ended: the status, or that it was cut off."""
+        """Send a request and return its status, or `cut off`."""
         person = {"FirstName": "Grace", "LastName": key, "EMail": f"{key}@example.com"}
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -98,7 +98,7 @@ class Writers:
 
 @dataclass
 class _Mine:
-    """What one writer has in hand."""
+    """State of one client."""
 
     chance: random.Random
     connection: Connection | None = None
@@ -117,13 +117,13 @@ class _Mine:
 
 @dataclass
 class Truth:
-    """What must be 0, and how many there are."""
+    """Counts of errors, which must be 0, and of rows."""
 
-    lost: int  # acknowledged, and not there
-    doubled: int  # keys with more than one person
-    halves: int  # people without tokens or without their one event
-    gaps: int  # in the numbers of the log
-    unfinished: int  # rows of a state that only work under way is in
+    lost: int  # acknowledged, but not stored
+    doubled: int  # keys with more than one patient
+    halves: int  # patients without search tokens or without exactly one event
+    gaps: int  # in log numbers
+    unfinished: int  # rows in a state that exists only during processing
     people: int
 
     @property

@@ -1,4 +1,4 @@
-"""What the tests of webhooks do again and again."""
+"""Common steps of the webhook tests."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ EVERY_EVENT = ["Patients", "Encounters", "Claims", "Payments", "Documents"]
 
 
 async def sign_up(office: Office, receiver: Receiver, scopes: list[str] | None = None, who: str = "partner") -> Any:
-    """The sign-up's data; the receiver checks signatures from now on."""
+    """Create a subscription and return the response's `data`. The receiver verifies signatures from now on."""
     if who not in office.keys:
         await befriend(office, who)
     caller = office.partner_global if who == "partner" else getattr(office, f"{who}_global")
@@ -24,7 +24,7 @@ async def sign_up(office: Office, receiver: Receiver, scopes: list[str] | None =
 
 
 async def befriend(office: Office, who: str, *, everywhere: bool = False) -> None:
-    """Another partner of the practice, or of all practices."""
+    """Add another partner with an API key, for the practice or for all practices."""
     practice_id = None if everywhere else office.practice_id
     office.keys[who] = await make_key(office.house, f"{who} of {office.practicepass}", EVERY_SCOPE, practice_id)
     bearer = {"Authorization": f"Bearer {await office.token(who)}"}
@@ -32,7 +32,7 @@ async def befriend(office: Office, who: str, *, everywhere: bool = False) -> Non
 
 
 async def happen(office: Office, how_many: int = 1, scope: str = "Claims", event: str = "claim.paid") -> list[int]:
-    """Events of the EMR; their numbers."""
+    """Append events of the EMR and return their log numbers."""
     numbers: list[int] = []
     while len(numbers) < how_many:
         entries = [
@@ -46,6 +46,7 @@ async def happen(office: Office, how_many: int = 1, scope: str = "Claims", event
 
 
 async def deliveries(office: Office) -> list[dict[str, Any]]:
+    """Return the delivery rows of the practice."""
     rows = await office.house.owner.fetch(
         "SELECT * FROM webhook_delivery WHERE practice_id = $1 ORDER BY delivery_id", office.practice_id
     )
@@ -53,7 +54,7 @@ async def deliveries(office: Office) -> list[dict[str, Any]]:
 
 
 async def recorded(office: Office, how_many: int, seconds: float = 10.0) -> list[dict[str, Any]]:
-    """The deliveries, once so many of them are over: with a worker that goes on by itself."""
+    """Return the deliveries once `how_many` of them have ended. Needs a running worker."""
     async with asyncio.timeout(seconds):
         while True:
             rows = await deliveries(office)
@@ -63,7 +64,7 @@ async def recorded(office: Office, how_many: int, seconds: float = 10.0) -> list
 
 
 async def age(office: Office, seconds: float) -> None:
-    """Time passes for what waits or is leased."""
+    """Make due times and leases `seconds` older."""
     await office.house.owner.execute(
         """
         UPDATE webhook_delivery SET due_at = due_at - make_interval(secs => $2)
@@ -84,6 +85,7 @@ async def age(office: Office, seconds: float) -> None:
 
 
 async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until a condition holds. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 -- what is waited for happens in other hands
+        while not holds():  # noqa: ASYNC110 -- the condition has no event
             await asyncio.sleep(0.005)

@@ -1,4 +1,4 @@
-"""A worker for each test, stepped by hand or left running, and an endpoint."""
+"""Fixtures: a worker for each test, stepped manually or running, and a receiver."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ async def worker(settings: Settings) -> AsyncIterator[Dispatcher]:
 
 @pytest.fixture
 async def running(worker: Dispatcher) -> AsyncIterator[Dispatcher]:
-    """The same, which goes on by itself: for requests that wait for what it sends."""
+    """The worker, running in the background, for requests that wait for a delivery's result."""
     stop = asyncio.Event()
     life = asyncio.create_task(worker.live(stop, 1.0))
     yield worker

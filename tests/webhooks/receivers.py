@@ -1,4 +1,4 @@
-"""Partners' endpoints on this machine, which note what reaches them and answer what they are told."""
+"""Local webhook receivers, which record the deliveries and return configured responses."""
 
 import asyncio
 import json
@@ -15,23 +15,28 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Receiver:
+    """A receiver's configured responses and recorded deliveries (headers, body)."""
+
     url: str = ""
-    statuses: list[int] = field(default_factory=list)  # of the next answers; then 200
+    statuses: list[int] = field(default_factory=list)  # of the next responses; then 200
     headers: dict[str, str] = field(default_factory=dict)
     delay_seconds: float = 0.0
     answer: Answer | None = None  # instead of a status
-    secret: str = ""  # when set, each delivery must bear its signature
+    secret: str = ""  # if set, each delivery must be signed with it
     received: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)
 
     @property
     def log_ids(self) -> list[int]:
+        """Return the log numbers of the received events."""
         return [body["logId"] for _, body in self.received]
 
     @property
     def events(self) -> list[str]:
+        """Return the names of the received events."""
         return [body["event"] for _, body in self.received]
 
     async def take(self, request: web.Request) -> web.StreamResponse:
+        """Handle one delivery. Raises an error for a wrong signature."""
         raw = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         if self.secret:
@@ -46,6 +51,7 @@ class Receiver:
 
 @asynccontextmanager
 async def receiving(**told: Any) -> AsyncIterator[Receiver]:
+    """Run a receiver on a free local port."""
     receiver = Receiver(**told)
     app = web.Application()
     app.router.add_post("/hook", receiver.take)

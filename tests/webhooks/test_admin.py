@@ -1,4 +1,4 @@
-"""The admin's monitor and retry. (seeds: /v1/admin/webhooks)"""
+"""Admin endpoints for monitoring and retrying. (Source API specification: /v1/admin/webhooks)"""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ async def retry(office: Office, delivery_id: int, **headers: str) -> Any:
 async def test_the_monitor_shows_what_the_seeds_show(
     demo_office: Office, worker: Dispatcher, receiver: Receiver
 ) -> None:
-    before = (await monitor(demo_office))["summary"]["totalSubscriptions"]  # those of every practice
+    before = (await monitor(demo_office))["summary"]["totalSubscriptions"]  # subscriptions to all practices
     made = await sign_up(demo_office, receiver)
     receiver.statuses = [200, 500]
     await happen(demo_office, 3)

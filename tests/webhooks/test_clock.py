@@ -1,4 +1,4 @@
-"""A worker whose clock is wrong, or is set anew while it works: nobody is hurried, and nobody given up."""
+"""A worker with a wrong or changed clock: no retry is too early, and no subscription is disabled too early."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ async def test_a_clock_that_jumps_changes_no_schedule(
     demo_office: Office, worker: Dispatcher, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, jump: timedelta
 ) -> None:
     await sign_up(demo_office, receiver)
-    receiver.secret = ""  # a receiver that verifies would take what such a worker signs for too old
+    receiver.secret = ""  # no verification: the signed timestamp would be too old
     receiver.statuses = [500, 500]
     await happen(demo_office)
     await worker.settle()
@@ -45,7 +45,7 @@ async def test_a_clock_that_jumps_changes_no_schedule(
 async def test_an_endpoint_that_cannot_be_reached_is_put_on_record_whatever_the_clock_does_meanwhile(
     demo_office: Office, worker: Dispatcher, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, jump: timedelta
 ) -> None:
-    """The clock is set anew between the beginning and the end of the attempt."""
+    """The clock changes between the start and the end of the attempt."""
     await sign_up(demo_office, receiver)
     await demo_office.house.owner.execute(
         "UPDATE webhook_subscription SET hook_url = 'http://127.0.0.1:9999/nobody' WHERE practice_id = $1",

@@ -1,4 +1,4 @@
-"""What a worker reads to do a thing: what is open, and not what the practice has behind it."""
+"""The number of rows that a worker reads depends on open deliveries, not on the practice's history."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.webhooks.acts import happen, sign_up
 from tests.webhooks.receivers import Receiver
 from tests.world import Office
 
-HISTORY = 4000  # rows of the log, each delivered; and as many that wait in a queue
+HISTORY = 4000  # delivered log rows; and the same number of queued deliveries
 MOST_ROWS_READ = 200
 WORKER = 7
 
@@ -31,7 +31,7 @@ async def read_by(db: Connection) -> int:
 
 
 async def remember(office: Office, subscription_id: int) -> None:
-    """A past in which nothing happened that the planner would have been told of."""
+    """Insert a history of deliveries without updating the planner's statistics."""
     await office.house.owner.execute(
         "UPDATE log_head SET last = $2 WHERE practice_id = $1", office.practice_id, HISTORY
     )

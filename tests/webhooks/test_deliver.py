@@ -1,4 +1,4 @@
-"""From the log to the partner's endpoint: what arrives, in which order, and what happens when it fails."""
+"""Delivery from the event log to the partner's endpoint: content, order and failures."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -13,9 +13,9 @@ from tests.world import Office
 
 
 async def arrived(receiver: Receiver) -> None:
-    """Returns when a first delivery has come in, however slow the machine is just now."""
+    """Wait for the first delivery, however slow the machine is."""
     async with asyncio.timeout(20):
-        while not receiver.log_ids:  # noqa: ASYNC110 -- the receiver counts for itself
+        while not receiver.log_ids:  # noqa: ASYNC110 -- the receiver has no event
             await asyncio.sleep(0.01)
 
 
@@ -248,7 +248,7 @@ async def test_what_a_dead_worker_held_is_delivered_by_another_in_order(
     receiver.delay_seconds = 30
     await happen(demo_office, 3)
     await worker.round()
-    await arrived(receiver)  # the first is under way, and its worker will tell of it much too late
+    await arrived(receiver)  # the first attempt has started; its worker writes the result after the lease has expired
     receiver.delay_seconds = 0
     await another_worker.settle()
     assert receiver.log_ids == [1]

@@ -1,4 +1,4 @@
-"""The receivers of docs/webhooks.md, run as they stand there: they verify, and they deduplicate."""
+"""The receivers in docs/webhooks.md, run unchanged: they verify signatures and deduplicate."""
 
 import os
 import re
@@ -22,13 +22,13 @@ from tests.world import Office
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "webhooks.md"
 NODE = shutil.which("node")
-# Without Node this test is skipped at a desk and fails in CI, where it must not go unnoticed.
-needs_node = pytest.mark.skipif(NODE is None and not os.environ.get("CI"), reason="there is no node on this machine")
+# Without Node this test is skipped locally, but fails in CI.
+needs_node = pytest.mark.skipif(NODE is None and not os.environ.get("CI"), reason="Node.js is not installed")
 
 
 @contextmanager
 def documented(language: str, command: list[str], folder: Path) -> Iterator[tuple[Receiver, "subprocess.Popen[str]"]]:
-    """The document's receiver in a process of its own; its secret is written down once it is known."""
+    """Run the documented receiver in its own process, with a fixed secret."""
     found = re.search(rf"^```{language}\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
     assert found is not None
     program = folder / "receiver"
@@ -62,7 +62,7 @@ def wait_for(port: int) -> None:
 
 
 async def drive(office: Office, receiver: Receiver, process: "subprocess.Popen[str]") -> None:
-    """An event, the same again by hand, a forged one, and one more."""
+    """Send an event, a manual retry of it, a forged one, and one more event."""
     secret = receiver.secret
     made = await sign_up(office, receiver, ["Claims"])
     await share_secret(office, made["id"], secret)
@@ -83,7 +83,7 @@ async def drive(office: Office, receiver: Receiver, process: "subprocess.Popen[s
 
 
 async def share_secret(office: Office, subscription_id: int, secret: str) -> None:
-    """As if the receiver had been given the secret of the sign-up."""
+    """Set the subscription's secret to that of the receiver."""
     from_settings = Sealer(office.house.settings.encryption_keys)
     await office.house.owner.execute(
         "UPDATE webhook_subscription SET secret = $2 WHERE subscription_id = $1",

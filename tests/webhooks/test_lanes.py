@@ -1,4 +1,4 @@
-"""Lanes in a worker's hands: nothing is left lying, whatever meets whatever."""
+"""Delivery queues of a worker: no delivery is left behind by a race."""
 
 import asyncio
 import time
@@ -36,7 +36,7 @@ def item(delivery_id: int, lease_seconds: float = LEASE_SECONDS) -> Item:
 
 @pytest.fixture
 def sent(worker: Dispatcher, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """What the worker sends, without a network and without a pause."""
+    """The ids of the deliveries that the worker sends, without network and delay."""
     found: list[int] = []
 
     async def attempt(item: Item) -> Delivered:
@@ -49,7 +49,7 @@ def sent(worker: Dispatcher, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 async def test_what_comes_in_the_moment_in_which_a_lane_ends_is_sent(worker: Dispatcher, sent: list[int]) -> None:
     worker._add(KEY, [item(1)])
-    asyncio.get_running_loop().call_soon(worker._add, KEY, [item(2)])  # right behind the step that sends the first
+    asyncio.get_running_loop().call_soon(worker._add, KEY, [item(2)])  # directly after the step that sends the first
     await asyncio.sleep(0.05)
 
     assert sent == [1, 2]
@@ -79,7 +79,7 @@ async def test_a_practice_that_could_not_be_worked_on_is_looked_at_again(
     demo_office: Office, worker: Dispatcher, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await sign_up(demo_office, receiver)
-    await happen(demo_office, 250)  # more than a lane takes at once
+    await happen(demo_office, 250)  # more than the capacity of a queue
     take_work = fan_out.take_work
     refusals = [False, True, True, False, True]
 

@@ -1,4 +1,4 @@
-"""Transactions of requests and of workers lock rows in one order, so none of them ends in a deadlock."""
+"""Transactions of requests and workers lock rows in the same order, so that no deadlock occurs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from tests.webhooks.receivers import Receiver
 from tests.world import Office
 
 WORKER = 7
-LONGEST_SECONDS = 5.0  # PostgreSQL ends one of the transactions of a deadlock after `deadlock_timeout`
+LONGEST_SECONDS = 5.0  # PostgreSQL aborts a transaction of a deadlock after `deadlock_timeout`
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ async def take(database: Database, practice_id: int) -> dict[LaneKey, list[Item]
 
 
 async def until_waiting(office: Office, transactions: int) -> None:
-    """Until so many of them wait for a lock."""
+    """Wait until this number of transactions wait for a lock."""
     async with asyncio.timeout(LONGEST_SECONDS):
-        while transactions > await office.house.owner.fetchval(  # noqa: ASYNC110 -- they are other connections
+        while transactions > await office.house.owner.fetchval(  # noqa: ASYNC110 -- no event from other connections
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         ):
             await asyncio.sleep(0.01)
@@ -93,7 +93,7 @@ async def test_two_workers_record_the_health_of_the_same_endpoints(
     receiver: Receiver,
     other_receiver: Receiver,
 ) -> None:
-    """One endpoint of the two is to be warned and the other has recovered, and for the other worker vice versa."""
+    """One worker sends a warning for the first endpoint and notes recovery of the second; the other, vice versa."""
     practice_id, first = demo_office.practice_id, (await sign_up(demo_office, receiver))["id"]
     await befriend(demo_office, "another partner")
     second = (await sign_up(demo_office, other_receiver, who="another partner"))["id"]
@@ -130,7 +130,7 @@ _LOCKED = {
                                       state)
         VALUES ($1, $2, 'live', 'claim.paid', 'evt', now(), '{}', 'https://partner.invalid/', 'queued')
     """,
-    "a manual delivery that nobody waits for any more": """
+    "a manual delivery whose request no longer waits": """
         INSERT INTO webhook_delivery (practice_id, subscription_id, kind, event, event_id, occurred_at, data, hook_url,
                                       state, created_at)
         VALUES ($1, $2, 'manual', 'webhook.test', 'evt', now(), '{}', 'https://partner.invalid/', 'queued',

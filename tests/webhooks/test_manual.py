@@ -1,4 +1,4 @@
-"""Test events and retries are sent by the worker, on a bounded number of places; the request waits for the result."""
+"""Test events and retries are sent by the worker, and limited in number; the request waits for the result."""
 
 import asyncio
 import time
@@ -53,7 +53,7 @@ async def test_without_a_worker_nothing_is_sent_then_or_later(
 async def test_what_nobody_waits_for_any_more_expires_in_the_worker(
     demo_office: Office, worker: Dispatcher, receiver: Receiver
 ) -> None:
-    """The API process died meanwhile, so nobody else cancels it."""
+    """The API process crashed meanwhile, so only the worker can cancel the delivery."""
     await sign_up(demo_office, receiver)
     request = asyncio.create_task(send_test(demo_office))
     await asyncio.sleep(0.5)
@@ -151,7 +151,7 @@ async def test_failed_tests_do_not_slow_down_events(
 
 
 async def calls_of(office: Office, count: int) -> tuple[Counter[int], float]:
-    """What they were answered, and their 99th percentile in seconds."""
+    """Return the statuses of the calls, and their 99th percentile in seconds."""
     answers: Counter[int] = Counter()
     took = []
     for _ in range(count):
@@ -189,14 +189,14 @@ async def test_hanging_tests_of_one_key_harm_nobody_else(
         assert answers[503] > 0
     else:
         assert answers == {200: VICTIM_CALLS}
-        assert busy <= 10 * max(calm, 0.02)  # of seconds; the floor is for a machine that stalls
+        assert busy <= 10 * max(calm, 0.02)  # in seconds; the minimum allows for a machine that stalls
         await happen(berlin_office, 3)
         own = (await send_test(berlin_office)).json()["data"]
         assert own["success"] is True
         await until(lambda: len(other_receiver.received) == 4)
     refused: Any = Counter(answer.status_code for answer in await asyncio.gather(*tests))
     if is_bounded:
-        assert refused[503] <= 2 + SENT // 10  # the two that wait; and those of one moment, at the edge
+        assert refused[503] <= 2 + SENT // 10  # the two that wait, and simultaneous requests at the limit
         assert refused[429] >= SENT - refused[503]
         assert refused.keys() == {429, 503}
 
@@ -204,7 +204,7 @@ async def test_hanging_tests_of_one_key_harm_nobody_else(
 async def test_delivery_records_hold_no_query_of_a_url(
     demo_office: Office, running: Dispatcher, receiver: Receiver
 ) -> None:
-    """It may be the receiver's secret; what is sent has it."""
+    """The query may be a secret of the receiver. The request sent includes it."""
     plain, receiver.url = receiver.url, receiver.url + "?token=s3cret"
     queries = []
 
@@ -229,7 +229,7 @@ async def test_delivery_records_hold_no_query_of_a_url(
     assert queries == ["token=s3cret"] * 5
     await demo_office.house.owner.execute(
         "UPDATE webhook_delivery SET hook_url = $2 WHERE practice_id = $1", demo_office.practice_id, receiver.url
-    )  # as a version before has stored it
+    )  # as stored by an earlier version
     shown = await demo_office.house.admin.get(f"/v1/admin/webhooks/monitor?practicepass={demo_office.practicepass}")
     own = await demo_office.partner_global.get("/webhooks/deliveries")
     assert "s3cret" not in shown.text + own.text

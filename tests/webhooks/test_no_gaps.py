@@ -1,4 +1,4 @@
-"""No event is lost: writers that are slow and that roll back, and the control, which loses. (PROOF.md)"""
+"""No event is lost with slow writers and rollbacks; the control does lose events. (PROOF.md)"""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ ROLLED_BACK = 0.1
 
 
 async def write(url: str, statement: str, practice_id: int, seed: int) -> int:
-    """Some transactions, each open for a while; how many were committed."""
+    """Run transactions that stay open for a while, and return the number of commits."""
     dice = random.Random(seed)
     connection = await asyncpg.connect(url)
     committed = 0
@@ -61,7 +61,7 @@ async def test_slow_writers_and_rollbacks_lose_nothing(
 
 
 async def test_control_a_sequence_and_a_cursor_lose_events(demo_office: Office, url: str) -> None:
-    """What the log would be without its counter: numbers are given early, and commits overtake each other."""
+    """A log without its counter: numbers are assigned early, and transactions commit in another order."""
     owner = demo_office.house.owner
     await owner.execute("CREATE TABLE plain_log (log_id bigserial PRIMARY KEY, practice_id bigint)")
     try:

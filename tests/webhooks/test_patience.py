@@ -1,4 +1,4 @@
-"""An endpoint that fails again and again: fewer turns for what is new, the same schedule for what is tried again."""
+"""Back-off of a failing endpoint: fewer first attempts, unchanged schedule of retries."""
 
 import asyncio
 import time
@@ -104,7 +104,7 @@ async def test_retries_are_on_time_while_the_endpoint_fails(
     await age(demo_office, 7)
     patience = worker._patience[(await deliveries(demo_office))[0]["subscription_id"]]
     assert patience.is_tried
-    patience._latest = time.monotonic() + 3600  # nothing new is tried for an hour
+    patience._latest = time.monotonic() + 3600  # no first attempt for an hour
 
     async with asyncio.timeout(10):
         await worker.settle()
@@ -116,7 +116,7 @@ async def test_retries_are_on_time_while_the_endpoint_fails(
 async def test_a_worker_that_stops_leaves_word_of_its_retries(
     demo_office: Office, worker: Dispatcher, receiver: Receiver
 ) -> None:
-    """Otherwise they would wait until the lease of what failed would have ended."""
+    """Otherwise the retries would wait until the lease of the failed delivery had expired."""
     await sign_up(demo_office, receiver)
     receiver.statuses = [500]
     stop = asyncio.Event()

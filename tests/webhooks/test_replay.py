@@ -1,4 +1,4 @@
-"""/v1/webhooks/replay: events of the log are delivered again, one replay of a subscription at a time."""
+"""/v1/webhooks/replay: repeated delivery of log events, one replay per subscription at a time."""
 
 import asyncio
 from collections import Counter
@@ -175,7 +175,7 @@ async def test_another_worker_goes_on_with_it(
     receiver: Receiver,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Should the first one die after it has recorded what it sent, nothing but the time leads to the rest."""
+    """If the first worker crashes after writing its results, another one continues at the practice's due time."""
     monkeypatch.setattr(replay, "MAXIMUM_CREATED", 7)
     await sign_up(demo_office, receiver)
     await happen(demo_office, 20)

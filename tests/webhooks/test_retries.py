@@ -1,4 +1,4 @@
-"""The schedule of API.md, and what ends it."""
+"""The retry schedule of API.md, and the rules that end it."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""POST /v1/webhooks/signup and what belongs to a subscription. (seeds: Webhooks)"""
+"""POST /v1/webhooks/signup and the other subscription endpoints. (Source API specification: Webhooks)"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Our signatures against the reference library of Standard Webhooks, in both directions."""
+"""Signatures, checked against the reference library of Standard Webhooks in both directions."""
 
 import base64
 import time
