@@ -74,7 +74,7 @@ def rows(weights: dict[str, float]) -> Iterable[str]:
     yield ""
     yield (
         f"A practice has {gigabytes_after(1, 1, weights) * 1000:,.0f} MB after a year and "
-        f"{gigabytes_after(5, 1, weights) * 1000:,.0f} MB after five, its patients of old times not counted."
+        f"{gigabytes_after(5, 1, weights) * 1000:,.0f} MB after five, without the patients of former years."
     )
 
 
