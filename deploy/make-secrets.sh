@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes every secret that an installation needs, a file for each; those that are there stay as they are.
+# Creates every secret that an installation needs, one file each; existing files are not changed.
 #
 #   make-secrets.sh FOLDER [DATABASE_HOST]
 #
-# Only the folder's owner may enter it. The files in it may be read by all, because a container sees the file alone, as
-# whatever user it runs under. For Kubernetes: kubectl create secret generic officepro --from-file=FOLDER
+# Only the folder's owner can access it. The files in it are readable by all users, because a container mounts single
+# files and may run under any user. For Kubernetes: kubectl create secret generic officepro --from-file=FOLDER
 set -eu
 umask 077
 
@@ -16,7 +16,7 @@ refuse() {
     exit 1
 }
 random() { head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n'; }
-# Written whole or not at all: a file that is there counts as a secret.
+# Written atomically: an existing file counts as a secret.
 keep() {
     [ -n "$2" ] || refuse "no secret could be made for $folder/$1"
     [ -e "$folder/$1" ] && return

@@ -2,11 +2,12 @@
 --
 --   psql --dbname=officepro --file=deploy/backup/after-restore.sql
 --
--- Partners were told numbers of the time that is lost: of visits, people, tickets and events. Without this they would be
--- given out once more, for somebody else's visit, and receivers of webhooks would throw new events away as known ones.
--- So every number goes on far beyond what can have been given out: a record's by a million (`-v skip=…`), an event's by
--- as many as a practice has in some days (`-v skip_events=…`), because who pulls looks through them. By a superuser.
--- It asks that all events which were kept have been fanned out: let the worker run first, and nothing else.
+-- Partners have received numbers that belong to the lost time: of visits, patients, tickets and events. Without this script
+-- they would be assigned again, for another patient's visit, and webhook receivers would discard new events as duplicates.
+-- So every sequence is advanced far beyond the numbers that can have been assigned: those of records by a million
+-- (`-v skip=…`), those of events by as many as a practice has in some days (`-v skip_events=…`), because clients that pull
+-- iterate over them. Run as a superuser. All restored events must have been fanned out: run the worker first, and
+-- nothing else.
 \set ON_ERROR_STOP on
 \if :{?skip}
 \else
@@ -18,7 +19,7 @@
 \endif
 BEGIN;
 LOCK TABLE log_head IN EXCLUSIVE MODE;
--- The cursor of a practice whose webhooks have never been looked at is moved too, and so has to be there.
+-- The cursor of a practice without any fan-out so far is advanced too, so it must exist.
 INSERT INTO dispatch_state (practice_id) SELECT practice_id FROM log_head ON CONFLICT DO NOTHING;
 DO $$
 DECLARE
@@ -30,7 +31,7 @@ BEGIN
         RAISE EXCEPTION 'the events of % practices are not fanned out yet: let the worker run first', behind;
     END IF;
 END $$;
--- The jump is noted where verify.sql finds it.
+-- verify.sql reads the jump from this comment.
 SELECT format('COMMENT ON TABLE log_head IS %L', coalesce(obj_description('log_head'::regclass), '[]')::jsonb
               || jsonb_build_object('at', now(), 'skip', :skip_events)) AS step \gexec
 UPDATE log_head SET last = last + :skip_events;

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Keeps one finished WAL file, as PostgreSQL's archive_command:
+# Archives one completed WAL file, as PostgreSQL's archive_command:
 #
 #   archive_command = '/path/to/archive-wal.sh %p %f /path/to/archive'
 #
-# Nothing is ever written over: a file of this name that says something else is a fault that a person must look into.
-# What it answers 0 for is on disk; PostgreSQL then forgets its own copy.
+# Never overwrites a file: an existing file of this name with different content is an error that an operator must resolve.
+# Exit code 0 means that the file is on disk; PostgreSQL then removes its own copy.
 set -eu
 umask 077
 

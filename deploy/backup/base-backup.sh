@@ -1,10 +1,10 @@
 #!/bin/sh
-# A copy of the whole server, from which the archived WAL leads to any later moment; prints the copy's folder.
+# Copies the whole server; with the archived WAL it can be restored to any later time. Prints the copy's folder.
 #
 #   PGHOST=… PGUSER=officepro_backup base-backup.sh FOLDER
 #
-# The server goes on working meanwhile. The copy is read again and held against its checksums before it counts. A copy that
-# fails or is stopped leaves nothing behind.
+# The server keeps running meanwhile. The copy is verified against its checksums before it is kept. A copy that
+# fails or is stopped leaves no files behind.
 set -eu
 umask 077
 

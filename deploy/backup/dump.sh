@@ -1,11 +1,11 @@
 #!/bin/sh
-# The whole database in one file, by pg_dump; prints the file's name.
+# Dumps the whole database into one file with pg_dump; prints the file's name.
 #
 #   PGHOST=… PGUSER=officepro_backup PGDATABASE=officepro dump.sh FOLDER
 #
-# The connection is that of libpq's own variables (PGHOST, PGPORT, PGUSER, PGPASSFILE, PGDATABASE). What changes while it
-# runs is not in it: all is of the one moment at which it began. The file holds the records of people; so does every copy.
-# A dump that fails or is stopped leaves nothing behind.
+# The connection is set by libpq's variables (PGHOST, PGPORT, PGUSER, PGPASSFILE, PGDATABASE). The dump is a snapshot of the
+# time at which it began. The file contains patient records, and so does every copy.
+# A dump that fails or is stopped leaves no files behind.
 set -eu
 umask 077
 

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes a data folder that PostgreSQL will bring to a moment when it is started.
+# Creates a data folder that PostgreSQL recovers to a given time when it is started.
 #
 #   restore-to.sh BASE ARCHIVE NEW_DATA_FOLDER MOMENT
 #
-# BASE is what base-backup.sh printed, made before the moment; ARCHIVE is where archive-wal.sh puts its files; MOMENT is
-# a time with its zone, such as '2026-03-09 14:05:00+00', or `latest` for all that was archived. To be run by the account
-# that PostgreSQL works under. The new server archives nothing until that is put right (docs/runbook.md), because two
+# BASE is the folder printed by base-backup.sh, from before MOMENT; ARCHIVE is the folder of archive-wal.sh; MOMENT is
+# a time with its zone, such as '2026-03-09 14:05:00+00', or `latest` for everything that was archived. Run as the account
+# that PostgreSQL runs under. The new server archives no WAL until archiving is turned on again (docs/runbook.md), because two
 # servers must never write to one archive.
 set -eu
 umask 077
@@ -28,8 +28,8 @@ pg_verifybackup --quiet "$base"
 mkdir -p "$new"
 chmod 700 "$new"
 cp -a "$base/." "$new/"
-rm -f "$new/standby.signal" "$new"/.s.PGSQL.* # where the socket is in the data folder, its lock came along and names a server that lives
-# A base backup of a server that was itself restored carries that restore's target: with it, this one would stop there.
+rm -f "$new/standby.signal" "$new"/.s.PGSQL.* # if the socket is in the data folder, its lock was copied and names a running server
+# A base backup of a restored server contains that restore's target: recovery would stop there.
 settings=$new/postgresql.auto.conf
 targets='^[[:space:]]*(recovery_target[a-z_]*|restore_command|recovery_end_command|archive_cleanup_command|archive_mode)'
 sed -E -i "/${targets}[[:space:]]*=/Id" "$settings"

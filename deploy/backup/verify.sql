@@ -1,14 +1,14 @@
--- Is what was restored whole? By a superuser or officepro_backup:
+-- Verifies that a restored database is complete. Run as a superuser or officepro_backup:
 --
 --   psql --dbname=officepro --file=deploy/backup/verify.sql
 --
--- Fails with the first thing that is not as it must be. The disclosure ledger has a look of its own:
+-- Fails with the first inconsistency. The disclosure log has its own check:
 -- `officepro disclosure verify`.
 \set ON_ERROR_STOP on
 DO $$
 DECLARE
     wrong record;
-    jumps bigint[];  -- what after-restore.sql has left out, by itself and one after the other
+    jumps bigint[];  -- numbers skipped by after-restore.sql, single and consecutive jumps
 BEGIN
     WITH jump AS (
         SELECT number, (value ->> 'skip')::bigint AS skip
@@ -28,13 +28,13 @@ BEGIN
             wrong.practice_id, wrong.missing, wrong.log_id;
     END IF;
 
-    -- Where the log jumps behind a cursor, the worker waits for events that will never come.
+    -- If the log jumps after a cursor, the worker waits for events that do not exist.
     SELECT dispatch.practice_id, dispatch.last_log_id, next.log_id INTO wrong
     FROM dispatch_state dispatch JOIN log_head head USING (practice_id)
          LEFT JOIN LATERAL (SELECT min(log_id) AS log_id FROM log WHERE log.practice_id = dispatch.practice_id
                             AND log.log_id > dispatch.last_log_id) AS next ON true
     WHERE head.last > dispatch.last_log_id AND next.log_id IS DISTINCT FROM dispatch.last_log_id + 1 LIMIT 1;
-    IF NOT FOUND THEN  -- a practice without a cursor begins before its first event
+    IF NOT FOUND THEN  -- a practice without a cursor starts before its first event
         SELECT head.practice_id, 0 AS last_log_id, min(log.log_id) AS log_id INTO wrong
         FROM log_head head LEFT JOIN log USING (practice_id)
         WHERE head.last > 0 AND NOT EXISTS (SELECT FROM dispatch_state d WHERE d.practice_id = head.practice_id)
@@ -63,7 +63,7 @@ BEGIN
             wrong.visit_id, wrong.practice_id, wrong.before;
     END IF;
 
-    -- Between the revision that adds a constraint NOT VALID and the one that validates it, nothing is wrong.
+    -- A constraint may be NOT VALID between the revision that adds it and the one that validates it.
     FOR wrong IN SELECT conrelid::regclass AS of, conname FROM pg_constraint WHERE NOT convalidated LOOP
         RAISE NOTICE 'constraint % of % is not validated yet; officepro migrate validates it', wrong.conname, wrong.of;
     END LOOP;

@@ -3,8 +3,8 @@
 #
 #   PGHOST=db.example.com SECRETS=secrets PREPARE_SQL=deploy/postgres/prepare.sql deploy/postgres/prepare.sh
 #
-# SECRETS is the folder that make-secrets.sh has made. By the superuser postgres, whose password psql finds in ~/.pgpass or
-# PGPASSWORD. Safe to repeat. The image of PostgreSQL runs it once, when it has made an empty server (compose.yaml).
+# SECRETS is the folder created by make-secrets.sh. Connects as the superuser postgres, whose password psql reads from
+# ~/.pgpass or PGPASSWORD. Safe to repeat. The PostgreSQL image runs it once, after creating an empty server (compose.yaml).
 set -eu
 export SECRETS="${SECRETS:-/run/secrets}"
 script=${PREPARE_SQL:-/officepro/prepare.sql}
@@ -21,7 +21,7 @@ for name in owner_password application_password backup_password; do
 done
 [ -r "$script" ] || refuse "PREPARE_SQL names $script, which cannot be read: name deploy/postgres/prepare.sql"
 
-# psql has the files read itself, so that no password stands in a list of processes.
+# psql reads the files itself, so that no password is visible in a process list.
 # shellcheck disable=SC2016
 psql --no-psqlrc --quiet --dbname=postgres --username=postgres \
     --command='\set owner_password `cat "$SECRETS/owner_password"`' \
