@@ -1,1 +1,1 @@
-"""How fast, and beside whom: `make bench`. Each figure is a share of a yardstick of the same minutes."""
+"""Benchmarks (`make bench`). Each figure is a share of a baseline that is measured in the same minutes."""

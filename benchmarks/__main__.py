@@ -1,6 +1,6 @@
-"""`make bench`: starts a PostgreSQL and the API on a folder of its own, measures, and prints one table.
+"""Benchmark of the API (`make bench`): starts PostgreSQL and the API in a temporary folder, measures, prints one table.
 
-`python -m benchmarks slots book` measures these alone; `--seconds 10` measures longer.
+`python -m benchmarks slots book` measures only these; `--seconds 10` measures longer.
 """
 
 import argparse
@@ -25,8 +25,8 @@ WARM_UP_SECONDS = 1.0
 TURNS = 3
 YARDSTICK_SECONDS = 2.0
 CALLS_OF_READS = 2_000
-SURELY_SENT = 1.1  # of what is told to have been answered
-CALLS_MADE_ONCE = 100_000  # more than are made in the time
+SURELY_SENT = 1.1  # times the number of answered calls, to skip every call that was sent
+CALLS_MADE_ONCE = 100_000  # more than can be sent in the time
 
 READS: dict[str, tuple[Callable[[World, int], Iterator[Call]], float]] = {
     "slots": (World.slots, 0.50),
@@ -46,8 +46,9 @@ NAMES = [*READS, *WRITES, *webhooks.MEASUREMENTS]
 
 
 def main() -> None:
+    """Run the measurements named on the command line, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}; all unless given")
+    parser.add_argument("names", nargs="*", help=f"any of {', '.join(NAMES)}; default: all")
     parser.add_argument("--seconds", type=float, default=4.0)
     asked = parser.parse_args()
     names = asked.names or NAMES
@@ -70,7 +71,7 @@ def _measure_calls(server: EmbeddedServer, folder: Path, names: list[str], secon
     keys = seed(server.url(DATABASE))
     settle(server.url(DATABASE))
     print(f"{WORKERS} workers, {CONNECTIONS} connections by wrk, {seconds:g} s each; client, API and database together")
-    print(f"shares: {TURNS} turns, each of the yardsticks just before and just after it; rates and times: medians\n")
+    print(f"shares: {TURNS} turns, with the baselines measured just before and after each; rates and times: medians\n")
     with (
         Yardsticks.standing(server, DATABASE, folder, YARDSTICK_SECONDS) as yardsticks,
         api(server, folder, DATABASE) as (url, _),
@@ -78,7 +79,7 @@ def _measure_calls(server: EmbeddedServer, folder: Path, names: list[str], secon
         world = World({practice: token(url, practice, key) for practice, key in keys.items()})
         limits = [yardsticks.limits()]
         print(f"{'':15} rate  of limit (turns)         aim   p50 ms   p99 ms  errors  stolen    ", end="")
-        print("at half of it: rate, p50, p99, stolen")
+        print("at half of that rate: rate, p50, p99, stolen")
         _print_half(f"{'hello':87}", yardsticks.hello_at(limits[0].hello / 2))
         for name in names:
             is_made_once = name in (*WRITES, "slots, once")
@@ -104,14 +105,14 @@ def _measure_calls(server: EmbeddedServer, folder: Path, names: list[str], secon
         ("limit of a read", [each.of_a_read for each in limits]),
         ("limit of a booking", [each.of_a_booking for each in limits]),
     ):
-        print(f"{name:20} {min(rates):>7,.0f} to {max(rates):>7,.0f}/s, in the median {median(rates):,.0f}/s")
+        print(f"{name:20} {min(rates):>7,.0f} to {max(rates):>7,.0f}/s, median {median(rates):,.0f}/s")
 
 
 def _measured(
     url: str, prepared: list[Call], seconds: float, rate: float | None = None, *, is_made_once: bool
 ) -> Measured:
-    """Calls that are made once are taken out. All others are asked a while before: W has written in their practices, so
-    nothing that was remembered stands."""
+    """Measure `prepared` calls. Calls that can be sent only once are removed from the list afterwards. Others are sent
+    for a warm-up first: baseline W has written in their practices, so cached responses are no longer valid."""
     if not is_made_once:
         measure(url, prepared, WARM_UP_SECONDS)
     found = measure(url, prepared, seconds, rate)
@@ -138,7 +139,7 @@ def _print_half(before: str, found: Measured) -> None:
 
 
 def _roomy_folder() -> str | None:
-    """Not a folder in memory, where fsync costs nothing."""
+    """Return a folder on disk, or None for the default; in a memory file system fsync would cost nothing."""
     return os.environ.get("BENCH_DIR")
 
 

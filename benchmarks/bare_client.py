@@ -1,6 +1,7 @@
-"""Yardstick C: what a bare aiohttp client sends. `python -m benchmarks.bare_client URL SECONDS` prints the rate.
+"""Baseline C: the rate of a bare aiohttp client. `python -m benchmarks.bare_client URL SECONDS` prints the rate.
 
-100 at once, a body of 1 KB, signed by HMAC-SHA256 as our deliveries are; no log, no queue, no record, no check.
+100 requests in flight, a body of 1 KB, signed by HMAC-SHA256 like a delivery; no event log, queue,
+database or address check.
 """
 
 import argparse
@@ -20,7 +21,7 @@ WARM_UP_SECONDS = 0.5
 
 
 def body() -> bytes:
-    """As long as those that the worker sends in the measurement."""
+    """Return a body of the same length as the worker's in the benchmark."""
     event = {
         "event": "claim.paid",
         "scope": "Claims",
@@ -35,6 +36,7 @@ def body() -> bytes:
 
 
 async def rate(url: str, seconds: float) -> float:
+    """Return the requests a second."""
     sent, starts = 0, time.perf_counter() + WARM_UP_SECONDS
     ends = starts + seconds
     content = body()

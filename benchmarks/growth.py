@@ -1,7 +1,7 @@
-"""`python -m benchmarks.growth`: the same calls on 10, 100 and 1,000 practices, turn by turn, so that what the machine
-does meanwhile meets all sizes alike; and the search among a million people of one practice.
+"""Benchmark of growth (`python -m benchmarks.growth`): the same calls on 10, 100 and 1,000 practices, alternating, so
+that other load on the machine affects all sizes equally; and the search among a million people of one practice.
 
-The data take minutes to make. `--folder` keeps them for the next time; otherwise they are gone at the end.
+Creating the data takes minutes. `--folder` keeps them for the next run; otherwise they are deleted at the end.
 """
 
 import argparse
@@ -39,18 +39,18 @@ from officepro.foundation import embedded
 from officepro.settings import Settings
 
 CALLS_OF_READS = 4_000
-DAYS_ASKED = 80  # of six providers: more than there are calls to a practice, and before the times that are booked
-MOST_BOOKED = 2_500  # a second: no more times are prepared
-TURNS = 3  # that are counted
+DAYS_ASKED = 80  # of six providers: more than the calls to a practice, and before the booked times
+MOST_BOOKED = 2_500  # a second: the number of prepared times
+TURNS = 3  # counted; one more comes first as a warm-up
 WARM_UP_SECONDS = 1.0
-SETTLING_SECONDS = 4.0  # until every process has met the set-up of every practice, and for fewer as long
-SHARED_BUFFERS = "2GB"  # as docs/operating.md has it for a server of this size, and the same for all sizes
+SETTLING_SECONDS = 4.0  # until every process has cached every practice's configuration; the same for all sizes
+SHARED_BUFFERS = "2GB"  # the recommendation of docs/operating.md for a server of this size; the same for all sizes
 LAG_EVENTS = 60
 AIM_OF_RATE = 0.8
 PLOT = Path(__file__).parents[1] / "docs" / "growth.svg"
 NAMES = ("slots", "check", "search", "book", "schedule", "overview")
 SECRET = base64.urlsafe_b64encode(b"a benchmark has nothing to hide.").decode()
-# One, two and three words, whole and begun; a telephone's end; an address; and what nobody is called.
+# One to three words, whole and as prefixes; the end of a telephone number; an e-mail address; a name without a match.
 SURNAMES, GIVEN = big_queries.SURNAMES, big_queries.FIRST_NAMES
 SEARCHES = (
     SURNAMES[0],
@@ -67,25 +67,27 @@ SEARCHES_EACH = 20
 
 @dataclass
 class Found:
-    """What was measured of one size; rates in answers a second, by turn."""
+    """Results of one size; rates in responses a second, by turn."""
 
     size: Size
     rates: dict[str, list[float]] = field(default_factory=dict)
     lag_ms: list[float] = field(default_factory=list)
 
     def rate(self, name: str) -> float:
+        """Return the median rate of a kind of call."""
         return statistics.median(self.rates[name])
 
     def shares(self, name: str, first: "Found") -> list[float]:
-        """Of the first size's rate, turn by turn."""
+        """Return this size's rate as a share of the first size's rate, by turn."""
         return [mine / its for mine, its in zip(self.rates[name], first.rates[name], strict=True)]
 
     def share(self, name: str, first: "Found") -> float:
+        """Return the median share of a kind of call."""
         return statistics.median(self.shares(name, first))
 
 
 class Calls:
-    """What is called on one size, in turn for every practice of it."""
+    """Requests to one size, alternating over all its practices."""
 
     def __init__(self, tokens: Mapping[str, str]) -> None:
         self._tokens = tokens
@@ -94,6 +96,7 @@ class Calls:
         self._monday = today + timedelta(days=7 - today.weekday())
 
     def of(self, name: str, count: int, skip: int = 0) -> Iterator[Call]:
+        """Yield `count` calls of one kind, skipping `skip` free times for bookings."""
         if name == "book":
             yield from islice(self._free_times(), skip, skip + count)
             return
@@ -104,8 +107,8 @@ class Calls:
             yield Call("GET", next(paths[practice]), self._headers(name, practice))
 
     def _paths(self, name: str, practice: str, count: int) -> Iterator[str]:
-        """For any number of practices from ten on there are as many questions about free time, and none comes twice
-        among them, so that no size has more of them answered from memory than another."""
+        """Yield `count` paths. From ten practices on every size gets equally many availability requests, without
+        duplicates, so that the cache favours no size."""
         chance = random.Random(f"{name} {practice}")
         places = [(provider, day) for provider in range(1, 7) for day in range(2, DAYS_ASKED)]
         chance.shuffle(places)
@@ -125,7 +128,7 @@ class Calls:
                     yield f"/v1/admin/overview?practicepass={practice}&days=30"
 
     def _free_times(self) -> Iterator[Call]:
-        """Beyond what the big data have taken, each once."""
+        """Yield bookings of free times, each once, later than the visits of the generated data."""
         for day in range(120, 260):
             for minute in range(9 * 60, 17 * 60, 30):
                 for provider in range(1, 7):
@@ -151,11 +154,12 @@ class Calls:
 
 
 def main(arguments: list[str]) -> None:
+    """Create the databases, measure, print the results and draw the plot."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
-    parser.add_argument("--folder", type=Path, help="where the data stay for the next time")
+    parser.add_argument("--folder", type=Path, help="folder that keeps the data for the next run")
     parser.add_argument("--scale", choices=["small", "usual", "full"], default=os.environ.get("SCALE", "usual"))
     parser.add_argument("--load-only", action="store_true")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement; there are some forty")
+    parser.add_argument("--seconds", type=float, default=3.0, help="duration of each of some forty measurements")
     asked = parser.parse_args(arguments)
     with _folder(asked.folder) as folder:
         server = _server(folder / "data")
@@ -194,19 +198,20 @@ def _folder(kept: Path | None) -> Iterator[Path]:
 
 
 def environment_of(url: str, folder: Path) -> dict[str, str]:
+    """Return the environment of a server on the database at `url`."""
     return {
         "OFFICEPRO_DATABASE_URL": url,
         "OFFICEPRO_DATA_DIR": str(folder / "application"),
         "OFFICEPRO_ADMIN_SECRET": SECRET,
         "OFFICEPRO_TOKEN_KEYS": f"bench:{SECRET}",
         "OFFICEPRO_ENCRYPTION_KEYS": f"bench:{SECRET}",
-        "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "10000000",  # counted, and never reached
+        "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "10000000",  # counted, but never reached
         "OFFICEPRO_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
     }
 
 
 def _measured(everything: list[Grown], seconds: float, folder: Path) -> list[Found]:
-    """Each call on every size in turn, with a server for each, so that what else the machine does meets all alike."""
+    """Measure each call on every size in turn, one server per size, so that other load affects all sizes equally."""
     found = [Found(one.size, {name: [] for name in NAMES}) for one in everything]
     free = [0] * len(everything)
     with ExitStack() as running:
@@ -229,7 +234,7 @@ def _measured(everything: list[Grown], seconds: float, folder: Path) -> list[Fou
                     measure(url, prepared, WARM_UP_SECONDS)
                 measured = measure(url, prepared, seconds)
                 assert measured.errors == 0, f"{name}: {measured.errors} errors"
-                if turn:  # the first is for the pages of the database that were not in its memory yet
+                if turn:  # the first turn loads the database's pages into memory
                     found[number].rates[name].append(measured.rate)
         for number, one in enumerate(everything):
             found[number].lag_ms = asyncio.run(_lag(urls[number], one, calls[number], folder, free[number]))
@@ -237,7 +242,7 @@ def _measured(everything: list[Grown], seconds: float, folder: Path) -> list[Fou
 
 
 def tokens_of(url: str, one: Grown) -> dict[str, str]:
-    """For every practice; the same key has them all."""
+    """Return an access token for every practice, by PPass; one key is valid for all."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
     tokens = {}
     body = json.dumps({"apiKey": one.api_key})
@@ -250,17 +255,17 @@ def tokens_of(url: str, one: Grown) -> dict[str, str]:
 
 
 def _tidy(one: Grown) -> None:
-    """What an earlier run has booked and subscribed is gone, and nothing waits to be fanned out."""
+    """Delete the bookings and subscriptions of an earlier run."""
     with psycopg.connect(one.owner_url, autocommit=True) as connection:
-        connection.execute("TRUNCATE visit_history")  # the big data have none
+        connection.execute("TRUNCATE visit_history")  # the generated data have none
         connection.execute(f"DELETE FROM visit WHERE visit_id < {FIRST_ID}")
         connection.execute("DELETE FROM webhook_subscription")
         connection.execute("VACUUM (ANALYZE) visit")
 
 
 async def _lag(url: str, one: Grown, calls: Calls, folder: Path, skip: int) -> list[float]:
-    """Milliseconds from the answer to a booking until the webhook has arrived, one booking after the other, beside a
-    worker that serves all practices of this size."""
+    """Return the milliseconds from a booking's response to the arrival of its webhook, one booking after the other,
+    with a worker that serves all practices of this size."""
     arrived: dict[int, float] = {}
 
     async def hear(request: web.Request) -> web.Response:
@@ -308,12 +313,12 @@ def _wait_until_fanned_out(one: Grown) -> None:
         """
     with psycopg.connect(one.owner_url, autocommit=True) as connection:
         while (connection.execute(behind).fetchone() or (0,))[0]:
-            assert time.monotonic() < deadline, "the worker does not catch up"
+            assert time.monotonic() < deadline, "the worker does not finish its fan-out"
             time.sleep(0.2)
 
 
 def _searched(one: Grown, folder: Path) -> dict[str, list[float]]:
-    """Milliseconds of each search, asked one after the other over one connection, door and JSON included."""
+    """Return the milliseconds of each search, one after the other over one connection, with middleware and JSON."""
     found: dict[str, list[float]] = {}
     with granian("officepro.app:create_app", folder, environment_of(one.settings.database_url, folder)) as url:
         token = tokens_of(url, one)["Demo0001"]
@@ -340,7 +345,7 @@ def _tell(found: list[Found], searched: dict[str, list[float]], people: int, plo
         print(f"{name:12}{rates}{found[-1].share(name, found[0]):>14.2f}    {turns}")
     for share, title in ((0.5, "lag p50"), (0.95, "lag p95")):
         print(f"{title:12}" + "".join(f"{_at(one.lag_ms, share):>15,.0f} ms" for one in found))
-    print(f"\nsearch among {people:,} people of one practice, ms with door and JSON")
+    print(f"\nsearch among {people:,} people of one practice, ms including middleware and JSON")
     for what, took in searched.items():
         print(f"{what:24} p50 {_at(took, 0.5):>7.1f}   p95 {_at(took, 0.95):>7.1f}")
     if plot:

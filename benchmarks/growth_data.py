@@ -1,5 +1,5 @@
-"""What growth is measured on: databases of 10, 100 and 1,000 practices, alike but for their number, and one practice
-that has a million people. Made by `officepro demo`'s own verb, so an interrupted run goes on where it was."""
+"""Databases of the growth benchmark: 10, 100 and 1,000 practices that differ only in their number, and one practice
+with a million people. Created by the code of `officepro demo`, so an interrupted run continues where it stopped."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ LOGGED_DAYS = 30
 BATCH_OF_CALLS = 250_000
 
 ADD_DAYS = f"SELECT add_partitions('request_log', 'day', now() - interval '{LOGGED_DAYS - 1} days', {LOGGED_DAYS})"
-# A call's number says all about it; one in fifty is refused, and none is of today, which belongs to what is measured.
+# All fields of a call follow from its number; one in fifty is refused; none is of today, the day of the measurement.
 ADD_CALLS = f"""
 INSERT INTO request_log (happened_at, method, endpoint, status, duration_microseconds, partner_id, api_key_id,
                          practice_id, address, request_id)
@@ -55,7 +55,7 @@ FROM request_log GROUP BY 1, 2, 3, 4, 5;
 
 @dataclass(frozen=True)
 class Size:
-    """A database to measure on; its rows are those of one practice times the practices."""
+    """Size of a database: numbers of rows over all its practices."""
 
     practices: int
     patients: int
@@ -65,12 +65,13 @@ class Size:
 
     @property
     def database(self) -> str:
+        """Return the database's name, which differs for each size."""
         return f"one_{self.patients}" if self.in_one_practice else f"growth_{self.practices}_{self.visits}"
 
 
 @dataclass(frozen=True)
 class Grown:
-    """A database that has its rows, and a key for every practice of it."""
+    """A filled database, with an API key that is valid for every practice."""
 
     size: Size
     settings: Settings
@@ -79,7 +80,7 @@ class Grown:
 
 
 def sizes(scale: str) -> list[Size]:
-    """The last one is the practice with very many people."""
+    """Return the sizes to measure; the last one is the single practice with many people."""
     counts, people = ((2, 10), 20_000) if scale == "small" else ((10, 100, 1_000), 1_000_000)
     visits = VISITS_EACH[scale]
     alike = [Size(count, count * PATIENTS_EACH, count * visits, count * CALLS_EACH) for count in counts]
@@ -87,7 +88,7 @@ def sizes(scale: str) -> list[Size]:
 
 
 def grown(server: EmbeddedServer, size: Size, settings_for: Callable[[str], Settings]) -> Grown:
-    """Made whole if it is not; told on standard error, because it takes minutes."""
+    """Create or complete the database. Progress is written to standard error, because this takes minutes."""
     server.create_database(size.database)
     owner_url = server.url(size.database)
     migrate(owner_url, "officepro")

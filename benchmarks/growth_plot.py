@@ -1,4 +1,4 @@
-"""One small line chart as SVG, written by hand: it reads on light and on dark, and needs no library."""
+"""Line chart as SVG without a library, legible on light and dark backgrounds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ STYLE_ON_DARK = """
 
 @dataclass(frozen=True)
 class Line:
-    """A name, and its value at each size."""
+    """A series: its name, and its value at each size."""
 
     name: str
     values: Sequence[float]
 
 
 def draw(title: str, subtitle: str, sizes: Sequence[str], lines: Sequence[Line], aim: float) -> str:
-    """Sizes at equal distances; the lines are named at their ends, in an order that keeps the names apart."""
+    """Draw the chart as SVG: sizes at equal distances, lines labelled at their ends without overlaps."""
     across = [LEFT + (WIDTH - LEFT - RIGHT) * number / max(1, len(sizes) - 1) for number in range(len(sizes))]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
@@ -63,7 +63,7 @@ def _down(value: float) -> float:
 
 
 def _apart(wanted: Sequence[float]) -> list[tuple[int, float]]:
-    """Each label as near to its line as the one above lets it."""
+    """Place each label as near to its line as the label above permits."""
     placed: list[tuple[int, float]] = []
     lowest = float("-inf")
     for number in sorted(range(len(wanted)), key=lambda number: wanted[number]):

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.memory`: what each process takes under load, and how long `make run` takes the second time.
+"""Memory of each process under load, and duration of the second `make run` (`python -m benchmarks.memory`).
 
-RSS counts everything that a process has mapped; PSS shares out what several have in common, so that the sum is right.
+RSS counts all mapped memory of a process; PSS divides shared memory among its processes, so that the sum is correct.
 """
 
 import argparse
@@ -41,16 +41,18 @@ class Taken(NamedTuple):
 
 @post("/", status_code=200)
 async def hear() -> None:
-    """A receiver that is content with everything."""
+    """Accept every webhook."""
 
 
 def receiver() -> Litestar:
+    """Return the application that receives the webhooks."""
     return Litestar([hear], openapi_config=None)
 
 
 def main(arguments: list[str]) -> None:
+    """Measure and print the memory of each process and the duration of a start."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each kind of load")
+    parser.add_argument("--seconds", type=float, default=5.0, help="duration of each kind of load")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="officepro-bench-", dir=os.environ.get("BENCH_DIR")) as name:
         folder = Path(name)
@@ -88,7 +90,7 @@ def _print(name: str, taken: list[Taken], aim: int) -> None:
 
 @contextmanager
 def _command(name: str, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """`officepro serve` or `worker`, as in service."""
+    """Run `officepro serve` or `officepro worker` as in production."""
     process = subprocess.Popen([sys.executable, "-m", "officepro.cli", name], env={**os.environ, **environment})
     try:
         yield process
@@ -119,7 +121,7 @@ def _taken(process: int) -> Taken:
 
 
 def _second_start(data_dir: Path) -> float:
-    """Seconds from the command to the line that says so."""
+    """Return the seconds from the command to the line that reports readiness, for a second start."""
     _started(data_dir)
     return _started(data_dir)
 

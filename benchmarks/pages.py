@@ -1,9 +1,9 @@
-"""How long each page of the portal and each query of an admin takes on the server, with millions of calls in the log.
+"""Response times of each portal page and admin query, with millions of requests in the log.
 
     python -m benchmarks.pages --rows 1000000
-    python -m benchmarks.pages --rows 10000000 --folder /big/folder    what was made is found there the next time
+    python -m benchmarks.pages --rows 10000000 --folder /big/folder    keeps the data for the next run
 
-Allowed are 100 ms up to a million rows, and 150 ms beyond. Measured are whole answers, one after the other.
+The limit is 100 ms up to a million rows, and 150 ms beyond. Complete responses are measured, one after the other.
 """
 
 import argparse
@@ -44,7 +44,7 @@ INSERT INTO api_key (partner_id, practice_id, name, scopes, secret_sha256, last_
     FROM generate_series(1, {KEYS}) AS n;
 """
 
-# The calls of a day come as its hours do, most of them from few keys and at few endpoints.
+# The requests of a day follow its hours; most have few keys and few endpoints.
 CALLS = f"""
 WITH caller AS MATERIALIZED (
     SELECT row_number() OVER (ORDER BY api_key_id) - 1 AS n, api_key_id, partner_id, practice_id FROM api_key
@@ -136,10 +136,11 @@ ADMIN_QUERIES = (
 
 
 def main() -> None:
+    """Create the data, measure, and exit with the number of URLs that exceed the limit."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--folder", type=Path, help="kept, and used again when it has so many rows already")
-    parser.add_argument("--only-make", action="store_true", help="make the data, and measure nothing")
+    parser.add_argument("--folder", type=Path, help="folder that keeps the data; reused if it has this number of rows")
+    parser.add_argument("--only-make", action="store_true", help="create the data without measuring")
     asked = parser.parse_args()
     allowed = ALLOWED_MILLISECONDS if asked.rows <= 1_000_000 else ALLOWED_BEYOND_A_MILLION
     with _folder(asked.folder) as folder:
@@ -163,7 +164,7 @@ def _folder(kept: Path | None) -> Iterator[Path]:
 
 
 def _key_of(server: EmbeddedServer, folder: Path, rows: int) -> str:
-    """A partner's key, once there are so many rows."""
+    """Create the data if needed; return a partner's key."""
     made = folder / f"key-of-{rows}"
     if not made.exists():
         server.create_database(DATABASE)
@@ -176,7 +177,7 @@ def _key_of(server: EmbeddedServer, folder: Path, rows: int) -> str:
 
 
 def _fill(db: "psycopg.Connection[Any]", rows: int) -> None:
-    """Indexes are made anew afterwards, and nothing is safe from a crash meanwhile: both for the time it takes."""
+    """Insert the rows without indexes and crash safety, and create the indexes afterwards: both to save time."""
     for setting in UNSAFE:
         db.execute(f"ALTER SYSTEM SET {setting}")
     db.execute("SELECT pg_reload_conf()")
@@ -199,9 +200,9 @@ def _fill(db: "psycopg.Connection[Any]", rows: int) -> None:
 
 
 def _measure(server: EmbeddedServer, folder: Path, key: str, allowed: float) -> int:
-    """The number of addresses that are too slow."""
+    """Return the number of URLs that exceed the limit."""
     slow = 0
-    print(f"{'median ms':>10} {'worst ms':>9}   allowed {allowed} ms; {ROUNDS} times each")
+    print(f"{'median ms':>10} {'worst ms':>9}   limit {allowed} ms; {ROUNDS} times each")
     with api(server, folder, DATABASE) as (url, admin_secret):
         address = urlsplit(url).netloc
         for who, secret, pages in (("admin", admin_secret, ADMIN_PAGES), ("partner", key, PARTNER_PAGES)):
@@ -232,12 +233,12 @@ def _sign_in(address: str, secret: str) -> str:
     cookie = answer.headers["Set-Cookie"]
     connection.close()
     if answer.status != http.HTTPStatus.SEE_OTHER or cookie is None:
-        raise RuntimeError("the portal lets nobody in")
+        raise RuntimeError("the portal refuses the sign-in")
     return str(cookie.partition(";")[0])
 
 
 def _take_time(who: str, address: str, path: str, headers: dict[str, str], allowed: float) -> bool:
-    """Whether it was too slow; by the median, because others may be at work on this machine."""
+    """Print the times; return whether the median exceeds the limit, a median because of other load on the machine."""
     connection = http.client.HTTPConnection(address, timeout=60)
     taken = []
     for _ in range(1 + ROUNDS):
@@ -247,7 +248,7 @@ def _take_time(who: str, address: str, path: str, headers: dict[str, str], allow
         answer.read()
         taken.append((time.perf_counter() - started) * 1000)
         if answer.status != http.HTTPStatus.OK:
-            raise RuntimeError(f"{path} was answered {answer.status}")
+            raise RuntimeError(f"{path} returned {answer.status}")
     connection.close()
     median = statistics.median(taken[1:])
     too_slow = median > allowed

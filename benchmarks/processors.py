@@ -1,21 +1,21 @@
-"""What else ran on the processors meanwhile: a virtual machine does not have them to itself."""
+"""Steal time: processor time that the hypervisor gave to other virtual machines."""
 
-_STEAL, _GUEST = 7, 9  # places in the first line of /proc/stat; the time of guests is in others already
+_STEAL, _GUEST = 7, 9  # indexes in the first line of /proc/stat; guest time is included in other fields
 
 
 class Processors:
-    """Of this machine, from now on."""
+    """Processor times of this machine since construction."""
 
     def __init__(self) -> None:
         self._before = _ticks()
 
     def stolen(self) -> float:
-        """The share of their time that the hypervisor gave to others."""
+        """Return the share of processor time that the hypervisor gave to other machines."""
         spent = [after - before for after, before in zip(_ticks(), self._before, strict=True)]
         return spent[_STEAL] / max(1, sum(spent))
 
 
 def _ticks() -> list[int]:
-    """Of all processors since the start, by what they did. (proc_stat(5))"""
+    """Return the ticks of all processors since boot, by kind. (proc_stat(5))"""
     with open("/proc/stat") as file:
         return [int(ticks) for ticks in file.readline().split()[1:_GUEST]]

@@ -1,9 +1,9 @@
-"""What the request log and the disclosure ledger cost: the CPU of a call with both, and of the same call without.
+"""Cost of the request log and the disclosure log: the CPU of a call with both, and of the same call without.
 
     python -m benchmarks.records --seconds 4
 
-API and PostgreSQL together, the client apart. Two APIs on one database are asked by turns, so that both see the same
-minutes. Allowed is 1.15 for a slots call; a call that tells of people waits for its row to be kept, and is only told.
+CPU of API and PostgreSQL, without the client. Two APIs on one database are measured alternately, so that other load
+affects both. The limit is 1.15 for a slots call; a call with patient data waits for its row, and has no limit.
 """
 
 import argparse
@@ -34,17 +34,18 @@ TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def without_records() -> ASGIApp:
-    """The whole API, but nothing of what is done is written down."""
+    """Return the API without request log and disclosure log."""
 
     async def keep_nothing(ledger: Ledger, disclosure: object) -> None:
         return None
 
-    setattr(Recorder, "note", lambda recorder, done: None)  # noqa: B010 -- a method is put in place of another
+    setattr(Recorder, "note", lambda recorder, done: None)  # noqa: B010 -- replaces a method
     setattr(Ledger, "record", keep_nothing)  # noqa: B010
     return app.create_app()
 
 
 def main() -> None:
+    """Measure both variants; exit with the number of kinds of calls that exceed the limit."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.records", description=__doc__)
     parser.add_argument("--seconds", type=int, default=4)
     asked = parser.parse_args()
@@ -57,7 +58,7 @@ def main() -> None:
 
 
 def _compare(server: EmbeddedServer, folder: Path, seconds: float) -> int:
-    """How many kinds of calls cost too much."""
+    """Return the number of kinds of calls whose cost exceeds the limit."""
     server.create_database(DATABASE)
     migrate(server.url(DATABASE), "officepro")
     keys = seed(server.url(DATABASE))
@@ -81,19 +82,19 @@ def _compare(server: EmbeddedServer, folder: Path, seconds: float) -> int:
             costs = [statistics.median(column) for column in zip(*rounds, strict=True)]
             told = f"{costs[0]:6.0f} µs of CPU with, {costs[1]:6.0f} µs without: {ratio:.2f}"
             too_much += ratio > ALLOWED.get(name, ratio)
-            print(f"{name:8} {told}   allowed {ALLOWED.get(name, '-')}", flush=True)
+            print(f"{name:8} {told}   limit {ALLOWED.get(name, '-')}", flush=True)
     return too_much
 
 
 def _cpu_of_a_call(server: EmbeddedServer, url: str, calls: list[Call], seconds: float) -> float:
-    """Microseconds."""
+    """Return the CPU of a call in microseconds."""
     before = sum(_cpu_seconds(server))
     rate = measure(url, calls, seconds).rate
     return (sum(_cpu_seconds(server)) - before) / (rate * seconds) * 1e6
 
 
 def _cpu_seconds(server: EmbeddedServer) -> Iterator[float]:
-    """Of each process of PostgreSQL, and of each of this session but ours and the client's."""
+    """Yield the CPU seconds of each PostgreSQL process and API process, without the benchmark and its client."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             name, _, rest = (process / "stat").read_text().partition("(")[2].rpartition(")")

@@ -1,4 +1,4 @@
-"""Granian, as it serves the API, for the length of a measurement."""
+"""Servers of the benchmarks: Granian with the API's options, for the duration of a measurement."""
 
 import base64
 import http.client
@@ -21,7 +21,7 @@ START_TIMEOUT_SECONDS = 30
 
 @contextmanager
 def granian(target: str, folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
-    """Yields the base address once it answers."""
+    """Run an application under Granian; yield its base URL once it responds."""
     port = free_port()
     command = [sys.executable, "-m", "granian", target, "--factory", "--interface", "asgi", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", str(WORKERS), "--loop", "uvloop", "--http", "1", "--no-ws"]
@@ -43,7 +43,7 @@ def granian(target: str, folder: Path, environment: Mapping[str, str]) -> Iterat
 def api(
     server: EmbeddedServer, folder: Path, database: str, target: str = "officepro.app:create_app"
 ) -> Iterator[tuple[str, str]]:
-    """Yields the base address and the admin secret."""
+    """Run the API; yield its base URL and the admin secret."""
     keys = "bench:" + base64.urlsafe_b64encode(os.urandom(32)).decode()
     environment = {
         "OFFICEPRO_DATABASE_URL": server.url(database, user="officepro"),
@@ -51,13 +51,14 @@ def api(
         "OFFICEPRO_ADMIN_SECRET": base64.b64encode(os.urandom(32)).decode(),
         "OFFICEPRO_TOKEN_KEYS": keys,
         "OFFICEPRO_ENCRYPTION_KEYS": keys,
-        "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "10000000",  # counted, and never reached
+        "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "10000000",  # counted, but never reached
     }
     with granian(target, folder, environment) as url:
         yield url, environment["OFFICEPRO_ADMIN_SECRET"]
 
 
 def token(url: str, practice: int, key: str) -> str:
+    """Exchange the API key for an access token."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
     try:
         body = json.dumps({"apiKey": key})
@@ -68,12 +69,14 @@ def token(url: str, practice: int, key: str) -> str:
 
 
 def free_port() -> int:
+    """Return a free TCP port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until the server responds. Raises RuntimeError after 30 s or if the process ends."""
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
@@ -86,4 +89,4 @@ def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
             return
         finally:
             connection.close()
-    raise RuntimeError("the server to be measured does not answer")
+    raise RuntimeError("the measured server does not respond")

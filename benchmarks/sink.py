@@ -1,6 +1,6 @@
-"""An endpoint that costs as little as can be: each POST is answered 200. `python -m benchmarks.sink PORT`
+"""Webhook endpoint of minimal cost: each POST gets a 200. `python -m benchmarks.sink PORT`
 
-A GET tells how many have come and, with --note, when each event came.
+A GET returns the number of POSTs and, with --note, the arrival time of each event.
 """
 
 import argparse
@@ -18,15 +18,19 @@ EVENT = re.compile(rb"webhook-id: *(\S+)", re.IGNORECASE)
 
 
 class Sink(asyncio.Protocol):
+    """HTTP/1.1 server protocol that counts POSTs."""
+
     hits = 0
     notes_arrivals = False
-    arrivals: dict[str, float] = {}  # noqa: RUF012 -- of all connections
+    arrivals: dict[str, float] = {}  # noqa: RUF012 -- shared by all connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's own is one without saying so
+        """Start with an empty buffer."""
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's class has the methods, but not the type
         self.waiting = b""
 
     def data_received(self, data: bytes) -> None:
+        """Answer every complete request in the buffer."""
         self.waiting += data
         while (end := self.waiting.find(b"\r\n\r\n")) >= 0:
             if self.waiting.startswith(b"GET"):
@@ -50,6 +54,7 @@ class Sink(asyncio.Protocol):
 
 
 async def serve(port: int) -> None:
+    """Serve until cancelled."""
     server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", port)
     await server.serve_forever()
 

@@ -1,8 +1,8 @@
-"""Webhooks: one worker process against a sink. Each measurement has a database of its own.
+"""Webhook benchmarks: one worker process and a sink. Each measurement has its own database.
 
-deliveries   a backlog is delivered over 100 lanes, beside a bare aiohttp client before and after (yardstick C)
+deliveries   a backlog is delivered over 100 queues, compared with a bare aiohttp client before and after (baseline C)
 receipt      from commit to receipt, at 200 events a second
-idle         what a worker costs where nothing happens, in 1,000 practices with a subscription each
+idle         the cost of an idle worker, with 1,000 practices that have a subscription each
 """
 
 import asyncio
@@ -31,12 +31,12 @@ from officepro.settings import Key
 from officepro.webhooks.sealing import Sealer
 from officepro.webhooks.signing import make_secret
 
-PRACTICES, SUBSCRIPTIONS_EACH = 50, 2  # 100 lanes, as many as the bare client has requests under way
-BACKLOG_PER_SECOND = 20_000  # deliveries: more than are sent
+PRACTICES, SUBSCRIPTIONS_EACH = 50, 2  # 100 queues, the number of requests that the bare client has in flight
+BACKLOG_PER_SECOND = 20_000  # deliveries: more than can be sent
 WARM_UP_SECONDS = 1.5
 RECEIPT_RATE, RECEIPT_PRACTICES = 200, 20
 QUIET_PRACTICES = 1000
-SETTLING_SECONDS = 15.0  # a worker that starts has its house to keep, and the figures of that are late
+SETTLING_SECONDS = 15.0  # a starting worker runs maintenance jobs, whose statistics are delayed
 LEAST_IDLE_SECONDS = 20.0
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 SECRET = os.urandom(32)
@@ -48,7 +48,7 @@ AIM_QUERIES, AIM_CORE = 5.0, 0.02
 
 @dataclass
 class Hooks:
-    """A database with practices that have subscriptions, and the sink to which they lead."""
+    """A database with practices that have subscriptions, and the sink that receives their webhooks."""
 
     server: EmbeddedServer
     database: str
@@ -57,9 +57,11 @@ class Hooks:
 
     @property
     def url(self) -> str:
+        """Return the database's URL for its owner."""
         return self.server.url(self.database)
 
     def furnish(self, practices: int, subscriptions_each: int) -> None:
+        """Insert practices with subscriptions."""
         with psycopg.connect(self.url, autocommit=True) as db:
             db.execute(
                 """
@@ -85,7 +87,7 @@ class Hooks:
             db.execute("VACUUM ANALYZE")
 
     def append_backlog(self, events_each: int) -> None:
-        """Written by one statement a practice: it is not the writers that are measured."""
+        """Insert the events in bulk: the benchmark does not measure writers."""
         data = json.dumps(json.loads(body())["data"])
         with psycopg.connect(self.url, autocommit=True) as db:
             db.execute("UPDATE log_head SET last = %s", (events_each,))
@@ -100,13 +102,14 @@ class Hooks:
             db.execute("VACUUM ANALYZE log, log_head")
 
     def value(self, query: str) -> float:
+        """Return the single number that a query returns."""
         with psycopg.connect(self.url, autocommit=True) as db:
             row = db.execute(query).fetchone()
         assert row is not None
         return float(row[0])
 
     def arrived(self) -> tuple[int, dict[str, float]]:
-        """How many deliveries have come, and when each event came, where the sink takes notes."""
+        """Return the number of received deliveries, and the arrival time of each event if the sink records them."""
         connection = http.client.HTTPConnection(urlsplit(self.sink).netloc, timeout=10)
         try:
             connection.request("GET", "/")
@@ -116,15 +119,17 @@ class Hooks:
         return told["hits"], told["arrivals"]
 
     def wait_for_more_than(self, hits: int) -> None:
+        """Wait until the sink has received more deliveries. Raises RuntimeError after 30 s."""
         deadline = time.monotonic() + 30
         while self.arrived()[0] <= hits:
             if time.monotonic() > deadline:
-                raise RuntimeError("the worker delivers nothing")
+                raise RuntimeError("the worker sends no deliveries")
             time.sleep(0.02)
 
 
 @contextmanager
 def hooks(server: EmbeddedServer, folder: Path, name: str, *, notes_arrivals: bool = False) -> Iterator[Hooks]:
+    """Create the database and start the sink."""
     server.create_database(name)
     migrate(server.url(name), "officepro")
     with socket.socket() as probe:
@@ -138,6 +143,7 @@ def hooks(server: EmbeddedServer, folder: Path, name: str, *, notes_arrivals: bo
 
 @contextmanager
 def process(command: list[str], environment: dict[str, str] | None = None) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run a command, and kill it at the end."""
     running = subprocess.Popen(command, env={**os.environ, **(environment or {})})
     try:
         yield running
@@ -147,6 +153,7 @@ def process(command: list[str], environment: dict[str, str] | None = None) -> "I
 
 
 def wait_for_port(port: int, listener: "subprocess.Popen[bytes]") -> None:
+    """Wait until the sink listens. Raises RuntimeError if it does not."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and listener.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
@@ -157,7 +164,7 @@ def wait_for_port(port: int, listener: "subprocess.Popen[bytes]") -> None:
 
 @contextmanager
 def worker(world: Hooks) -> "Iterator[subprocess.Popen[bytes]]":
-    """The real one, as operators start it."""
+    """Run `officepro worker` as in production."""
     keys = "bench:" + base64.urlsafe_b64encode(SECRET).decode()
     environment = {
         "OFFICEPRO_DATABASE_URL": world.server.url(world.database, user="officepro"),
@@ -172,12 +179,13 @@ def worker(world: Hooks) -> "Iterator[subprocess.Popen[bytes]]":
 
 
 def cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
 
 def megabytes(pid: int, what: str) -> float:
-    """`VmRSS`: resident now; `VmHWM`: the most it ever was."""
+    """Return memory in MB. `VmRSS`: resident now; `VmHWM`: the maximum so far."""
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(what))
     return int(line.split()[1]) / 1024
 
@@ -186,6 +194,7 @@ def megabytes(pid: int, what: str) -> float:
 
 
 def measure_deliveries(server: EmbeddedServer, folder: Path, seconds: float) -> None:
+    """Measure and print the delivery rate, and its share of the bare client's."""
     with hooks(server, folder, "hooks_deliveries") as world:
         world.furnish(PRACTICES, SUBSCRIPTIONS_EACH)
         wanted = BACKLOG_PER_SECOND * (seconds + WARM_UP_SECONDS)
@@ -197,18 +206,19 @@ def measure_deliveries(server: EmbeddedServer, folder: Path, seconds: float) -> 
     print(f"deliveries   C bare aiohttp {before:,.0f} and {after:,.0f}/s   one worker {rate:,.0f}/s")
     print(
         f"{'':12} share {rate / bare:.2f} (aim {AIM_DELIVERIES:.2f})   CPU {worker_cpu / rate * 1e6:.0f} µs each, "
-        f"{worker_cpu:.0%} of a core   memory at its most {peak:.0f} MB (aim {AIM_MEGABYTES})",
+        f"{worker_cpu:.0%} of a core   maximum memory {peak:.0f} MB (aim {AIM_MEGABYTES})",
         flush=True,
     )
 
 
 def bare_rate(world: Hooks, seconds: float) -> float:
+    """Return the rate of the bare client, in requests a second."""
     command = [sys.executable, "-m", "benchmarks.bare_client", f"{world.sink}/hook", str(seconds)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def backlog_rate(world: Hooks, seconds: float) -> tuple[float, float, float]:
-    """Deliveries a second, the worker's CPU seconds a second, and its memory in MB."""
+    """Return deliveries a second, the worker's CPU seconds a second, and its memory in MB."""
     already = world.arrived()[0]
     with worker(world) as running:
         world.wait_for_more_than(already)
@@ -224,10 +234,11 @@ def backlog_rate(world: Hooks, seconds: float) -> tuple[float, float, float]:
 
 
 def measure_receipt(server: EmbeddedServer, folder: Path, seconds: float) -> None:
+    """Measure and print the time from commit to receipt."""
     with hooks(server, folder, "hooks_receipt", notes_arrivals=True) as world:
         world.furnish(RECEIPT_PRACTICES, 1)
         with worker(world):
-            asyncio.run(append(world, 1.0))  # warm
+            asyncio.run(append(world, 1.0))  # warm-up
             world.wait_for_more_than(0)
             committed = asyncio.run(append(world, seconds))
             time.sleep(2)
@@ -243,7 +254,7 @@ def measure_receipt(server: EmbeddedServer, folder: Path, seconds: float) -> Non
 
 
 async def append(world: Hooks, seconds: float) -> dict[str, float]:
-    """When each event was committed, by the clock that the sink goes by."""
+    """Append events for `seconds`; return the commit time of each, by the same clock as the sink's."""
     committed: dict[str, float] = {}
     async with asyncpg.create_pool(world.url, min_size=4, max_size=4) as pool:
         practices = [row[0] for row in await pool.fetch("SELECT practice_id FROM practice ORDER BY practice_id")]
@@ -264,11 +275,12 @@ async def append(world: Hooks, seconds: float) -> dict[str, float]:
 # --- idle ------------------------------------------------------------------------------------------------------------
 
 BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'officepro' AND datname = current_database()"
-# Where nothing happens there are no transactions of several statements: each is one by itself.
+# An idle worker has no transactions of several statements, so transactions count queries.
 TRANSACTIONS = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
 
 
 def measure_idle(server: EmbeddedServer, folder: Path, seconds: float) -> None:
+    """Measure and print the queries and CPU of an idle worker."""
     seconds = max(seconds, LEAST_IDLE_SECONDS)
     with hooks(server, folder, "hooks_idle") as world:
         world.furnish(QUIET_PRACTICES, 1)

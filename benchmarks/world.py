@@ -1,4 +1,4 @@
-"""What is measured against: practices with providers, rooms, patients and half-full days, in a database of its own."""
+"""Data of the benchmarks: practices with providers, rooms, patients and half-booked days, in a separate database."""
 
 import json
 import random
@@ -14,10 +14,10 @@ from officepro.access.scopes import EVERY_SCOPE
 from officepro.foundation.secrets import fingerprint, make_api_key
 
 PRACTICES, PROVIDERS, PATIENTS = 20, 5, 1000
-FULL_DAYS, FREE_DAYS = 30, 365  # of each provider: half taken, and empty
+FULL_DAYS, FREE_DAYS = 30, 365  # of each provider: half booked, and empty
 FIRST = datetime.now(UTC).date() + timedelta(days=7)
 FIRST_FREE = FIRST + timedelta(days=FULL_DAYS)
-OPENS, CLOSES = 8, 18  # UTC, so that an hour is an hour
+OPENS, CLOSES = 8, 18  # UTC, without daylight-saving changes
 WAL_FILES = 64  # of 16 MB
 NAMES = ["Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Tony", "Leslie", "Radia", "Ken", "Margaret", "John"]
 
@@ -54,18 +54,22 @@ CREATE SEQUENCE bench_seq;
 
 @dataclass
 class World:
+    """Access tokens of all practices, and the calls to them."""
+
     tokens: dict[int, str]  # by practice
 
     def headers(self, practice: int) -> dict[str, str]:
+        """Return the headers of a practice's requests."""
         return {"Authorization": f"Bearer {self.tokens[practice]}", "Content-Type": "application/json"}
 
     def slots(self, count: int) -> Iterator[Call]:
+        """Yield requests for a provider's free slots of one day."""
         for practice, provider, day, _ in self._places(count):
             path = f"/v1/Bench{practice}/availability/providers/{provider}/slots?date={day}&duration=30"
             yield Call("GET", path, self.headers(practice))
 
     def slots_asked_once(self, count: int) -> Iterator[Call]:
-        """No question comes twice, so that nothing that is remembered helps."""
+        """Yield availability requests without duplicates, so that the cache has no effect."""
         questions = [
             (practice, provider, FIRST + timedelta(days=day), duration)
             for practice in range(1, PRACTICES + 1)
@@ -79,6 +83,7 @@ class World:
             yield Call("GET", path, self.headers(practice))
 
     def check(self, count: int) -> Iterator[Call]:
+        """Yield checks of one time."""
         for practice, provider, day, hour in self._places(count):
             path = (
                 f"/v1/Bench{practice}/availability/providers/{provider}/check?date={day}&time={hour:02}:30&duration=30"
@@ -86,26 +91,30 @@ class World:
             yield Call("GET", path, self.headers(practice))
 
     def slots_with_room(self, count: int) -> Iterator[Call]:
+        """Yield slots requests for a visit type that needs a room."""
         for call in self.slots(count):
             yield Call(call.method, call.path + "&visitType=Consult", call.headers)
 
     def openings(self, count: int) -> Iterator[Call]:
+        """Yield requests for 30 days of all providers."""
         for practice, _, _, _ in self._places(count):
             path = f"/v1/Bench{practice}/availability/slots?visitType=Consult&startDate={FIRST}"
             yield Call("GET", f"{path}&endDate={FIRST + timedelta(days=29)}", self.headers(practice))
 
     def next_slot(self, count: int) -> Iterator[Call]:
+        """Yield requests for a provider's next free slot."""
         for practice, provider, _, _ in self._places(count):
             path = f"/v1/Bench{practice}/availability/providers/{provider}/next-slot?duration=45&fromDate={FIRST}"
             yield Call("GET", path, self.headers(practice))
 
     def search(self, count: int) -> Iterator[Call]:
+        """Yield searches by first name."""
         for practice, provider, _, _ in self._places(count):
             path = f"/v1/Bench{practice}/prospects?search={NAMES[provider]}&limit=25"
             yield Call("GET", path, self.headers(practice))
 
     def book(self, count: int) -> Iterator[Call]:
-        """Free, distinct times: each is booked once."""
+        """Yield bookings of free, distinct times, each once."""
         free = [
             (day, hour, half, provider, practice)
             for day in range(FREE_DAYS)
@@ -126,6 +135,7 @@ class World:
             yield Call("POST", f"/v1/Bench{practice}/visits/book", self.headers(practice), json.dumps(body))
 
     def create(self, count: int) -> Iterator[Call]:
+        """Yield requests that create a prospect."""
         for number in range(count):
             practice = 1 + number % PRACTICES
             body = {"FirstName": "Grace", "LastName": f"Hopper{number}", "EMail": f"grace{number}@example.com"}
@@ -140,7 +150,7 @@ class World:
 
 
 def seed(url: str) -> dict[int, str]:
-    """An API key of each practice."""
+    """Insert the data; return an API key for each practice."""
     keys = {}
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(SEED)
@@ -151,8 +161,8 @@ def seed(url: str) -> dict[int, str]:
 
 
 def settle(url: str) -> None:
-    """What a server has that has been at work for a while: files of the WAL to be used again. One that has to make them
-    anew, 16 MB of zeros at a time, holds up every commit meanwhile."""
+    """Create WAL files for reuse, as on a server that has run for a while. A server that must create new ones, 16 MB of
+    zeros each, delays every commit meanwhile."""
     with psycopg.connect(url, autocommit=True) as connection:
         for _ in range(WAL_FILES):
             connection.execute("SELECT pg_logical_emit_message(false, '', repeat('x', 15 * 1024 * 1024))")
@@ -160,7 +170,7 @@ def settle(url: str) -> None:
 
 
 def make_key(connection: "psycopg.Connection[Any]", practice: int | None) -> str:
-    """An API key with every scope, of a partner of its own; None: for every practice."""
+    """Create a partner and return its API key with every scope, for one practice, or for all if None."""
     row = connection.execute(
         """
         WITH partner AS (INSERT INTO partner (company) VALUES ('Bench') RETURNING partner_id)

@@ -1,4 +1,4 @@
-"""The client: wrk, which sends prepared calls one after the other over 32 connections, and tells what it measured."""
+"""Client of the benchmarks: wrk, which sends prepared calls one after the other over 32 connections."""
 
 import json
 import shutil
@@ -41,13 +41,15 @@ class ClientMissing(Exception):
 
 @dataclass(frozen=True)
 class Call:
+    """A prepared HTTP request."""
+
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
 
     def as_text(self) -> str:
-        """The whole request in one line; `\\n` ends a line of it."""
+        """Return the whole request in one line, with `\\n` as line separator."""
         headers = {"Host": "127.0.0.1", **self.headers}
         if self.body:
             headers["Content-Length"] = str(len(self.body.encode()))
@@ -57,15 +59,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Measured:
-    rate: float  # answers a second
+    """Result of a measurement."""
+
+    rate: float  # responses a second
     p50: float  # milliseconds
     p99: float
     errors: int
-    stolen: float  # of the processors' time, by what else runs on the same hardware
+    stolen: float  # share of processor time, used by other virtual machines on the same hardware
 
 
 def measure(url: str, calls: Iterable[Call], seconds: float, rate: float | None = None) -> Measured:
-    """As fast as it goes, or at about this rate: then each connection makes pauses of random length."""
+    """Send the calls at full speed, or at about `rate` a second with random pauses. Raises ClientMissing."""
     program = shutil.which("wrk")
     if program is None:
         raise ClientMissing(ClientMissing.__doc__)

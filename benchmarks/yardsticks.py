@@ -1,4 +1,4 @@
-"""What the machine can do at all, in this minute: H, R and W of PERFORMANCE.md."""
+"""Baselines: the maximum rates of the machine at this time (H, R and W of PERFORMANCE.md)."""
 
 import math
 import re
@@ -49,16 +49,18 @@ FROM head, made;
 
 @get("/hello", sync_to_thread=False)
 def hello() -> str:
+    """Return a constant text."""
     return "hello"
 
 
 def application() -> Litestar:
+    """Return the bare Litestar application of baseline H."""
     return Litestar([hello], openapi_config=None)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What could be answered at most just now, calls a second."""
+    """Maximum rates at this time, in calls a second."""
 
     hello: float
     read: float
@@ -66,15 +68,17 @@ class Limits:
 
     @property
     def of_a_read(self) -> float:
+        """Return the limit of a read: one hello and one query."""
         return 1 / (1 / self.hello + 1 / self.read)
 
     @property
     def of_a_booking(self) -> float:
+        """Return the limit of a booking: one hello and one write."""
         return 1 / (1 / self.hello + 1 / self.write)
 
 
 class Yardsticks:
-    """H, R and W, to be had again before and after each measurement: what a machine can do changes by the minute."""
+    """Baselines H, R and W, taken before and after each measurement, because a machine's speed varies over minutes."""
 
     def __init__(self, hello_url: str, server: EmbeddedServer, database: str, folder: Path, seconds: float) -> None:
         self._hello_url = hello_url
@@ -87,31 +91,36 @@ class Yardsticks:
     @classmethod
     @contextmanager
     def standing(cls, server: EmbeddedServer, database: str, folder: Path, seconds: float) -> "Iterator[Yardsticks]":
+        """Start the bare application and yield the baselines."""
         own = folder / "hello"
         own.mkdir()
         with granian("benchmarks.yardsticks:application", own, {}) as url:
             yield cls(url, server, database, folder, seconds)
 
     def limits(self) -> Limits:
-        write = self._pgbench(WRITE)  # before the others, which what it leaves behind harms as it does what is measured
+        """Measure all three baselines."""
+        write = self._pgbench(
+            WRITE
+        )  # first, so that its after-effects slow the other baselines as they slow the measured calls
         return Limits(measure(self._hello_url, HELLO, self._seconds).rate, self._pgbench(READ), write)
 
     def hello_at(self, rate: float) -> Measured:
+        """Measure baseline H at a given rate."""
         return measure(self._hello_url, HELLO, self._seconds, rate)
 
     def write_at(self, rate: float) -> Measured:
-        """How long the disk alone lets a commit wait, from the begin of a transaction."""
+        """Measure transactions at this rate: the latency that the disk alone causes, from the transaction's begin."""
         processors = Processors()
         with tempfile.TemporaryDirectory() as logs:
             self._pgbench(WRITE, f"-R{rate:g}", "-l", f"--log-prefix={logs}/log")
             stolen = processors.stolen()
             lines = [line.split() for log in Path(logs).iterdir() for line in log.read_text().splitlines()]
-        took = sorted(int(line[2]) - int(line[6]) for line in lines)  # without the time by which it began late
+        took = sorted(int(line[2]) - int(line[6]) for line in lines)  # without the delay of its start
         p50, p99 = (took[len(took) * percent // 100] / 1e3 for percent in (50, 99))
         return Measured(len(took) / self._seconds, p50, p99, 0, stolen)
 
     def _pgbench(self, script: str, *options: str) -> float:
-        """Transactions a second of prepared statements over the Unix socket."""
+        """Return the transactions a second of prepared statements over the Unix socket."""
         path = self._folder / "script.sql"
         path.write_text(script)
         command = [str(self._server.bin / "pgbench"), "-n", "-M", "prepared", f"-c{CLIENTS}", "-j1"]

@@ -1,1 +1,1 @@
-"""What a practice needs, what a machine carries, and a morning of 5,000 practices: measured, and written as a page."""
+"""Capacity benchmark: cost of a request, size of a row, a morning of 5,000 practices; writes docs/capacity.md."""

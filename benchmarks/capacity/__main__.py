@@ -1,7 +1,7 @@
-"""`python -m benchmarks.capacity`: measures what a call costs and what a row weighs, lets 5,000 practices have a
-morning, and writes the figures and plots of docs/capacity.md anew.
+"""Capacity benchmark (`python -m benchmarks.capacity`): measures the cost of a call and the size of a row, simulates a
+morning of 5,000 practices, and updates the tables and plots of docs/capacity.md.
 
-`--folder` keeps the database for the next time; `--seed-only` makes it and measures nothing.
+`--folder` keeps the database for the next run; `--seed-only` creates it without measuring.
 """
 
 import argparse
@@ -42,12 +42,14 @@ DATABASE = "officepro"
 SECRET = b"only for measuring, 32 bytes long"
 CALLS_OF_A_KIND = 400
 AT_ONCE = 4
-SETTLE_SECONDS = 1.5  # webhooks, the request log and the use of keys follow after
-HOUR_SECONDS = 4.0  # of ours stand for an hour of theirs, at that hour's true rate
+SETTLE_SECONDS = 1.5  # webhooks, the request log and the last use of keys are written later
+HOUR_SECONDS = 4.0  # measured seconds per simulated hour, at that hour's real rate
 
 
 @dataclass
 class Hour:
+    """Result of one simulated hour."""
+
     hour: int
     calls_a_second: float
     p50_ms: float
@@ -59,6 +61,8 @@ class Hour:
 
 @dataclass
 class Found:
+    """All results of a run."""
+
     practices: int
     cores: int
     workers: int
@@ -70,6 +74,7 @@ class Found:
 
 
 def main() -> None:
+    """Create the database, measure, and write the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.capacity", description=__doc__)
     parser.add_argument("--practices", type=int, default=5000)
     parser.add_argument("--folder", type=Path)
@@ -94,7 +99,7 @@ def main() -> None:
 
 
 def _seeded(server: EmbeddedServer, folder: Path, practices: int, port: int) -> str:
-    """The partner's key."""
+    """Create the database if needed; return the partner's key."""
     kept = folder / f"key-{practices}"
     server.create_database(DATABASE)
     owner_url = server.url(DATABASE)
@@ -125,7 +130,7 @@ def _service(server: EmbeddedServer, folder: Path) -> Iterator[tuple[str, Machin
         "OFFICEPRO_ENCRYPTION_KEYS": keys,
         "OFFICEPRO_WORKERS": "2",
         "OFFICEPRO_PORT": str(port),
-        "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "10000000",  # counted, and never reached
+        "OFFICEPRO_RATE_LIMIT_PER_MINUTE": "10000000",  # counted, but never reached
         "OFFICEPRO_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
     }
     processes = []
@@ -157,13 +162,13 @@ def _wait_for(base: str) -> None:
             if connection.getresponse().status == http.HTTPStatus.OK:
                 return
         if time.monotonic() > until:
-            raise TimeoutError("the API does not come up; see serve.log")
+            raise TimeoutError("the API does not become ready; see serve.log")
         time.sleep(0.2)
 
 
 @asynccontextmanager
 async def _receiving(found: Found, port: int) -> AsyncIterator[None]:
-    """The partners' endpoints."""
+    """Serve the partners' webhook endpoints."""
 
     async def take(request: web.Request) -> web.Response:
         await request.read()
@@ -185,7 +190,7 @@ async def _measure(found: Found, base: str, key: str, machine: Machine, port: in
     connections = aiohttp.TCPConnector(limit=64)
     async with _receiving(found, port), aiohttp.ClientSession(connector=connections) as session:
         partners = Partners(base, key, found.practices, session)
-        await _some(partners, "book", CALLS_OF_A_KIND // 2)  # to be moved and cancelled
+        await _some(partners, "book", CALLS_OF_A_KIND // 2)  # visits for the calls that move and cancel
         await asyncio.sleep(SETTLE_SECONDS)
         idle = await _idle(machine)
         for kind in day.CALLS:
@@ -200,7 +205,7 @@ async def _measure(found: Found, base: str, key: str, machine: Machine, port: in
 
 
 async def _idle(machine: Machine) -> Spent:
-    """What is spent in a second in which nobody calls."""
+    """Return the cost of a second without calls."""
     before = machine.spent()
     await asyncio.sleep(3)
     spent = machine.spent() - before

@@ -1,4 +1,4 @@
-"""From what was measured and what a day is supposed to be, to machines and money. Pure."""
+"""Calculation of machines and cost from the measured costs and the assumed day. Pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,26 +6,29 @@ from math import ceil
 
 from benchmarks.capacity import day
 
-DAYS_KEPT = {"request_log": 90, "webhook_delivery": 90, "idempotency": 1}  # the settings' defaults; all else stays
+DAYS_KEPT = {"request_log": 90, "webhook_delivery": 90, "idempotency": 1}  # the settings' defaults; others stay
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one call, with the webhooks that it causes."""
+    """Cost of one call, including its webhooks."""
 
     api_ms: float  # of a processor
     worker_ms: float
     database_ms: float
     log_bytes: float
-    p50_ms: float  # as its caller sees it, on a quiet machine
+    p50_ms: float  # latency for the caller, on a quiet machine
 
     @property
     def processor_ms(self) -> float:
+        """Return the processor time of all processes together."""
         return self.api_ms + self.worker_ms + self.database_ms
 
 
 @dataclass(frozen=True)
 class Needs:
+    """Machines, storage and money for a number of practices."""
+
     calls_a_second: float  # in the busiest hour of a busy day
     writes_a_second: float
     api_cores: int
@@ -40,7 +43,7 @@ WRITES = tuple(day.EVENTS)
 
 
 def rows_a_day() -> dict[str, float]:
-    """Of a practice, by table."""
+    """Return a practice's new rows per day, by table."""
     events = day.events_a_day()
     people = day.CALLS["create"]
     return {
@@ -57,10 +60,12 @@ def rows_a_day() -> dict[str, float]:
 
 
 def bytes_a_day(bytes_of_row: Mapping[str, float]) -> dict[str, float]:
+    """Return a practice's new bytes per day, by table."""
     return {table: rows * bytes_of_row[table] for table, rows in rows_a_day().items()}
 
 
 def gigabytes_after(years: float, practices: int, bytes_of_row: Mapping[str, float]) -> float:
+    """Return the storage after some years, in GB, after retention."""
     total = 0.0
     for table, size in bytes_a_day(bytes_of_row).items():
         days = years * day.WORKING_DAYS
@@ -69,21 +74,23 @@ def gigabytes_after(years: float, practices: int, bytes_of_row: Mapping[str, flo
 
 
 def peak_hour() -> int:
+    """Return the hour with the most calls."""
     return max(day.HOURS, key=lambda hour: day.HOURS[hour])
 
 
 def cores_of_a_practice(costs: Mapping[str, Cost]) -> tuple[float, float]:
-    """In the busiest hour of a busy day: the API's with the worker's, and PostgreSQL's."""
+    """Return a practice's share of cores in the busiest hour of a busy day: API and worker, and PostgreSQL."""
     rates = {kind: day.a_second(1, peak_hour(), kind) for kind in day.CALLS}
     api = sum(rate * (costs[kind].api_ms + costs[kind].worker_ms) for kind, rate in rates.items()) / 1000
     return api, sum(rate * costs[kind].database_ms for kind, rate in rates.items()) / 1000
 
 
 def needs(practices: int, costs: Mapping[str, Cost], bytes_of_row: Mapping[str, float]) -> Needs:
+    """Calculate the machines, storage and money for `practices`."""
     rates = {kind: day.a_second(practices, peak_hour(), kind) for kind in day.CALLS}
     api_cores, database_cores = (max(1, ceil(practices * used / day.BUSY_CORE)) for used in cores_of_a_practice(costs))
     disk = gigabytes_after(5, practices, bytes_of_row)
-    cores = 2 * max(1, ceil(api_cores / 2)) + 2 * database_cores  # twice: nothing stands alone
+    cores = 2 * max(1, ceil(api_cores / 2)) + 2 * database_cores  # twice: every machine has a second one
     return Needs(
         calls_a_second=sum(rates.values()),
         writes_a_second=sum(rates[kind] for kind in WRITES),

@@ -1,4 +1,4 @@
-"""Plots as SVG, drawn by hand: bars and lines over named places, readable on light and on dark ground."""
+"""Bar and line charts over named categories as SVG, legible on light and dark backgrounds."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -11,6 +11,7 @@ STEPS = 4  # of the scale
 
 
 def bars(title: str, places: Sequence[str], values: Sequence[float], unit: str) -> str:
+    """Return a bar chart."""
     scale = _Scale(max(values))
     width = _room(places) * 0.7
     drawn = []
@@ -23,6 +24,7 @@ def bars(title: str, places: Sequence[str], values: Sequence[float], unit: str) 
 
 
 def lines(title: str, places: Sequence[str], rows: Mapping[str, Sequence[float]], unit: str) -> str:
+    """Return a line chart."""
     scale = _Scale(max(max(values) for values in rows.values()))
     drawn = []
     for colour, values in zip(COLOURS, rows.values(), strict=False):
@@ -32,7 +34,7 @@ def lines(title: str, places: Sequence[str], rows: Mapping[str, Sequence[float]]
 
 
 class _Scale:
-    """From nothing to a round number."""
+    """Axis from 0 to a round number."""
 
     def __init__(self, most: float) -> None:
         power = 10.0 ** (len(f"{int(most)}") - 1) if most >= 1 else 0.1
@@ -41,6 +43,7 @@ class _Scale:
         self.top = next(power * step for step in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10) if power * step >= most)
 
     def y(self, value: float) -> float:
+        """Return the vertical position of a value."""
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / self.top
 
 

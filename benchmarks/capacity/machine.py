@@ -1,4 +1,4 @@
-"""What the machine spends: processor time by process tree, and bytes that PostgreSQL keeps and writes ahead."""
+"""Resource use: processor time by process tree, and bytes that PostgreSQL stores and writes to its WAL."""
 
 import os
 import time
@@ -11,7 +11,7 @@ import psycopg
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
-# A partitioned table counts with its partitions, under its own name.
+# Partitions count under the name of their table.
 _TABLES = """
 SELECT coalesce(parent.relname, c.relname) AS name, sum(pg_total_relation_size(c.oid))::bigint AS bytes
 FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class parent ON parent.oid = i.inhparent
@@ -21,10 +21,12 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' GROUP BY 1
 
 @dataclass(frozen=True)
 class Spent:
+    """Resources used up to a time, or between two times."""
+
     api: float  # processor seconds
     worker: float
     database: float
-    log_bytes: int  # written ahead
+    log_bytes: int  # of WAL
     seconds: float
 
     def __sub__(self, before: "Spent") -> "Spent":
@@ -39,12 +41,15 @@ class Spent:
 
 @dataclass(frozen=True)
 class Machine:
+    """Process trees and database of the measured installation."""
+
     api: int  # process ids of the trees' roots
     worker: int
     database: int
     owner_url: str
 
     def spent(self) -> Spent:
+        """Return the resources used so far."""
         return Spent(
             _processor_seconds(self.api),
             _processor_seconds(self.worker),
@@ -60,7 +65,7 @@ class Machine:
         return int(row[0])
 
     def tables(self) -> dict[str, tuple[int, int]]:
-        """Rows, and bytes with indexes."""
+        """Return rows, and bytes including indexes, of each table."""
         with psycopg.connect(self.owner_url, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
             sizes: dict[str, int] = dict(connection.execute(_TABLES).fetchall())
@@ -73,7 +78,7 @@ class Machine:
 
 
 def _processor_seconds(root: int) -> float:
-    """Of a process and all below it, with those that have ended and were waited for."""
+    """Return the processor seconds of a process and its descendants, including ended ones that were reaped."""
     return sum(_own_seconds(process) for process in _tree(root))
 
 

@@ -1,4 +1,4 @@
-"""The figures of docs/capacity.md: each table stands between two marks and is written anew, the words stay."""
+"""Writer of docs/capacity.md: replaces the tables between their markers, and leaves the text unchanged."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,10 +19,11 @@ from benchmarks.capacity.arithmetic import (
 if TYPE_CHECKING:
     from benchmarks.capacity.__main__ import Found
 
-SIZES = (100, 500, 1000, 2000, 5000)  # in practices
+SIZES = (100, 500, 1000, 2000, 5000)  # numbers of practices
 
 
 def write_page(page: Path, found: "Found") -> None:
+    """Replace the tables of the page and write its plots. Raises LookupError if a marker is missing."""
     weights = weights_of_rows(found)
     wanted = {size: needs(size, found.costs, weights) for size in SIZES}
     text = page.read_text()
@@ -35,7 +36,7 @@ def write_page(page: Path, found: "Found") -> None:
         before, _, rest = text.partition(f"<!-- {name} -->")
         _, found_end, after = rest.partition(f"<!-- /{name} -->")
         if not found_end:
-            raise LookupError(f"{page} has no place for {name}")
+            raise LookupError(f"{page} has no markers for {name}")
         text = "\n".join([f"{before}<!-- {name} -->", *lines, f"<!-- /{name} -->{after}"])
     page.write_text(text)
     folder = page.with_suffix("")
@@ -45,11 +46,12 @@ def write_page(page: Path, found: "Found") -> None:
 
 
 def weights_of_rows(found: "Found") -> dict[str, float]:
-    """Bytes of a row with its share of the indexes."""
+    """Return the bytes of a row, including its share of the indexes, by table."""
     return {name: size / count for name, (count, size) in found.tables.items() if count and name in rows_a_day()}
 
 
 def calls(found: "Found") -> Iterable[str]:
+    """Yield the table of the costs of calls."""
     table = []
     for kind, cost in found.costs.items():
         figures = (cost.p50_ms, cost.api_ms, cost.worker_ms, cost.database_ms, cost.log_bytes / 1000)
@@ -65,6 +67,7 @@ def calls(found: "Found") -> Iterable[str]:
 
 
 def rows(weights: dict[str, float]) -> Iterable[str]:
+    """Yield the table of rows per day."""
     a_day, sizes = rows_a_day(), bytes_a_day(weights)
     table = [
         [name, f"{count:g}", f"{weights[name]:,.0f}", f"{sizes[name] / 1000:,.1f}"] for name, count in a_day.items()
@@ -79,6 +82,7 @@ def rows(weights: dict[str, float]) -> Iterable[str]:
 
 
 def machines(wanted: dict[int, Needs]) -> Iterable[str]:
+    """Yield the table of required machines."""
     yield from _table(
         [
             "practices",
@@ -109,6 +113,7 @@ def machines(wanted: dict[int, Needs]) -> Iterable[str]:
 
 
 def carried(found: "Found") -> str:
+    """Return the sentence about practices per core."""
     api, database = (int(day.BUSY_CORE / used) for used in cores_of_a_practice(found.costs))
     return (
         f"Half of a core's time in that hour is {api:,} practices' share of the API and the worker, and {database:,} "
@@ -117,6 +122,7 @@ def carried(found: "Found") -> str:
 
 
 def morning(found: "Found") -> Iterable[str]:
+    """Yield the table of the simulated hours."""
     yield from _table(
         ["hour", "calls/s", "p50 ms", "p99 ms", "booking p99 ms", "API and worker, cores", "PostgreSQL, cores"],
         [
@@ -140,10 +146,12 @@ def morning(found: "Found") -> Iterable[str]:
 
 
 def told_of(failures: Sequence[str]) -> str:
+    """Return the failures with their counts, or 0."""
     return ", ".join(f"{count} × {what}" for what, count in Counter(failures).items()) or "0"
 
 
 def plots(found: "Found", weights: dict[str, float]) -> dict[str, str]:
+    """Return the plots as SVG, by name."""
     hours = [f"{hour.hour:02}" for hour in found.morning]
     sizes = bytes_a_day(weights)
     kinds = list(found.costs)

@@ -1,4 +1,4 @@
-"""Partners who call by kind: each call at its own moment, whether or not those before it were answered."""
+"""Simulated partners: each call is sent at its own time, without waiting for earlier responses (open loop)."""
 
 import asyncio
 import random
@@ -20,6 +20,8 @@ HALF_HOURS = 20  # of a working day from eight to six
 
 @dataclass
 class Partners:
+    """The calls of all partners, with latencies and failures."""
+
     base: str
     key: str
     practices: int
@@ -28,11 +30,11 @@ class Partners:
     latencies: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # seconds, by kind
     failures: list[str] = field(default_factory=list)
     _tokens: dict[int, str] = field(default_factory=dict)
-    _next: dict[int, int] = field(default_factory=lambda: defaultdict(int))  # by practice: times that are taken
+    _next: dict[int, int] = field(default_factory=lambda: defaultdict(int))  # by practice: number of booked times
     _booked: deque[tuple[int, int]] = field(default_factory=deque)  # practice and visit
 
     async def call(self, kind: str, due: float | None = None) -> None:
-        """Latency counts from the moment at which the call was due, so that waiting for a turn counts too."""
+        """Send a call. Latency counts from the time at which it was due, so that a delayed start counts too."""
         due = time.perf_counter() if due is None else due
         practice, method, path, body = self._wish(kind)
         headers = {"Authorization": f"Bearer {await self._token(practice)}"}
@@ -54,7 +56,7 @@ class Partners:
             self._booked.append((practice, found["data"]["VisitID"]))
 
     async def _token(self, practice: int) -> str:
-        """Empty when there was none to be had; the call then fails, and is counted."""
+        """Return an access token, or an empty string if the exchange failed; the call then fails, and is counted."""
         if practice not in self._tokens:
             path = f"{self.base}/v1/P{practice}/auth/token"
             async with self.session.post(path, json={"apiKey": self.key}) as answer:
@@ -65,7 +67,7 @@ class Partners:
         return self._tokens[practice]
 
     async def spread(self, kinds: dict[str, float], seconds: float) -> None:
-        """So many calls of each kind a second, at random moments."""
+        """Send calls at the given rates a second by kind, at random times."""
         start = time.perf_counter()
         moments = sorted(
             (start + self.dice.random() * seconds, kind)
@@ -121,7 +123,7 @@ class Partners:
         return {"FirstName": "Grace", "LastName": name, "EMail": f"{name}@example.com", "Phone": "555-0199"}
 
     def _visit(self, practice: int) -> dict[str, Any]:
-        """Free, and nobody else's."""
+        """Return a booking of a time that no other call uses."""
         number, provider = divmod(self._next[practice], PROVIDERS)
         self._next[practice] += 1
         day, half = divmod(number, HALF_HOURS)

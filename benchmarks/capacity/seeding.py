@@ -1,4 +1,4 @@
-"""Thousands of practices in a database of their own, and the calls that are made of them."""
+"""Data of the capacity benchmark: thousands of practices in a separate database."""
 
 from datetime import timedelta
 from typing import Any
@@ -39,7 +39,7 @@ INSERT INTO visit (practice_id, patient_id, provider_id, room_id, needs_room, vi
 
 
 def seed(url: str, practices: int, hook_urls: list[str], sealed: str) -> str:
-    """The API key of a partner that works with all of them; one more for each hook."""
+    """Insert the practices; return an API key for all of them. Each webhook subscription gets another key."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(SEED.replace(":practices", str(practices)))
         key = make_key(connection, None)
@@ -56,7 +56,7 @@ def seed(url: str, practices: int, hook_urls: list[str], sealed: str) -> str:
 
 
 def clear(connection: "psycopg.Connection[Any]") -> None:
-    """Away with what an earlier measurement booked, whose times are wanted again."""
+    """Delete the bookings of an earlier run, whose times are booked again."""
     booked = "SELECT practice_id, visit_id FROM visit WHERE starts_at >= %s"
     connection.execute(f"DELETE FROM visit_history WHERE (practice_id, visit_id) IN ({booked})", (FIRST_FREE,))
     connection.execute("DELETE FROM visit WHERE starts_at >= %s", (FIRST_FREE,))
