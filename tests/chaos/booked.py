@@ -54,6 +54,7 @@ class Found:
 
     @property
     def faults(self) -> tuple[int, ...]:
+        """Return the counts that must be 0."""
         return self.lost, self.doubled, self.doubles, self.halves, self.undisclosed, self.gaps, self.contradicted
 
     def __str__(self) -> str:
@@ -65,6 +66,7 @@ class Found:
 
 
 async def found(owner: asyncpg.Connection, database: Database, bookers: Bookers) -> Found:
+    """Compare the database with the responses that the clients got."""
     by_mark = {row["mark"]: row for row in await owner.fetch(DISCLOSED)}
     unknown = {mark for mark, told in bookers.given_up.items() if told in UNKNOWN}
     made = {mark for mark, row in by_mark.items() if row["visits"]}

@@ -39,6 +39,8 @@ SELECT count(*) FILTER (WHERE meets_provider) + count(*) FILTER (WHERE meets_roo
 
 @dataclass
 class Verdict:
+    """Comparison of the database with the clients' acknowledged bookings."""
+
     acknowledged: int
     missing: int  # acknowledged, but not stored
     unasked: int  # stored, but never acknowledged
@@ -152,6 +154,7 @@ class Bookers:
         return max(later - earlier for earlier, later in itertools.pairwise(answered))
 
     async def verdict(self, owner: asyncpg.Connection) -> Verdict:
+        """Compare the database with the acknowledged bookings."""
         booked = await owner.fetch("SELECT practice_id, visit_id FROM visit WHERE status = 'booked'")
         there = {(row["practice_id"], row["visit_id"]) for row in booked}
         kept = {row["idempotency_key"] for row in await owner.fetch("SELECT idempotency_key FROM idempotency")}

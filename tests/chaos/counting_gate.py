@@ -14,11 +14,14 @@ FAILURES = Limit("failures of an address", 10)
 
 
 def refuse(standing: Standing) -> None:
+    """Raise TooManyFailures if the limit is exceeded."""
     if not standing.allowed:
         raise TooManyFailures(retry_after_seconds=standing.retry_after_seconds)
 
 
 def counting(check: Callable[..., Any], address_at: int, *, is_looked_at_first: bool) -> Callable[..., Any]:
+    """Wrap an authentication method so that it counts failures per address."""
+
     @functools.wraps(check)
     async def checked(gate: Gate, *arguments: Any) -> Any:
         address = network_of(arguments[address_at])
@@ -34,6 +37,7 @@ def counting(check: Callable[..., Any], address_at: int, *, is_looked_at_first: 
 
 
 def admit_admin(gate: Gate, secret: str | None, address: str) -> None:
+    """Authenticate the admin secret, counting failures per address."""
     refuse(gate.look(FAILURES, network_of(address)))
     try:
         really_admit_admin(gate, secret, address)

@@ -38,15 +38,18 @@ class Drill:
 
     @property
     def owner_url(self) -> str:
+        """Return the database URL of the owner role."""
         return self.server.url(DATABASE)
 
     def start_worker(self, module: str = "officepro.cli") -> subprocess.Popen[bytes]:
+        """Start a worker process."""
         command = [sys.executable, "-m", module, "worker"]
         worker = subprocess.Popen(command, env={**os.environ, **self.environment}, stderr=subprocess.DEVNULL)
         self.workers.append(worker)
         return worker
 
     def kill(self, worker: subprocess.Popen[bytes]) -> None:
+        """Kill a worker process with SIGKILL."""
         worker.send_signal(signal.SIGKILL)
         worker.wait()
         self.workers.remove(worker)
@@ -122,6 +125,7 @@ class Drill:
 
 @contextmanager
 def drill(folder: Path) -> Iterator[Drill]:
+    """Run a PostgreSQL with a migrated database; on exit stop it and its workers."""
     server = embedded.start(folder / "data")
     try:
         server.create_database(DATABASE)

@@ -54,6 +54,7 @@ class Instance:
                 await asyncio.sleep(0.05)
 
     async def is_ready(self) -> bool:
+        """Return whether /readyz returns 200 in time."""
         try:
             async with asyncio.timeout(READY_ANSWER_SECONDS), Connection.opened(self.port) as connection:
                 return (await connection.get("/readyz"))[0] == 200
@@ -61,6 +62,7 @@ class Instance:
             return False
 
     def send(self, what: signal.Signals) -> None:
+        """Send a signal to the main process."""
         assert self.process is not None
         self.process.send_signal(what)
 
@@ -71,6 +73,7 @@ class Instance:
         return await asyncio.wait_for(self.process.wait(), 60)
 
     async def kill(self) -> None:
+        """Kill the process group with SIGKILL."""
         if self.process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -83,10 +86,12 @@ class Instance:
         return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
     def log(self) -> str:
+        """Return the contents of the log file."""
         return (self.folder / f"serve-{self.port}.log").read_text()
 
 
 def free_port() -> int:
+    """Return a free TCP port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         found: int = free.getsockname()[1]
         return found
@@ -96,6 +101,7 @@ def free_port() -> int:
 async def instances(
     settings: Settings, folder: Path, number: int, module: str = "officepro.cli"
 ) -> AsyncIterator[list[Instance]]:
+    """Run a number of instances; on exit kill them."""
     running = [Instance(settings, folder, module=module) for _ in range(number)]
     try:
         await asyncio.gather(*(one.start() for one in running))
@@ -113,11 +119,13 @@ class Connection:
 
     @classmethod
     async def open(cls, port: int) -> "Connection":
+        """Connect to a local port. Raises OSError."""
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
     @classmethod
     @asynccontextmanager
     async def opened(cls, port: int) -> AsyncIterator["Connection"]:
+        """Connect to a local port; on exit close the connection. Raises OSError."""
         connection = await cls.open(port)
         try:
             yield connection
@@ -130,6 +138,7 @@ class Connection:
         return self.is_to_close or self._reader.at_eof()
 
     async def get(self, path: str, token: str = "") -> tuple[int, bytes]:
+        """Send a GET request and return status and body. Raises OSError, EOFError."""
         return await self.ask("GET", path, token)
 
     async def ask(
@@ -153,6 +162,7 @@ class Connection:
         return int(lines[0].split()[1]), content
 
     def close(self) -> None:
+        """Close the connection."""
         self._writer.close()
 
 
@@ -169,6 +179,7 @@ class Balancer:
 
     @asynccontextmanager
     async def loading(self, clients: int) -> AsyncIterator[None]:
+        """Run a number of clients; on exit stop them."""
         checking = asyncio.create_task(self._check())
         load = [asyncio.create_task(self._client(seed)) for seed in range(clients)]
         try:

@@ -30,4 +30,5 @@ async def calls(instance: Instance, path: str, token: str, seconds: float) -> tu
 
 
 def is_unharmed(statuses: Counter[int], p99: float, calm_p99: float) -> bool:
+    """Return whether all calls succeeded and the 99th percentile is within the limit."""
     return statuses.keys() == {200} and p99 <= LONGEST_P99 * max(calm_p99, LEAST_CALM_SECONDS)

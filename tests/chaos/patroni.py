@@ -57,17 +57,21 @@ PARAMETERS = {
 
 
 def free_port() -> int:
+    """Return a free TCP port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def missing() -> list[Path]:
+    """Return the required programs that are not installed."""
     return [program for program in (PATRONI, ETCD) if not program.exists()]
 
 
 @dataclass
 class Node:
+    """One Patroni node with its PostgreSQL."""
+
     name: str
     folder: Path
     account: Account
@@ -78,9 +82,11 @@ class Node:
 
     @property
     def data(self) -> Path:
+        """Return the data folder."""
         return self.folder / "data"
 
     def start(self, replication: Mapping[str, Any]) -> None:
+        """Start Patroni with the given replication settings."""
         configuration = self.folder / "patroni.json"  # JSON is YAML
         configuration.write_text(json.dumps(self._configuration(replication), indent=1))
         self.patroni = start(PATRONI, [str(configuration)], self.folder / "patroni.log", self.account)
@@ -145,6 +151,7 @@ class Node:
                 os.kill(process, signal.SIGSTOP)
 
     def die(self) -> None:
+        """Kill all processes of the node with SIGKILL."""
         self.signal(signal.SIGKILL)
         assert self.patroni is not None
         self.patroni.wait()
@@ -161,6 +168,7 @@ class Node:
             asked.close()
 
     async def takes_writes(self) -> bool:
+        """Return whether PostgreSQL accepts a read-write connection."""
         try:
             own = await asyncpg.connect(
                 f"postgresql://postgres@127.0.0.1:{self.port}/postgres?target_session_attrs=read-write", timeout=1
@@ -171,6 +179,7 @@ class Node:
         return True
 
     def is_primary(self) -> bool:
+        """Return whether Patroni reports the node as primary."""
         return self._answers("/primary")
 
     def _answers(self, path: str) -> bool:
@@ -186,6 +195,8 @@ class Node:
 
 @dataclass
 class Cluster:
+    """The nodes of the cluster and its replication settings."""
+
     nodes: list[Node]
     replication: Mapping[str, Any]
 
@@ -194,6 +205,7 @@ class Cluster:
         return ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
 
     def url(self, user: str = "postgres", database: str = DATABASE) -> str:
+        """Return a multi-host URL that connects to the primary."""
         return f"postgresql://{user}@{self._addresses}/{database}?target_session_attrs=read-write"
 
     async def primary(self) -> Node:
@@ -231,6 +243,7 @@ class Cluster:
                 await asyncio.sleep(0.3)
 
     def revive(self) -> None:
+        """Start the nodes that are down."""
         for node in self.nodes:
             if node.patroni is None:
                 node.start(self.replication)
@@ -238,6 +251,7 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(folder: Path, replication: Mapping[str, Any]) -> AsyncIterator[Cluster]:
+    """Run etcd and three nodes; on exit kill them."""
     account = embedded._account_for(folder)
     if not account.is_ours:
         embedded._open_the_programs(account)
@@ -268,6 +282,7 @@ async def cluster(folder: Path, replication: Mapping[str, Any]) -> AsyncIterator
 
 
 def etcd_arguments(data: Path, port: int, peer_port: int) -> list[str]:
+    """Return the command line arguments of a single-node etcd."""
     client, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer_port}"
     return [
         *("--data-dir", str(data / "data"), "--name", "etcd", "--log-level", "error", "--logger", "zap"),
@@ -277,6 +292,7 @@ def etcd_arguments(data: Path, port: int, peer_port: int) -> list[str]:
 
 
 def start(program: Path, arguments: list[str], log: Path, account: Account) -> subprocess.Popen[bytes]:
+    """Start a program as the given account, with a clean environment and a log file."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     whose = {} if account.is_ours else {"user": account.uid, "group": account.gid, "extra_groups": ()}
     with log.open("ab") as output:
@@ -300,6 +316,7 @@ def _listens(port: int) -> bool:
 
 
 async def answered(question: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait until a condition is true, at most `seconds`."""
     until = time.monotonic() + seconds
     while not await asyncio.to_thread(question):
         assert time.monotonic() < until, "it does not come up"

@@ -11,11 +11,13 @@ from tests.webhooks.receivers import receiving
 
 
 async def hang(request: web.Request) -> web.StreamResponse:
+    """Never respond."""
     await asyncio.sleep(3600)
     return web.Response()
 
 
 async def drip(request: web.Request) -> web.StreamResponse:
+    """Send one byte of the body per second."""
     response = web.StreamResponse(headers={"Content-Length": "100000"})
     await response.prepare(request)
     with contextlib.suppress(ConnectionError):
@@ -26,16 +28,19 @@ async def drip(request: web.Request) -> web.StreamResponse:
 
 
 async def fail(request: web.Request) -> web.StreamResponse:
+    """Return 500."""
     return web.Response(status=500)
 
 
 async def reset(request: web.Request) -> web.StreamResponse:
+    """Abort the connection."""
     assert request.transport is not None
     request.transport.abort()
     return web.Response()
 
 
 async def flood(request: web.Request) -> web.StreamResponse:
+    """Send a body of 10 GiB."""
     response = web.StreamResponse(headers={"Content-Length": str(10 * 2**30)})
     await response.prepare(request)
     with contextlib.suppress(ConnectionError):
@@ -45,6 +50,7 @@ async def flood(request: web.Request) -> web.StreamResponse:
 
 
 async def serve() -> None:
+    """Run the endpoints and print their URLs as JSON."""
     async with contextlib.AsyncExitStack() as stack:
         receivers = [
             await stack.enter_async_context(receiving(answer=poison)) for poison in (hang, drip, fail, reset, flood)

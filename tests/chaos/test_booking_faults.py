@@ -125,6 +125,7 @@ async def seen(owner: asyncpg.Connection, database: Database, bookers: Bookers) 
 
 
 def report(capsys: pytest.CaptureFixture[str], blows: str, there: Found, bookers: Bookers, more: str) -> None:
+    """Print the result."""
     with capsys.disabled():
         answers = ", ".join(f"{count} × {told}" for told, count in sorted(bookers.answers.items()))
         print(f"\n{blows}: {there}; {more}; answers {answers}")  # noqa: T201 -- result of the drill

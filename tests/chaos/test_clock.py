@@ -38,10 +38,12 @@ class Machine:
         self._preload = {"LD_PRELOAD": str(library), "SHIFTED_CLOCK": str(self._clock)}
 
     def ahead(self, days: int) -> None:
+        """Set the clock ahead by a number of days."""
         with open(self._clock, "r+b" if self._clock.exists() else "wb") as file:
             file.write(struct.pack("l", days * DAY_SECONDS))
 
     def start(self) -> RunningHouse:
+        """Start the service."""
         settings = {"OFFICEPRO_WORKERS": "1", "OFFICEPRO_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"}
         return start(self._folder / "data", **settings, **self._preload)
 
@@ -54,6 +56,7 @@ class Load:
     statuses: Counter[int] = field(default_factory=Counter)
 
     async def on(self, running: RunningHouse, seconds: float) -> None:
+        """Run the clients for a number of seconds."""
         await asyncio.gather(*(self._client(running, time.monotonic() + seconds) for _ in range(CLIENTS)))
 
     async def _client(self, running: RunningHouse, until: float) -> None:
@@ -74,6 +77,7 @@ class Load:
 
 
 def figures(running: RunningHouse) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Return the parsed metrics."""
     return parsed(httpx.get(f"{running.base}/metrics").text)
 
 
@@ -86,6 +90,7 @@ async def until_maintained(running: RunningHouse, since: float) -> None:
 
 
 async def until_delivered(receiver: Receiver, made: set[int]) -> None:
+    """Wait until the events of all created patients are delivered."""
     async with asyncio.timeout(60):
         while not made <= {body["data"].get("PatientID") for _, body in receiver.received}:  # noqa: ASYNC110
             await asyncio.sleep(0.1)

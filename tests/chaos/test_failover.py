@@ -63,12 +63,15 @@ SETTLE_SECONDS = 100.0  # leases of 60 s, and a retry
 
 @dataclass
 class Outage:
+    """One injected failure and the time until recovery."""
+
     how: str
     seconds: float  # until the next booking; without an outage, the longest time between two
     without_primary_seconds: float
 
     @property
     def ours_seconds(self) -> float:
+        """Return the part of the outage after a standby accepts writes."""
         return self.seconds - self.without_primary_seconds
 
     def __str__(self) -> str:
@@ -79,6 +82,8 @@ class Outage:
 
 @dataclass
 class Outcome:
+    """Result of a drill."""
+
     verdict: Verdict
     bookers: Bookers
     outages: list[Outage]
@@ -97,6 +102,7 @@ class Service:
     bases: list[str] = field(default_factory=list)
 
     def start(self, *arguments: str) -> None:
+        """Start `officepro` with the given arguments."""
         name = f"{arguments[0]}{len(self.processes)}"
         environment = {**os.environ, **self.environment, "OFFICEPRO_DATA_DIR": str(self.folder / name)}
         if arguments[0] == "serve":
@@ -108,6 +114,7 @@ class Service:
             self.processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
 
     def stop(self) -> None:
+        """Kill all processes."""
         for process in self.processes:
             process.kill()
             process.wait()
@@ -115,6 +122,7 @@ class Service:
 
 @asynccontextmanager
 async def service(running: Cluster, folder: Path) -> AsyncIterator[Service]:
+    """Run two API processes and a worker; on exit kill them."""
     await asyncio.to_thread(folder.mkdir)
     environment = {
         "OFFICEPRO_DATABASE_URL": running.url("officepro"),
@@ -154,6 +162,7 @@ async def furnished(settings: Settings, owner: asyncpg.Connection, hook_url: str
 
 
 async def endured(folder: Path, replication: Mapping[str, Any], rounds: tuple[str, ...]) -> Outcome:
+    """Run a drill with one failure per round, and return its result."""
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(cluster(folder / "machines", replication))
         await created(running)
@@ -181,6 +190,7 @@ async def endured(folder: Path, replication: Mapping[str, Any], rounds: tuple[st
 
 
 async def created(running: Cluster) -> None:
+    """Create and migrate the database."""
     owner = await asyncpg.connect(running.url(database="postgres"))
     await owner.execute(f"CREATE DATABASE {DATABASE}")
     await owner.close()
@@ -188,6 +198,7 @@ async def created(running: Cluster) -> None:
 
 
 def is_ready(base: str) -> bool:
+    """Return whether /readyz returns 200."""
     connection = http.client.HTTPConnection(base.removeprefix("http://"), timeout=5)
     try:
         connection.request("GET", "/readyz")
@@ -199,6 +210,7 @@ def is_ready(base: str) -> bool:
 
 
 async def outage(running: Cluster, bookers: Bookers, how: str) -> Outage:
+    """Kill or freeze the primary's machine, and wait for recovery."""
     await asyncio.sleep(QUIET_SECONDS)
     primary = await running.primary()
     primary.cut_off()
@@ -251,6 +263,7 @@ async def delivered(owner: asyncpg.Connection, receiver: Receiver) -> tuple[int,
 
 @pytest.fixture(autouse=True)
 def packages() -> None:
+    """Fail if required programs are not installed."""
     if lacking := missing():
         pytest.fail(f"This drill needs {' and '.join(map(str, lacking))}: `make chaos-failover` installs them")
 
@@ -282,6 +295,7 @@ async def test_control_asynchronous_replication_loses_some(tmp_path: Path, capsy
 
 
 def tell(title: str, outcome: Outcome) -> None:
+    """Print the result."""
     verdict = outcome.verdict
     print(f"\n{title}: {len(outcome.outages)} failovers; {verdict}")  # noqa: T201 -- result of the drill
     print(f"  events undelivered {outcome.undelivered}, invented {outcome.invented}")  # noqa: T201

@@ -29,6 +29,7 @@ GRACE_SECONDS = 1.5  # for which /readyz may report the previous disk space
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Drill]:
+    """A separate installation for each test."""
     with drill(tmp_path / "drill") as running:
         yield running
 
@@ -44,6 +45,7 @@ async def fire(server: Drill, folder: Path) -> AsyncIterator[tuple[Instance, Wri
 
 
 def report(capsys: pytest.CaptureFixture[str], fault: str, found: Truth, writers: Writers, more: str) -> None:
+    """Print the result. No first attempt may have got 500."""
     with capsys.disabled():
         answers = ", ".join(f"{count} × {told}" for told, count in sorted(writers.first_answers.items()))
         print(f"\n{fault}: {found}; first answers {answers}; {more}")  # noqa: T201 -- result of the drill
@@ -133,6 +135,7 @@ def frozen(server: Drill) -> Iterator[None]:
 
 
 def children_of(process: int) -> list[int]:
+    """Return the ids of a process's children."""
     return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
@@ -208,6 +211,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 
 def fill(path: Path) -> None:
+    """Fill the disk with a file."""
     with open(path, "wb", buffering=0) as file:
         for size in (2**20, 2**12):  # small blocks last: other processes write too
             with suppress(OSError):

@@ -26,6 +26,7 @@ SECONDS = 10.0
 
 @pytest.fixture
 async def instance(demo_office: Office, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Instance]:
+    """One API instance, with the file limit raised."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
@@ -36,6 +37,7 @@ async def instance(demo_office: Office, tmp_path: Path, request: pytest.FixtureR
 
 
 async def hang(_: web.Request) -> web.StreamResponse:
+    """Never respond."""
     await asyncio.sleep(3600)
     raise AssertionError
 

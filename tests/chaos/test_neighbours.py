@@ -18,6 +18,7 @@ AS_IT_IS, CONTROL = "officepro.cli", "tests.chaos.counting_gate"
 
 @pytest.fixture
 async def instance(demo_office: Office, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Instance]:
+    """One API instance of two workers, of the module in the parameter."""
     async with instances(demo_office.house.settings.but(workers="2"), tmp_path, 1, request.param) as [one]:
         yield one
 

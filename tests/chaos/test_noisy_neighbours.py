@@ -33,6 +33,7 @@ Attack = Callable[[float], Coroutine[None, None, None]]  # runs until that time 
 
 @pytest.fixture
 async def instance(demo_office: Office, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Instance]:
+    """One API instance, of the module in the parameter."""
     module = getattr(request, "param", "officepro.cli")
     async with instances(demo_office.house.settings.but(workers="1"), tmp_path, 1, module) as [one]:
         yield one
@@ -40,6 +41,7 @@ async def instance(demo_office: Office, tmp_path: Path, request: pytest.FixtureR
 
 @asynccontextmanager
 async def attacked_by(count: int, attack: Attack, seconds: float) -> AsyncIterator[None]:
+    """Run `count` concurrent attacks for a number of seconds."""
     async with asyncio.TaskGroup() as attacks:
         for _ in range(count):
             attacks.create_task(attack(time.monotonic() + seconds))

@@ -27,6 +27,7 @@ WORKER_MEGABYTES = 150
 
 @pytest.fixture
 async def instance(demo_office: Office, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Instance]:
+    """One API instance, with the file limit raised."""
     module = getattr(request, "param", "officepro.cli")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -46,6 +47,7 @@ class Load:
     without_retry_after: int = 0
 
     async def call(self, instance: Instance, path: str, token: str, end: float, pause: float = 0.0) -> None:
+        """Send requests over one connection until `end`, and record the responses."""
         connection = None
         while time.monotonic() < end:
             began = time.monotonic()
@@ -69,6 +71,7 @@ class Load:
             connection.close()
 
     def quantile(self, share: float) -> float:
+        """Return a quantile of the durations of accepted requests, in seconds."""
         return sorted(self.accepted)[int(len(self.accepted) * share)]
 
     def __str__(self) -> str:
@@ -77,12 +80,14 @@ class Load:
 
 
 async def under(instance: Instance, path: str, token: str, callers: int, seconds: float) -> Load:
+    """Run a number of clients for a number of seconds."""
     load, end = Load(), time.monotonic() + seconds
     await asyncio.gather(*(load.call(instance, path, token, end) for _ in range(callers)))
     return load
 
 
 def megabytes(instance: Instance) -> int:
+    """Return the resident memory of the largest worker, in MiB."""
     pages = [int(Path(f"/proc/{worker}/statm").read_text().split()[1]) for worker in instance.workers()]
     return max(pages) * resource.getpagesize() // 2**20
 

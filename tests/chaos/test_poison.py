@@ -33,6 +33,7 @@ LONGEST_WAIT_SECONDS = 10.0
 
 @pytest.fixture
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+    """A separate installation for each test."""
     with drill(tmp_path_factory.mktemp("drill")) as running:
         yield running
 

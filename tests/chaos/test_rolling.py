@@ -76,6 +76,7 @@ class Process:
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
+        """Start the process and wait until it is ready."""
         await asyncio.to_thread(self._start)
         await answered(partial(is_ready, self.base))
 
@@ -85,18 +86,22 @@ class Process:
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
 
     async def replace(self) -> None:
+        """Stop the process with SIGTERM and start a new one."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         await asyncio.to_thread(self._process.wait, STOP_SECONDS)
         await self.start()
 
     def kill(self) -> None:
+        """Kill the process."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
 
 class Callers:
+    """Clients that send a mix of requests, without retries."""
+
     def __init__(self, base: str, offices: list[Office], tokens: list[str]) -> None:
         self._base = base
         self._offices = offices
@@ -107,11 +112,13 @@ class Callers:
         self._is_over = False
 
     async def call(self) -> None:
+        """Run the clients until `stop`."""
         connections = aiohttp.TCPConnector(limit=0, keepalive_timeout=20)
         async with aiohttp.ClientSession(connector=connections) as session:
             await asyncio.gather(*(self._call(session, random.Random(seed)) for seed in range(CALLERS)))
 
     def stop(self) -> None:
+        """Stop the clients after their current request."""
         self._is_over = True
 
     async def _call(self, session: aiohttp.ClientSession, dice: random.Random) -> None:

@@ -27,6 +27,7 @@ APPEND = "SELECT append_to_log($1, 'Claims', 'claim.paid', 7, '{\"ClaimID\": 7}'
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+    """A separate installation for the module."""
     with drill(tmp_path_factory.mktemp("drill")) as running:
         yield running
 

@@ -23,6 +23,8 @@ CHECK_SECONDS = 0.1
 
 @dataclass
 class Writers:
+    """Clients and the responses that they got."""
+
     instances: list[Instance]
     practicepass: str
     token: str
@@ -53,6 +55,7 @@ class Writers:
         return time.monotonic() - began
 
     def was_ready(self, since: float, until: float) -> list[bool]:
+        """Return the readiness checks between two times (monotonic)."""
         return [ready for at, ready in self.ready if since <= at <= until]
 
     async def _watch(self) -> None:
@@ -128,6 +131,7 @@ class Truth:
 
     @property
     def faults(self) -> tuple[int, ...]:
+        """Return the counts that must be 0."""
         return self.lost, self.doubled, self.halves, self.gaps, self.unfinished
 
     def __str__(self) -> str:
@@ -138,6 +142,7 @@ class Truth:
 
 
 async def truth(owner_url: str, practice_id: int, acknowledged: dict[str, int]) -> Truth:
+    """Compare the database with the acknowledged writes."""
     owner = await asyncpg.connect(owner_url)
     try:
         people = {

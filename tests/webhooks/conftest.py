@@ -12,6 +12,7 @@ from tests.webhooks.receivers import Receiver, receiving
 
 @pytest.fixture
 async def worker(settings: Settings) -> AsyncIterator[Dispatcher]:
+    """A worker that the test steps with `round` or `settle`."""
     async with dispatcher(settings) as worker:
         yield worker
 
@@ -28,17 +29,20 @@ async def running(worker: Dispatcher) -> AsyncIterator[Dispatcher]:
 
 @pytest.fixture
 async def another_worker(settings: Settings) -> AsyncIterator[Dispatcher]:
+    """A second worker."""
     async with dispatcher(settings) as worker:
         yield worker
 
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
+    """A receiver on a local port."""
     async with receiving() as receiver:
         yield receiver
 
 
 @pytest.fixture
 async def other_receiver() -> AsyncIterator[Receiver]:
+    """A second receiver."""
     async with receiving() as receiver:
         yield receiver

@@ -9,12 +9,14 @@ from tests.world import Office
 
 
 async def monitor(office: Office, query: str = "") -> Any:
+    """Return the monitor's response for the practice."""
     answer = await office.house.admin.get(f"/v1/admin/webhooks/monitor?practicepass={office.practicepass}{query}")
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 async def retry(office: Office, delivery_id: int, **headers: str) -> Any:
+    """Retry a delivery as admin."""
     return await office.house.admin.post(f"/v1/admin/webhooks/retry/{delivery_id}", headers=headers)
 
 

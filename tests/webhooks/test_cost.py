@@ -26,6 +26,7 @@ READ = """
 
 
 async def read_by(db: Connection) -> int:
+    """Return the number of rows that the transaction has read."""
     rows: int = await db.fetchval(READ)
     return rows
 

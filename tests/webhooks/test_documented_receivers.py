@@ -50,6 +50,7 @@ def documented(language: str, command: list[str], folder: Path) -> Iterator[tupl
 
 
 def wait_for(port: int) -> None:
+    """Wait until a local port accepts connections."""
     until = time.monotonic() + 20
     while True:
         try:

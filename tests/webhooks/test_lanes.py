@@ -22,6 +22,7 @@ KEY = LaneKey(1, 1, "live")
 
 
 def item(delivery_id: int, lease_seconds: float = LEASE_SECONDS) -> Item:
+    """Make a leased delivery."""
     now = clock.now()
     return Item(
         delivery_id=delivery_id,

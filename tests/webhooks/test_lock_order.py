@@ -24,12 +24,14 @@ LONGEST_SECONDS = 5.0  # PostgreSQL aborts a transaction of a deadlock after `de
 
 @pytest.fixture
 async def database(straight: Settings) -> AsyncIterator[Database]:
+    """A database pool without a pooler in between."""
     database = await Database.connect(straight.database_url)
     yield database
     await database.close()
 
 
 async def take(database: Database, practice_id: int) -> dict[LaneKey, list[Item]]:
+    """Claim the work of a practice."""
     async with database.system() as db:
         await queries.make_known(db, practice_id)
     async with asyncio.timeout(LONGEST_SECONDS), database.system_transaction() as db:
@@ -49,6 +51,7 @@ async def until_waiting(office: Office, transactions: int) -> None:
 
 @asynccontextmanager
 async def no_deadlock(office: Office) -> AsyncIterator[None]:
+    """Assert that PostgreSQL counts no deadlock in the block."""
     read = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     before = await office.house.owner.fetchval(read)
     async with asyncio.timeout(LONGEST_SECONDS):
@@ -58,10 +61,12 @@ async def no_deadlock(office: Office) -> AsyncIterator[None]:
 
 
 def failed() -> Failed:
+    """Make a failed attempt."""
     return Failed(clock.now(), 1, "timed_out", "")
 
 
 def recorded_later(worker: Dispatcher, *results: Result) -> None:
+    """Add results that the worker has not written yet."""
     worker._results += results
 
 

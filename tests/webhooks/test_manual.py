@@ -23,10 +23,12 @@ VICTIM_CALLS = 200
 
 
 async def send_test(office: Office) -> httpx.Response:
+    """Send a test event."""
     return await office.partner_global.post("/webhooks/test")
 
 
 async def hang(_: web.Request) -> web.StreamResponse:
+    """Never respond."""
     await asyncio.sleep(3600)
     raise AssertionError
 

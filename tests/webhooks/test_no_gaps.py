@@ -42,6 +42,7 @@ async def write(url: str, statement: str, practice_id: int, seed: int) -> int:
 
 @pytest.fixture
 def url(server: EmbeddedServer, database_name: str) -> str:
+    """The owner's database URL."""
     return server.url(database_name)
 
 

@@ -14,6 +14,7 @@ from tests.world import Office
 
 
 def failed(how_often: int, at: float) -> Patience:
+    """Make a back-off state after a number of failures."""
     patience = Patience()
     for _ in range(how_often):
         patience.failed(at)

@@ -14,6 +14,7 @@ from tests.world import Office
 
 
 async def ask(office: Office, **body: Any) -> Any:
+    """Start a replay."""
     return await office.partner_global.post("/webhooks/replay", json=body)
 
 
@@ -94,10 +95,12 @@ async def test_what_is_no_beginning_is_refused(demo_office: Office, receiver: Re
 
 
 async def states(office: Office) -> Counter[str]:
+    """Count the replay's deliveries by state."""
     return Counter(row["state"] for row in await deliveries(office) if row["kind"] == "replay")
 
 
 async def progress(office: Office) -> dict[str, Any]:
+    """Return the replay."""
     answer = await office.partner_global.get("/webhooks/replay")
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()["data"]

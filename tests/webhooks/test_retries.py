@@ -23,6 +23,7 @@ DICE = st.floats(min_value=0, max_value=1, exclude_max=True)
 
 
 def wait(attempts_made: int, random_value: float = 0.5, retry_after: timedelta | None = None) -> timedelta:
+    """Return the delay until the next attempt."""
     moment = next_attempt(attempts_made, NOW, random_value, retry_after)
     assert moment is not None
     return moment - NOW

@@ -12,6 +12,7 @@ URL = "https://partner.invalid/officepro/webhooks"
 
 
 async def signed_up(office: Office, **body: Any) -> Any:
+    """Create or update the subscription."""
     return await office.partner_global.post(
         "/webhooks/signup", json={"hookUrl": URL, "scopes": ["Patients", "Claims"], **body}
     )

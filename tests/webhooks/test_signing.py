@@ -17,6 +17,7 @@ NOW = 1_760_000_000
 
 
 def headers(header: str, timestamp: int, message_id: str = "evt_1") -> dict[str, str]:
+    """Return the Standard Webhooks headers of a message."""
     return {"webhook-id": message_id, "webhook-timestamp": str(timestamp), "webhook-signature": header}
 
 
