@@ -1,1 +1,1 @@
-"""Who calls, and what they may touch: keys, tokens, scopes, guards, limits."""
+"""Authentication and authorization: API keys, access tokens, scopes, guards, rate limits, idempotency."""

@@ -1,4 +1,4 @@
-"""What a handler may ask for by naming it in its signature: `caller: TheCaller`, `database: TheDatabase`, …"""
+"""Dependencies that a handler declares in its signature: `caller: TheCaller`, `database: TheDatabase`, …"""
 
 from functools import partial
 from typing import Any
@@ -16,9 +16,9 @@ from officepro.foundation.database import Database
 from officepro.foundation.time_slices import TimeSlices
 from officepro.settings import Settings
 
-TheCaller = NamedDependency[Caller]  # who calls; only behind `requires` or `any_partner`
+TheCaller = NamedDependency[Caller]  # the authenticated caller; needs `requires` or `any_partner`
 TheDatabase = NamedDependency[Database]
-TheOnce = NamedDependency[Once]  # in every POST: the work, done once
+TheOnce = NamedDependency[Once]  # in every POST: runs it at most once per Idempotency-Key
 TheGate = NamedDependency[Gate]
 TheTimeSlices = NamedDependency[TimeSlices]  # for work over many rows
 TheSettings = NamedDependency[SkipValidation[Settings]]
@@ -60,8 +60,11 @@ PROVIDED = {
 
 
 def resolve_one_after_another(app: Litestar) -> None:
-    """What handlers ask for is at hand. Litestar would look it up side by side, in a task for each, and the tasks take
-    longer than the rest of the framework; nor do providers ask for `state`, which is copied for them."""
+    """Resolve the dependencies of handlers one after another.
+
+    They are all available without waiting. Litestar would resolve them concurrently, each in a task of its own, and
+    these tasks take longer than the rest of the framework. The providers do not take `state`, which Litestar copies for
+    each."""
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for _, asked in route.route_handler_map.values():

@@ -1,6 +1,7 @@
-"""Bodies on their way in: each has so long to come, and when the house is full, the one that has been awaited longest
-makes room. So callers that send a byte now and then keep nobody out. (Slowloris)
-"""
+"""Deadline for receiving request bodies: 30 s, then 408.
+
+At the worker's concurrency limit the request that has waited longest for its body is aborted. Guards against slow-body
+clients (slowloris)."""
 
 import asyncio
 
@@ -8,12 +9,12 @@ from litestar.types import HTTPReceiveMessage, Receive
 
 from officepro.foundation.errors import OfficeProError
 
-LONGEST_SECONDS = 30.0  # from the request's beginning to its body's end
-PATIENCE_SECONDS = 1.0  # nobody who has been awaited for less makes room
+LONGEST_SECONDS = 30.0  # from the start of the request to the end of its body
+PATIENCE_SECONDS = 1.0  # a request that has waited for less is not aborted
 
 
 class TooSlow(OfficeProError):
-    """The body did not come in time; send it again."""
+    """The request body was not received within 30 seconds. Retry the request."""
 
     status = 408
     code = "too_slow"
@@ -22,21 +23,23 @@ class TooSlow(OfficeProError):
 
 
 class ClientDisconnected(Exception):
-    """The client closed the connection, or sent what is no HTTP, before its body was complete."""
+    """The client closed the connection, or sent invalid HTTP, before its request body was complete."""
 
 
 class Bodies:
-    """Those that are awaited just now, by one worker."""
+    """The requests of one worker that wait for their body."""
 
     def __init__(self) -> None:
-        self._awaited: dict[asyncio.Timeout, float] = {}  # since when, in the loop's time; the longest first
+        self._awaited: dict[asyncio.Timeout, float] = {}  # since when, by the event loop's clock; oldest first
 
     @property
     def number(self) -> int:
+        """Number of requests that wait for their body."""
         return len(self._awaited)
 
     def awaited(self, receive: Receive) -> Receive:
-        """As `receive`, which raises TooSlow when its time is up, and ClientDisconnected."""
+        """Return `receive` with the deadline applied: it raises TooSlow after LONGEST_SECONDS, and
+        ClientDisconnected."""
         began = asyncio.get_running_loop().time()
         is_complete = False
 
@@ -46,7 +49,7 @@ class Bodies:
             try:
                 async with timeout:
                     self._awaited[timeout] = began
-                    message: HTTPReceiveMessage = await receive()  # type: ignore[assignment]  # there is HTTP alone
+                    message: HTTPReceiveMessage = await receive()  # type: ignore[assignment]  # the scope is HTTP
             except TimeoutError:
                 raise TooSlow from None
             finally:
@@ -59,7 +62,7 @@ class Bodies:
         return receive_in_time
 
     def make_room(self) -> bool:
-        """Whether somebody had to go."""
+        """Abort the request that has waited longest for its body. Return whether one could be aborted."""
         now = asyncio.get_running_loop().time()
         for timeout, began in self._awaited.items():
             if now - began < PATIENCE_SECONDS:

@@ -1,19 +1,19 @@
-"""Who is calling: what a handler asks for when it needs to know."""
+"""The authenticated caller of a request."""
 
 import msgspec
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A partner's key at work in one practice, as its access token says."""
+    """A partner's API key in one practice, as its access token states."""
 
     key_id: int
     partner_id: int
     practice_id: int
     practicepass: str
     scopes: frozenset[str]
-    expires_at: int  # seconds since the epoch: when the token ends
+    expires_at: int  # expiry of the token, in seconds since the epoch
     patient_budget: int = 0  # patients a day in responses to the key; 0: no limit
 
 
 class Admin(msgspec.Struct, frozen=True):
-    """Whoever holds the admin secret."""
+    """The holder of the admin secret."""

@@ -1,9 +1,8 @@
-"""The client's address of a request: the peer's, or behind trusted proxies the one that X-Forwarded-For names.
+"""The client's address of a request: the peer's address, or behind trusted proxies the one that X-Forwarded-For names.
 
 Proxies write X-Forwarded-For in several ways, all of which are accepted: `192.0.2.7`, `192.0.2.7:50123` (Azure, IIS),
 `2001:db8::7`, `[2001:db8::7]`, `[2001:db8::7]:50123`, with spaces, in one header or in several. An IPv4-mapped IPv6
-address (`::ffff:192.0.2.7`, which a socket for both versions reports) is the IPv4 address.
-"""
+address (`::ffff:192.0.2.7`, which a socket for both versions reports) is the IPv4 address."""
 
 import ipaddress
 import logging
@@ -25,7 +24,7 @@ logger = logging.getLogger("officepro")
 
 
 class ClientAddresses:
-    """Finds the client's address of each request."""
+    """Determines the client's address of each request."""
 
     def __init__(self, trusted_proxies: Sequence[Network]) -> None:
         self._trusted_proxies = trusted_proxies
@@ -33,8 +32,10 @@ class ClientAddresses:
         self._look_up = lru_cache(maxsize=CACHED_ADDRESSES)(self._peer)
 
     def of(self, scope: Scope) -> str:
-        """The last address of X-Forwarded-For that is not a trusted proxy's, if the peer is one. What comes before
-        it, or before anything that is no address, may have been made up by the client."""
+        """Return the client's address.
+
+        If the peer is a trusted proxy, this is the last address of X-Forwarded-For that is not a trusted proxy's.
+        Entries before it, or before anything that is not an address, are not used: the client may have made them up."""
         client = scope.get("client")
         peer = client[0] if client else ""
         address, is_trusted = self._look_up(peer)
@@ -55,8 +56,8 @@ class ClientAddresses:
         return address
 
     def is_https(self, scope: Scope) -> bool:
-        """Whether a trusted proxy says in X-Forwarded-Proto that its client came by TLS. Of several values the last
-        counts, which the peer itself wrote."""
+        """Return whether a trusted proxy states in X-Forwarded-Proto that its client uses TLS. Of several values the
+        last one counts, which the peer itself wrote."""
         if not self._trusted_proxies:
             return False
         protocols = [value for name, value in scope["headers"] if name == b"x-forwarded-proto"]
@@ -66,15 +67,17 @@ class ClientAddresses:
         return client is not None and self.is_trusted(parse(client[0]))
 
     def is_trusted(self, address: Address | None) -> bool:
+        """Return whether this is the address of a trusted proxy."""
         return address is not None and any(address in network for network in self._trusted_proxies)
 
     def _peer(self, peer: str) -> tuple[str, bool]:
-        """Its address, or what it is called if it has none, and whether it is a trusted proxy."""
+        """Return the peer's address, or its name if it has no address, and whether it is a trusted proxy."""
         address = parse(peer)
         return str(address or peer), self.is_trusted(address)
 
     def _warn(self, peer: str) -> None:
-        """Once for each process: an unnamed proxy makes all clients one address, for limits and in the logs."""
+        """Log a warning, once in each process: behind a proxy that is not configured all clients have one address, in
+        rate limits and in the logs."""
         self._has_warned = True
         logger.warning(
             "X-Forwarded-For ignored: the peer is not in OFFICEPRO_TRUSTED_PROXIES; add it there if it is your proxy",
@@ -83,7 +86,7 @@ class ClientAddresses:
 
 
 def parse(text: str) -> Address | None:
-    """An address with or without a port; None for what is none."""
+    """Parse an address with or without a port. Return None if the text is not an address."""
     return _parse(text) if len(text) <= MAXIMUM_CHARACTERS else None
 
 
@@ -100,7 +103,6 @@ def _parse(text: str) -> Address | None:
 
 
 def _forwarded(scope: Scope) -> list[str]:
-    """The addresses in the order in which the proxies have added them; empty list elements are left out (RFC 9110,
-    5.6.1)."""
+    """Return the addresses in the order in which proxies added them, without empty list elements (RFC 9110, 5.6.1)."""
     headers = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
     return [hop for value in headers for hop in value.decode("latin-1").split(",") if hop.strip(" \t")]

@@ -1,10 +1,9 @@
 """Concurrency limit per API key, in one API process.
 
-The process sheds load beyond MAXIMUM_FRESH recent and MAXIMUM_IN_FLIGHT requests under way (edge middleware; decision
+The process sheds load beyond MAXIMUM_FRESH recent and MAXIMUM_IN_FLIGHT requests in flight (edge middleware; decision
 record 0015). Of both, the last quarter is kept for keys that hold less than half: a key whose requests take long, such
 as large bulks or searches over a year, is refused (429) while other keys' requests are still accepted. A key that is
-alone uses three quarters.
-"""
+alone uses three quarters."""
 
 import time
 from itertools import islice
@@ -15,17 +14,17 @@ from officepro.access.bodies import Bodies
 from officepro.foundation.errors import TooManyRequests
 from officepro.foundation.input import header_of
 
-MAXIMUM_IN_FLIGHT = 256  # requests under way in one process; beyond it, 503
+MAXIMUM_IN_FLIGHT = 256  # requests in flight in one process; beyond it, 503
 MAXIMUM_FRESH = 64  # requests younger than FRESH_SECONDS whose body has been received; beyond it, 503
 FRESH_SECONDS = 1.0
 SHARE_OF_KEY = 0.5  # of both limits …
-UNDER_PRESSURE = 0.75  # … once so much of them is in use
+UNDER_PRESSURE = 0.75  # … once this part of them is in use
 MAXIMUM_REMEMBERED = 256  # Authorization headers of keys that were refused
 
 
 class TooManyConcurrentRequests(TooManyRequests):
-    """This API key has too many requests under way at once. Wait for some of them to finish, then retry; limit the
-    number of requests that your client sends concurrently."""
+    """This API key has too many requests in flight. Wait for some of them to finish, then retry; limit the number of
+    requests that your client sends concurrently."""
 
     code = "too_many_concurrent_requests"
 
@@ -34,7 +33,7 @@ class TooManyConcurrentRequests(TooManyRequests):
 
 
 class ConcurrencyLimiter:
-    """Counts the requests under way of each key. `in_flight` maps all requests of the process to their start, by
+    """Counts the requests in flight of each key. `in_flight` maps all requests of the process to their start, by
     time.perf_counter(), oldest first."""
 
     def __init__(self, in_flight: dict[int, float], bodies: Bodies) -> None:
@@ -70,8 +69,8 @@ class ConcurrencyLimiter:
                 self._refused.clear()
 
     def refuses(self, scope: Scope) -> bool:
-        """Whether a request is to be refused before it is authenticated: its key was refused with this very header,
-        and is still over its share. Costs a fifth of a refusal after authentication, and nothing without pressure."""
+        """Return whether a request is refused before it is authenticated: its key was refused with this same header,
+        and is still over its share. This costs a fifth of a refusal after authentication, and nothing without load."""
         if not self._refused:
             return False
         authorization = (header_of(scope, b"authorization") or "").encode("latin-1")
@@ -79,7 +78,8 @@ class ConcurrencyLimiter:
         return key_id is not None and self._is_full(self._of_key.get(key_id, {}), itself=0)
 
     def _is_full(self, own: dict[int, float], itself: int) -> bool:
-        """`itself` is 1 where the request that asks is in flight already."""
+        """Return whether the key holds its share while the process is under load. `itself` is 1 if this request is
+        already counted as in flight."""
         others = len(self._in_flight) - itself
         if len(own) >= SHARE_OF_KEY * MAXIMUM_IN_FLIGHT and others >= UNDER_PRESSURE * MAXIMUM_IN_FLIGHT:
             return True
@@ -88,7 +88,7 @@ class ConcurrencyLimiter:
 
 
 def has_recent(started: dict[int, float], count: int) -> bool:
-    """Whether so many of them, the newest last, started within FRESH_SECONDS."""
+    """Return whether at least `count` of them (the newest last) started within FRESH_SECONDS."""
     if len(started) < count:
         return False
     return time.perf_counter() - next(islice(reversed(started.values()), count - 1, None)) < FRESH_SECONDS

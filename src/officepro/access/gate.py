@@ -1,25 +1,24 @@
 """Authentication of API keys, access tokens and the admin secret.
 
 Key states are cached for a few seconds, so that a request with a cached key costs no round trip and a revoked key stops
-on every worker soon after.
+working on every worker soon after.
 
-The credential is checked first, and **only wrong guesses are counted**, so that no caller is refused for what others
-send from the same address:
+The credential is checked first, and **only wrong guesses are counted**, so that no caller is refused for requests that
+others send from the same address:
 
-- A valid credential is accepted, whatever else came from its address.
-- No guess, and not counted: an expired token, a token whose key was revoked or has expired, a right key that was
-  revoked, has expired or is sent to a practice that it does not open, and an API key sent in place of a token.
+- A valid credential is accepted, independent of other requests from its address.
+- Not a guess, and not counted: an expired token, a token whose key was revoked or has expired, a right key that was
+  revoked, has expired or is not valid for the practice that it is sent to, and an API key sent in place of a token.
 - Counted, at most WRONG_SECRETS a minute: wrong secrets for one key id from one address (an IPv6 /64 is one); wrong
   admin secrets from one address. Counted, at most WRONG_CREDENTIALS a minute from one address: all of these, malformed
-  keys, and tokens that do not verify. Key exchange, portal sign-in, the admin secret and tokens are counted apart.
+  keys, and tokens that do not verify. Key exchange, portal sign-in, the admin secret and tokens are counted separately.
   Beyond a limit a wrong credential is answered 429 instead of 401.
 
-These limits bound noise and cost; they do not protect the secrets, whose 190 random bits nobody guesses. The cost of a
-flood is bounded without refusing valid keys: a malformed key (its checksum is wrong) costs no query, and all
-well-formed keys of a moment are looked up by one statement, so that a worker has one such statement under way, or a few
-where the database is slow. The time of an answer does not tell an unknown key id from a wrong secret: both are looked
-up and compared in the same way.
-"""
+These limits bound noise and cost. They do not protect the secrets, whose 190 random bits cannot be guessed. The cost of
+a flood is bounded without refusing valid keys: a malformed key (its checksum is wrong) costs no query, and concurrent
+queries for well-formed keys are batched into one statement, so that a worker runs one such statement at a time, or a
+few where the database is slow. The response time does not reveal whether a key id is unknown or its secret wrong: both
+are queried and compared in the same way."""
 
 import hmac
 import time
@@ -41,12 +40,12 @@ from officepro.foundation.secrets import API_KEY_PREFIX, are_equal, fingerprint,
 
 WRONG_SECRETS = 10  # a minute, for one key id or for the admin secret, from one address
 WRONG_CREDENTIALS = 600  # a minute, of whatever form, from one address
-MOST_LOOKED_UP = 500  # keys by one statement
+MOST_LOOKED_UP = 500  # keys in one batch
 ADMIN = "admin"
 
 
 class GuessLimits:
-    """Limits on wrong credentials at one place where credentials are checked."""
+    """Limits on wrong credentials at one of the places where credentials are checked."""
 
     def __init__(self, place: str) -> None:
         self.per_secret = Limit(f"wrong secrets at {place}", WRONG_SECRETS)
@@ -60,13 +59,13 @@ AT_PARTNER_API = GuessLimits("the partner API")
 
 
 class InvalidApiKey(Unauthorized):
-    """The API key is not valid for this practice."""
+    """The API key is not valid for this practice. Check the key and the PPass in the URL."""
 
     code = "invalid_api_key"
 
 
 class InvalidAdminSecret(Unauthorized):
-    """Send the admin secret in the X-Admin-Secret header."""
+    """The admin secret is missing or wrong. Send it in the X-Admin-Secret header."""
 
     code = "invalid_admin_secret"
 
@@ -74,38 +73,40 @@ class InvalidAdminSecret(Unauthorized):
 
 
 class TooManyFailures(TooManyRequests):
-    """Too many wrong credentials from this address. Check the key or secret that you send, and retry after as many
-    seconds as Retry-After says; a valid one is accepted at any time."""
+    """Too many wrong credentials from this address. Check the key or secret that you send, and retry after the number
+    of seconds in Retry-After. A valid credential is accepted at any time."""
 
     code = "too_many_failures"
 
 
 class RateLimited(TooManyRequests):
-    """This key has used up its requests for the moment; wait as long as Retry-After says."""
+    """The rate limit of this API key is exceeded. Retry after the number of seconds in Retry-After."""
 
     code = "rate_limited"
 
 
 class PatientBudgetExceeded(TooManyRequests):
-    """This key has received as many patients today as its daily budget allows. Retry after midnight UTC, which is as
-    many seconds away as Retry-After says, or ask the practice for a larger budget."""
+    """This API key has received data of as many patients today as its daily budget allows. Retry after midnight UTC
+    (see Retry-After), or ask the practice for a larger budget."""
 
     code = "patient_budget_exceeded"
 
 
 class MissingScope(Forbidden):
-    """This key lacks the scope that this address needs."""
+    """This API key lacks the scope that this endpoint requires."""
 
     code = "missing_scope"
 
 
 class AnotherPractice(Forbidden):
-    """This token belongs to another practice; exchange the key at that practice's own /auth/token."""
+    """This token belongs to another practice. Exchange the API key at this practice's /auth/token."""
 
     code = "another_practice"
 
 
 class Gate:
+    """The authenticator: verifies API keys, access tokens and the admin secret. One in each worker."""
+
     def __init__(
         self,
         database: Database,
@@ -116,7 +117,8 @@ class Gate:
         requests_per_minute: int,
         patient_budget_per_day: int = 0,
     ) -> None:
-        """`admin_secrets`: the current one, and during a rotation the previous one; empty ones are left out."""
+        """Create the authenticator. `admin_secrets` has the current secret, and during a rotation the previous one;
+        empty ones are ignored."""
         self._database = database
         self._tokens = tokens
         self._limiter = limiter
@@ -128,12 +130,12 @@ class Gate:
         self._used: dict[int, float] = {}
 
     async def identify(self, api_key: str, practicepass: str, address: str) -> Credential:
-        """The key whose secret was sent, usable or not. Raises InvalidApiKey, TooManyFailures."""
+        """Return the key whose secret was sent, usable or not. Raises InvalidApiKey, TooManyFailures."""
         return await self._identify(api_key, practicepass, address, AT_EXCHANGE)
 
     def exchange(self, credential: Credential, practicepass: str) -> str:
-        """An access token for a key that was identified. Whatever is wrong with key or practice, the refusal is the
-        same. Raises InvalidApiKey."""
+        """Return an access token for a key that was identified. Raises InvalidApiKey, with the same message for every
+        fault of key or practice."""
         state, practice_id = credential.state, credential.practice_id
         if state is None or not state.usable or practice_id is None or state.practice_id not in (None, practice_id):
             raise InvalidApiKey
@@ -152,10 +154,11 @@ class Gate:
     async def admit(
         self, authorization: str | None, address: str, count: Callable[[int], None]
     ) -> tuple[Caller, KeyState, Standing | None]:
-        """The caller of a valid token whose key is active, the key, and what is left of its rate limit. `count` is
-        called with the key's id as soon as the token is verified, before the database is asked.
+        """Return the caller of a valid token whose key is active, the key's state, and the state of its rate limit
+        (None without a limit).
 
-        Raises Unauthorized, InvalidToken, TooManyFailures."""
+        `count` is called with the key's id as soon as the token is verified, before the database is queried. Raises
+        Unauthorized, InvalidToken, TooManyFailures."""
         if authorization is None:
             raise Unauthorized
         scheme, _, token = authorization.partition(" ")
@@ -187,9 +190,8 @@ class Gate:
         return caller, state, self._limiter.spend(self._requests, f"{caller.key_id} {caller.practice_id}")
 
     async def sign_in(self, entered: str, address: str) -> int | None:
-        """For the portal: the id of the key that was entered, None for the admin secret.
-
-        Raises InvalidApiKey, TooManyFailures."""
+        """Return the id of the key that was entered in the portal; None for the admin secret. Raises InvalidApiKey,
+        TooManyFailures."""
         if self._is_admin_secret(entered.encode()):
             return None
         credential = await self._identify(entered, "", address, AT_SIGN_IN)
@@ -198,7 +200,7 @@ class Gate:
         return credential.state.key_id
 
     def admit_admin(self, secret: str | None, address: str) -> None:
-        """Raises InvalidAdminSecret, TooManyFailures."""
+        """Verify the admin secret. Raises InvalidAdminSecret, TooManyFailures."""
         if secret is None:
             raise InvalidAdminSecret
         if not self._is_admin_secret(secret.encode("latin-1")):  # the header's own bytes
@@ -206,20 +208,19 @@ class Gate:
             raise InvalidAdminSecret
 
     def look(self, limit: Limit, subject: str) -> Standing:
-        """How a subject stands with a limit that another package sets."""
+        """Return a subject's state under a limit that another package sets."""
         return self._limiter.look(limit, subject)
 
     def spend(self, limit: Limit, subject: str) -> Standing:
-        """Take one of such a limit, if one is left."""
+        """Take one unit of a limit that another package sets, if one is left."""
         return self._limiter.spend(limit, subject)
 
     def count_patients(self, caller: Caller, patients: int, *, is_forced: bool = False) -> None:
-        """Count patients in a response against the key's daily budget, or with 0 look whether any of it is left.
+        """Count patients in a response against the key's daily budget; with 0, check whether any of it is left.
 
-        The budget holds over all workers of a machine, and each machine counts for itself. It is checked and counted
-        in one step, and a response is allowed as long as something is left: a key gets at most the budget and one
-        response more, and what is forced. Raises PatientBudgetExceeded, unless it is forced.
-        """
+        The budget is shared by all workers of a machine; each machine counts separately. It is checked and counted in
+        one step, and a response is allowed as long as something is left: a key gets at most the budget, one further
+        response, and forced ones. Raises PatientBudgetExceeded, unless it is forced."""
         if not caller.patient_budget:
             return
         limit = Limit("patients of a key", caller.patient_budget, window_seconds=DAY_SECONDS)
@@ -228,7 +229,7 @@ class Gate:
             raise PatientBudgetExceeded(retry_after_seconds=standing.retry_after_seconds)
 
     async def flush_use(self) -> None:
-        """Write down when the keys were last used; called every few seconds."""
+        """Store the times at which keys were last used. Called every few seconds."""
         used, self._used = self._used, {}
         if used:
             async with self._database.system() as db:
@@ -240,7 +241,7 @@ class Gate:
             credential = await self._lookups.do((key_id, _askable(practicepass)))
             if are_equal(fingerprint(api_key), credential.secret_sha256) and credential.state is not None:
                 return credential
-        # At the portal an entry that is no API key is a guess at the admin secret.
+        # In the portal, an entry that is not an API key is a guess at the admin secret.
         subject = ADMIN if key_id is None and limits is AT_SIGN_IN else key_id
         self._count_guess(limits, address, subject)
         raise InvalidApiKey
@@ -250,12 +251,12 @@ class Gate:
             return await queries.credentials(db, several)
 
     def _is_admin_secret(self, secret: bytes) -> bool:
-        """Compares with every secret, so that the time does not tell which one it is."""
+        """Compare with every admin secret, so that the time does not reveal which one matches."""
         return sum(hmac.compare_digest(secret, one) for one in self._admin_secrets) > 0
 
     def _count_guess(self, limits: GuessLimits, address: str, subject: int | str | None) -> None:
-        """Count a wrong credential; `subject` is whose secret was guessed, None where that cannot be known. What the
-        narrower limit refuses does not use up the wider one. Raises TooManyFailures."""
+        """Count a wrong credential. `subject` is the key id or ADMIN whose secret was guessed, None if unknown. A guess
+        that the narrower limit refuses does not use up the wider one. Raises TooManyFailures."""
         network = network_of(address)
         standing = self._limiter.look(limits.per_address, network)
         if standing.allowed and subject is not None:
@@ -267,10 +268,12 @@ class Gate:
 
 
 def _askable(practicepass: str) -> str:
-    """What the database can be asked for: it refuses NUL and lone surrogates, and no practice has them."""
+    """Return a practicepass that can be sent to the database, which rejects NUL and lone surrogates; no practice has
+    them."""
     return practicepass if practicepass.isprintable() else ""
 
 
 def require(scopes: frozenset[str], scope: str) -> None:
+    """Raises MissingScope if the scope is not among the key's scopes."""
     if scope not in scopes:
-        raise MissingScope(f"This key lacks the scope {scope}. Ask the practice to grant it.", scope=scope)
+        raise MissingScope(f"This API key lacks the scope {scope}. Ask the practice to grant it.", scope=scope)

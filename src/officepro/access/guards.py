@@ -1,9 +1,10 @@
-"""What stands before a handler: who may come in. Every route has one of these; a house test walks them all.
+"""Guards of routes: authentication and authorization before a handler runs. Every route has one; a convention test
+checks them all.
 
-requires("Tags")   a partner's token of this practice whose key has the scope
-any_partner        a partner's token, whatever its scopes
+requires("Tags")   a partner's access token of this practice whose key has the scope
+any_partner        a partner's access token with any scopes
 requires_admin     the admin secret
-is_open("why")     nobody is asked, and why that is right
+is_open("why")     no authentication, and the reason
 """
 
 from functools import partial
@@ -22,7 +23,7 @@ AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 
 class _ByScope:
-    """Who comes in is settled by the request's scope alone, whoever calls the handler. Its own say is `admit`."""
+    """A guard that decides by the ASGI scope alone; a subclass implements `admit`."""
 
     @final
     async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
@@ -33,12 +34,15 @@ class _ByScope:
 
 
 class Requires(_ByScope):
-    """A partner's token; in a practice's own addresses that practice's; and the scope, where one is named."""
+    """Requires a partner's access token; on routes of a practice a token of that practice; and the scope, if one is
+    named."""
 
     def __init__(self, scope: str | None) -> None:
         self.scope = scope
 
     async def admit(self, scope: Scope) -> None:
+        """Authorize the request and add caller, key and rate limit to its ASGI scope. Raises Unauthorized,
+        InvalidToken, RateLimited, AnotherPractice, MissingScope."""
         gate: Gate = scope["litestar_app"].state.gate
         authorization = header_of(scope, b"authorization")
         concurrency: ConcurrencyLimiter = scope["concurrency"]  # type: ignore[typeddict-item]
@@ -56,16 +60,17 @@ class Requires(_ByScope):
 
 
 class RequiresAdmin(_ByScope):
-    """The admin secret in X-Admin-Secret."""
+    """Requires the admin secret in X-Admin-Secret."""
 
     async def admit(self, scope: Scope) -> None:
+        """Authorize the request. Raises InvalidAdminSecret, TooManyFailures."""
         gate: Gate = scope["litestar_app"].state.gate
         gate.admit_admin(header_of(scope, b"x-admin-secret"), address_of(scope))
         log_practice(scope)
 
 
 class IsOpen(_ByScope):
-    """Nobody is asked."""
+    """Allows every request without authentication. `why` states the reason."""
 
     def __init__(self, why: str) -> None:
         self.why = why
@@ -75,7 +80,7 @@ class IsOpen(_ByScope):
 
 
 class PageGuard:
-    """What stands before a page of the portal: a session, which the API does not know. The portal has its own."""
+    """Base class of the portal's own guards, which check a session instead of a token."""
 
 
 Guard = Requires | RequiresAdmin | IsOpen
@@ -86,16 +91,18 @@ is_open = IsOpen
 
 
 def address_of(scope: object) -> str:
-    """The caller's address, as the door settled it (behind trusted proxies: the address they vouch for)."""
+    """Return the client's address, as determined by the edge middleware (behind trusted proxies, the address that they
+    forward)."""
     address: str = scope["address"]  # type: ignore[index]
     return address
 
 
 def log_practice(scope: Scope) -> None:
-    """Have the request log name the practice of the path, for a request whose caller has no token of a practice."""
+    """Make the request log name the practice of the path, for a request whose caller has no access token of a
+    practice."""
     scope["logged_practicepass"] = scope["path_params"].get("practicepass")  # type: ignore[typeddict-unknown-key]
 
 
 def log_key(scope: Scope, key: KeyState | None) -> None:
-    """Have the request log name the key whose secret was sent."""
+    """Make the request log name the key whose secret was sent."""
     scope["logged_key"] = key  # type: ignore[typeddict-unknown-key]

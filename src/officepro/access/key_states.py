@@ -1,8 +1,7 @@
-"""What a worker knows of the keys that are at work, none of it older than a few seconds.
+"""Cache of the states of API keys in one worker, none older than KEY_STATE_SECONDS.
 
-Who asks for what has grown old asks together with all who come at that moment, and for what others will soon ask: where
-a key is at work in a thousand practices, that is a statement now and then instead of hundreds a second.
-"""
+Expired entries that are requested at the same time are refreshed by one query, together with the entries that expire
+soon: a key that is used in a thousand practices costs a query now and then instead of hundreds a second."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -14,22 +13,22 @@ from officepro.access.queries import KeyState
 from officepro.foundation.database import Database
 from officepro.foundation.joining import Joined
 
-KEY_STATE_SECONDS = 3.0  # a revoked key stops within 5 s: this, and the time of a request
-SOON_SECONDS = 1.0  # what will be too old within it is asked for as well
+KEY_STATE_SECONDS = 3.0  # a revoked key stops working within 5 s: this, and the duration of a request
+SOON_SECONDS = 1.0  # entries that expire within it are refreshed as well
 REMEMBERED_KEYS = 10_000
 MOST_TOGETHER = 500
 
-Pair = tuple[int, int]  # a key, and the practice that it is at work in
+Pair = tuple[int, int]  # a key id and a practice id
 
 
 class _Known(msgspec.Struct):
     state: KeyState
-    learnt_at: float  # of the monotonic clock, before it was asked for
-    is_in_use: bool = True  # since it was learnt
+    learnt_at: float  # by the monotonic clock, before the query
+    is_in_use: bool = True  # since it was cached
 
 
 class KeyStates:
-    """One in each worker."""
+    """Cache of key states. One in each worker."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -38,7 +37,8 @@ class KeyStates:
         self._looked_at = 0.0
 
     async def of(self, key_id: int, practice_id: int) -> KeyState | None:
-        """None for a key that there is not. Raises what the database's failures mean."""
+        """Return the state of a key in a practice; None if the key does not exist. Raises DatabaseUnavailable,
+        Overloaded."""
         known = self._known.get((key_id, practice_id))
         if known is not None and time.monotonic() - known.learnt_at < KEY_STATE_SECONDS:
             known.is_in_use = True
@@ -58,11 +58,11 @@ class KeyStates:
         return [states.get(pair) for pair in several]
 
     def _soon_too_old(self, now: float) -> Iterator[Pair]:
-        """Looked for once in a while, since it goes through all that is known."""
+        """Return entries that expire soon. Run once in a while, since it iterates over the whole cache."""
         if now - self._looked_at < SOON_SECONDS / 2:
             return
         self._looked_at = now
         for pair, known in self._known.items():
             if known.is_in_use and now - known.learnt_at > KEY_STATE_SECONDS - SOON_SECONDS:
-                known.is_in_use = False  # nobody else asks for it meanwhile
+                known.is_in_use = False  # no other batch refreshes it meanwhile
                 yield pair

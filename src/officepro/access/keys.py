@@ -1,7 +1,6 @@
-"""API keys as an admin handles them: issued, listed, revoked, rotated. Under the system role.
+"""Administration of API keys: issue, list, revoke, rotate. Runs under the system role.
 
-A key's secret exists once, in the answer to whoever asked for it; what is kept is its fingerprint.
-"""
+A key's secret is returned once, in the response that creates it; only its fingerprint is stored."""
 
 import difflib
 from collections.abc import Iterator, Sequence
@@ -20,19 +19,19 @@ from officepro.foundation.secrets import fingerprint, make_api_key
 LONGEST_GRACE_SECONDS = 90 * 86_400
 
 Status = Literal["active", "revoked", "expired"]
-# What a key's calls serve. 45 CFR 164.506 names the first three; an accounting of disclosures (164.528) concerns the
-# others.
+# Purpose of a key's requests. 45 CFR 164.506 names the first three; an accounting of disclosures (164.528) concerns
+# the last one.
 Purpose = Literal["treatment", "payment", "operations", "other"]
 
 
 class UnknownKey(NotFound):
-    """There is no such key; GET /v1/admin/keys lists them."""
+    """No such API key. GET /v1/admin/keys lists them."""
 
     code = "unknown_key"
 
 
 class ImpossibleKey(Impossible):
-    """Such a key cannot be; `errors` names every fault with its place."""
+    """These key settings are not allowed; see `errors`."""
 
     code = "impossible_key"
 
@@ -41,18 +40,20 @@ class ImpossibleKey(Impossible):
 
 
 class KeyNotActive(Conflict):
-    """This key was revoked or has expired, so it cannot be rotated; issue a new one."""
+    """This key was revoked or has expired and cannot be rotated. Issue a new one."""
 
     code = "key_not_active"
 
 
 class KeyAlreadyRotated(Conflict):
-    """This key was rotated before; its successor is the one to rotate."""
+    """This key has already been rotated. Rotate its successor instead."""
 
     code = "key_already_rotated"
 
 
 class NewKey(msgspec.Struct, frozen=True):
+    """The settings of a key to be issued."""
+
     partner_id: int
     practicepass: str | None  # None: every practice
     name: str
@@ -63,6 +64,8 @@ class NewKey(msgspec.Struct, frozen=True):
 
 
 class Key(msgspec.Struct, frozen=True):
+    """An API key without its secret."""
+
     key_id: int
     partner_id: int
     company: str
@@ -123,8 +126,8 @@ async def keys(
     status: Status | None,
     order: str = NEWEST_FIRST,
 ) -> tuple[list[Key], int]:
-    """One page in the order asked for, which is one of ORDERS, and how many there are in all. Keys for every practice
-    are among each practice's."""
+    """Return one page in the given order, which is one of ORDERS, and the number of all matching keys (counted up to
+    MAXIMUM_TOTAL). Keys for all practices are listed under each practice."""
     wanted = (partner_id, practicepass, status)
     direction = "DESC NULLS LAST" if order.startswith("-") else "ASC NULLS FIRST"
     rows = await db.fetch(
@@ -143,7 +146,7 @@ async def keys(
 
 
 async def key(db: Connection, key_id: int) -> Key:
-    """Raises UnknownKey."""
+    """Return a key. Raises UnknownKey."""
     row = await db.fetchrow(f"{_SELECT} WHERE k.api_key_id = $1", key_id)
     if row is None:
         raise UnknownKey
@@ -151,7 +154,7 @@ async def key(db: Connection, key_id: int) -> Key:
 
 
 async def issue(db: Connection, new: NewKey, now: datetime) -> Issued:
-    """Raises Invalid, ImpossibleKey."""
+    """Issue a key. Raises Invalid, ImpossibleKey."""
     if faults := list(_faults_of_scopes(new.scopes)):
         raise Invalid(faults)
     row = await db.fetchrow(
@@ -169,16 +172,14 @@ async def issue(db: Connection, new: NewKey, now: datetime) -> Issued:
 
 
 async def revoke(db: Connection, key_id: int) -> Key:
-    """Revoking once more changes nothing. Raises UnknownKey."""
+    """Revoke a key; a revoked key is left unchanged. Raises UnknownKey."""
     await db.execute("UPDATE api_key SET revoked_at = now() WHERE api_key_id = $1 AND revoked_at IS NULL", key_id)
     return await key(db, key_id)
 
 
 async def rotate(db: Connection, key_id: int, grace_seconds: int) -> tuple[Issued, Key]:
-    """A new key like this one, and this one as it then is: both work until the grace ends.
-
-    Raises UnknownKey, KeyNotActive, KeyAlreadyRotated.
-    """
+    """Issue a successor with the same settings. Return it, and the old key with its new expiry: both work until the
+    grace period ends. Raises UnknownKey, KeyNotActive, KeyAlreadyRotated."""
     old = await db.fetchrow(
         f"""
         SELECT k.partner_id, k.practice_id, k.name, k.scopes, k.expires_at, k.purpose, k.patient_budget_per_day,
@@ -190,7 +191,7 @@ async def rotate(db: Connection, key_id: int, grace_seconds: int) -> tuple[Issue
     if old is None:
         raise UnknownKey
     if old["replaced_by"] is not None:
-        raise KeyAlreadyRotated(f"This key was rotated before; its successor is key {old['replaced_by']}.")
+        raise KeyAlreadyRotated(f"This key has already been rotated; its successor is key {old['replaced_by']}.")
     if old["status"] != "active":
         raise KeyNotActive
     like = NewKey(
@@ -216,11 +217,12 @@ async def rotate(db: Connection, key_id: int, grace_seconds: int) -> tuple[Issue
 
 
 async def set_purpose(db: Connection, key_id: int, purpose: Purpose) -> None:
-    """For disclosures from now on."""
+    """Set the purpose of disclosures to this key from now on."""
     await db.execute("UPDATE api_key SET purpose = $2 WHERE api_key_id = $1", key_id, purpose)
 
 
 async def set_patient_budget(db: Connection, key_id: int, patients_per_day: int | None) -> None:
+    """Set the key's daily patient budget; None applies the setting's, 0 is no limit."""
     await db.execute("UPDATE api_key SET patient_budget_per_day = $2 WHERE api_key_id = $1", key_id, patients_per_day)
 
 
@@ -244,17 +246,17 @@ def _faults_of_scopes(scopes: Sequence[str]) -> Iterator[Fault]:
     for index, scope in enumerate(scopes):
         if scope not in EVERY_SCOPE:
             near = difflib.get_close_matches(scope, EVERY_SCOPE, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"those are {', '.join(sorted(EVERY_SCOPE))}"
+            hint = f"did you mean {near[0]}?" if near else f"scopes are {', '.join(sorted(EVERY_SCOPE))}"
             yield Fault(f"body.scopes[{index}]", f"is not a scope; {hint}")
         elif scope in scopes[:index]:
-            yield Fault(f"body.scopes[{index}]", f"{scope} stands in the list already")
+            yield Fault(f"body.scopes[{index}]", f"duplicate value {scope}")
 
 
 def _faults_of(new: NewKey, found: Row, now: datetime) -> Iterator[Fault]:
     if not found["partner"]:
-        yield Fault("body.partnerId", f"there is no partner {new.partner_id}")
+        yield Fault("body.partnerId", f"no partner {new.partner_id} exists")
     if new.practicepass is not None and found["practice_id"] is None:
-        yield Fault("body.practicepass", f"there is no practice {new.practicepass}")
+        yield Fault("body.practicepass", f"no practice {new.practicepass} exists")
     if new.expires_at is not None and new.expires_at <= now:
         yield Fault("body.expiresAt", "must lie in the future")
 

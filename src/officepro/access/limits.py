@@ -1,8 +1,7 @@
-"""Rate limits that hold over all workers of a machine: one small file of counters, mapped into every process.
+"""Rate limits shared by all workers of a machine: one small file of counters, mapped into every process.
 
-Each limit is a generic cell rate algorithm: one number per subject, the moment at which its bucket will be full
-again. A check costs a few microseconds and no round trip to the database.
-"""
+Each limit is a generic cell rate algorithm: one number per subject, the time at which its bucket is full again. A check
+costs a few microseconds and no round trip to the database."""
 
 import fcntl
 import hashlib
@@ -20,17 +19,17 @@ import msgspec
 
 SLOTS = 65_536
 PROBES = 8
-HOST_BITS = 64  # of an IPv6 address: whoever has one has all that differ in these
+HOST_BITS = 64  # of an IPv6 address: one customer is assigned a whole /64
 DAY_SECONDS = 86_400
-_UNIT_SECONDS = 2.0**-20  # by which one unit of a day's count moves a slot's time; exact in a double
-_SLOT = struct.Struct("<Qd")  # whose, and when its bucket is full again (seconds since the epoch)
+_UNIT_SECONDS = 2.0**-20  # one unit of a day's count moves a slot's time by this; exact in a double
+_SLOT = struct.Struct("<Qd")  # hash of the subject, and when its bucket is full again (seconds since the epoch)
 _FILE_BYTES = SLOTS * _SLOT.size
 
 logger = logging.getLogger("officepro")
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """So many in `window_seconds`, all of which may come at once."""
+    """A limit of `amount` units in `window_seconds`, all of which may be used at once."""
 
     name: str
     amount: int
@@ -38,23 +37,25 @@ class Limit(msgspec.Struct, frozen=True):
 
     @property
     def interval(self) -> float:
+        """Seconds after which one unit is replenished."""
         return self.window_seconds / self.amount
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """How a subject stands with a limit."""
+    """State of a subject under a limit."""
 
     allowed: bool
     limit: int
     remaining: int
-    reset_seconds: int  # until all of the limit is there again
+    reset_seconds: int  # until the whole limit is available again
     retry_after_seconds: int  # until the next one is allowed
 
 
 class Limiter:
-    """Counts over all processes that open the same file.
+    """Counters shared by all processes that open the same file.
 
-    Where the file cannot be had in full, as on a full disk, each process counts in memory of its own, and logs so."""
+    If the file cannot be allocated in full, such as on a full disk, each process counts in its own memory and logs
+    `rate_limits_not_shared`."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -66,26 +67,27 @@ class Limiter:
         self._memory = mmap.mmap(-1 if self._file is None else self._file, _FILE_BYTES)
 
     def close(self) -> None:
+        """Close the file."""
         self._memory.close()
         if self._file is not None:
             os.close(self._file)
 
     def spend(self, limit: Limit, subject: str, now: float | None = None) -> Standing:
-        """Take one, if one is left."""
+        """Take one unit, if one is left."""
         return self._visit(limit, subject, time.time() if now is None else now, take=True)
 
     def look(self, limit: Limit, subject: str, now: float | None = None) -> Standing:
-        """How the subject stands, without taking any."""
+        """Return the subject's state without taking a unit."""
         return self._visit(limit, subject, time.time() if now is None else now, take=False)
 
     def spend_of_day(
         self, limit: Limit, subject: str, units: int, *, is_forced: bool = False, now: float | None = None
     ) -> Standing:
-        """Count `units` of a limit that begins anew at 0:00 UTC, as long as something of it is left: the last ones may
-        exceed it. Forced ones are counted in any case; 0 units are a look.
+        """Count `units` of a limit that is reset at 0:00 UTC, as long as something of it is left: the last ones may
+        exceed it. Forced ones are always counted; 0 units only return the state.
 
-        The slot keeps the day's end, moved by _UNIT_SECONDS for each unit, so that it looks used until the day ends.
-        """
+        The slot stores the end of the day, moved by _UNIT_SECONDS for each unit, so that it is in use until the day
+        ends."""
         now = time.time() if now is None else now
         day_ends = (now // DAY_SECONDS + 1) * DAY_SECONDS
         whose = _number_of(limit, subject)
@@ -110,7 +112,7 @@ class Limiter:
         try:
             slot, full_at = self._find(whose, first, now)
             if full_at > now + window:
-                # The clock jumped back: kept as it is, the bucket would stay empty until the old time comes again.
+                # The clock jumped back: unchanged, the bucket would stay empty until the old time is reached again.
                 full_at = now + window
                 _SLOT.pack_into(self._memory, slot * _SLOT.size, whose, full_at)
             full_at = max(full_at, now)
@@ -131,7 +133,7 @@ class Limiter:
         )
 
     def _find(self, whose: int, first: int, now: float) -> tuple[int, float]:
-        """The subject's slot; else a free one; else the one that will be free soonest."""
+        """Return the subject's slot; otherwise a free one; otherwise the one that is free soonest."""
         best, best_full_at = first, math.inf
         for slot in range(first, first + PROBES):
             owner, full_at = _SLOT.unpack_from(self._memory, slot * _SLOT.size)
@@ -142,16 +144,14 @@ class Limiter:
         return best, now
 
     def _lock(self, operation: int, first: int) -> None:
-        """Of the slots in which a subject may be, so that others are not held up."""
+        """Lock the slots that a subject may use, so that other subjects are not blocked."""
         if self._file is not None:
             fcntl.lockf(self._file, operation, PROBES * _SLOT.size, first * _SLOT.size)
 
 
 def _allocated_file(path: Path) -> int:
-    """Open the file with all of its blocks allocated; a mapped page of a sparse file that the disk has no space for
-    would end the process by SIGBUS. (mmap(2))
-
-    Raises OSError."""
+    """Open the file with all of its blocks allocated. Accessing a mapped page of a sparse file on a full disk would end
+    the process by SIGBUS (mmap(2)). Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -163,7 +163,8 @@ def _allocated_file(path: Path) -> int:
 
 
 def network_of(address: str) -> str:
-    """Whom a limit by address counts: an IPv4 address, and of IPv6 the /64, which is what one customer is given."""
+    """Return the subject of a limit by address: an IPv4 address, or the /64 of an IPv6 address, which is what one
+    customer is assigned."""
     if ":" not in address:
         return address
     try:

@@ -1,15 +1,14 @@
-"""Idempotency-Key: a POST that is repeated does its work once and gives the same answer again. (API.md: Conventions)
+"""Idempotency: run a POST at most once per Idempotency-Key; a retry gets the stored response. (API.md: Conventions)
 
-The claim and the answer are part of the work's own transaction: a crash before the commit leaves neither, one after
-it leaves both.
+Key and response are stored in the request's own transaction: a crash before the commit leaves neither, one after it
+leaves both.
 
     async with once.transaction() as db:
         ...
         return await once.settled(db, Written("Visit booked successfully", visit))
 
-A repeat leaves `once.transaction()` by Replay, which the failure handler turns into the stored answer. Refusals are
-not stored, since they undo the transaction: a repeat of a refused request is tried anew.
-"""
+A retry leaves `once.transaction()` by Replay, which an exception handler turns into the stored response. Refusals are
+not stored, since they roll the transaction back: a retry of a refused request runs again."""
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -33,29 +32,29 @@ Answer = TypeVar("Answer")
 
 
 class StillRunning(Conflict):
-    """A request with this Idempotency-Key is still running; repeat it in a moment."""
+    """A request with this Idempotency-Key is still in progress. Retry it in a moment."""
 
     code = "idempotency_still_running"
 
 
 class KeyReused(Impossible):
-    """This Idempotency-Key was used with another body; a new request needs a new key."""
+    """This Idempotency-Key was used with a different body. Use a new key for a new request."""
 
     code = "idempotency_key_reused"
 
 
 class Replay(Exception):
-    """The work was done before: this is what it answered."""
+    """The request ran before; holds its stored response."""
 
     def __init__(self, status: int, body: bytes, version: int | None = None) -> None:
         super().__init__()
         self.status = status
         self.body = body
-        self.version = version  # of the record then, where the answer had an ETag
+        self.version = version  # of the record at that time, if the response had an ETag
 
 
 class Once:
-    """The work of one POST, done once."""
+    """Runs a POST at most once per Idempotency-Key."""
 
     def __init__(
         self,
@@ -64,7 +63,8 @@ class Once:
         caller: Caller | None,
         before_replay: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> None:
-        """`before_replay` is awaited with the stored answer before that is given again."""
+        """Create it for one request. `before_replay` is awaited with a stored response before that is returned again.
+        Raises Invalid for a malformed key."""
         self._database = database
         self._request = request
         self._before_replay = before_replay
@@ -74,11 +74,12 @@ class Once:
 
     @property
     def has_key(self) -> bool:
+        """Whether the request has an Idempotency-Key."""
         return self._key is not None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """A transaction of the caller's practice."""
+        """Open a transaction of the caller's practice. Raises Replay, KeyReused, StillRunning."""
         try:
             async with self._database.practice_transaction(self._practice_id) as db:
                 await self._claim(db)
@@ -89,15 +90,15 @@ class Once:
             raise
 
     async def refuse_repeat(self) -> None:
-        """Raises Replay, KeyReused: for work that looks at things as they stand before its transaction begins, which a
-        repeat would find changed by its first run."""
+        """Raises Replay, KeyReused, StillRunning. For requests that read data before their transaction begins, which
+        their first run has changed."""
         if self._key is not None:
             async with self.transaction():
                 pass
 
     @asynccontextmanager
     async def single_statement(self) -> AsyncIterator[Connection]:
-        """For work that is one statement: without a key it needs no transaction around it."""
+        """Open a connection for a request that is one statement: without a key it needs no transaction."""
         if self._key is not None:
             async with self.transaction() as db:
                 yield db
@@ -107,13 +108,14 @@ class Once:
 
     @asynccontextmanager
     async def system_transaction(self) -> AsyncIterator[Connection]:
-        """A transaction over all practices."""
+        """Open a transaction over all practices. Raises Replay, KeyReused, StillRunning."""
         async with self._database.system_transaction() as db:
             await self._claim(db)
             yield db
 
     async def settled(self, db: Connection, answer: Answer, status: int = 201, version: int | None = None) -> Answer:
-        """Keeps the answer with the work; the last thing before the transaction ends. `version` is that of its ETag."""
+        """Store the response under the Idempotency-Key in this transaction. Call last. `version` is that of the
+        response's ETag. Raises StillRunning."""
         if self._key is not None and not await db.fetchval(
             f"""
             INSERT INTO idempotency AS kept
@@ -131,7 +133,7 @@ class Once:
             encode(answer),
             version,
         ):
-            # Another request passed the look-up in the same instant and was faster: this work is undone.
+            # A concurrent request with the same key committed first: this transaction is rolled back.
             raise StillRunning
         return answer
 
@@ -179,6 +181,7 @@ def _key_of(request: AnyRequest) -> str | None:
 
 
 def fault_of_key(scope: Scope) -> Fault | None:
+    """Return the validation error of the request's Idempotency-Key, or None."""
     key = header_of(scope, _HEADER)
     if key is None or (1 <= len(key) <= MAXIMUM_KEY_CHARACTERS and key.isascii() and key.isprintable()):
         return None

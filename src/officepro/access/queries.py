@@ -1,4 +1,4 @@
-"""Keys and who holds them, in the database. Read and written under the system role."""
+"""Queries on API keys and their partners. Run under the system role."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,23 +9,23 @@ from officepro.foundation.database import Connection, Row
 
 
 class KeyState(msgspec.Struct, frozen=True):
-    """What a key is good for right now."""
+    """Current state of an API key."""
 
     key_id: int
     partner_id: int
     practice_id: int | None  # None: every practice
     scopes: frozenset[str]
     usable: bool  # neither revoked nor expired, and its partner is active
-    company: str  # this and the name are one line each, as the disclosure log's hash needs them
+    company: str  # company and name are one line each, as the disclosure log's hash requires
     name: str
     purpose: str
-    patient_budget_per_day: int | None = None  # None: the setting's
+    patient_budget_per_day: int | None = None  # None: the setting applies
 
 
 class Credential(msgspec.Struct, frozen=True):
     """An API key as it is stored, and the practice that it is sent to."""
 
-    state: KeyState | None  # None: there is no such key
+    state: KeyState | None  # None: no such key
     secret_sha256: bytes
     practice_id: int | None  # None: no active practice has the practicepass that was sent
 
@@ -40,8 +40,8 @@ _STATE = """
 
 
 async def key_states(db: Connection, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], KeyState]:
-    """By key and practice: the key's state there, where it is unusable when the practice is closed, or is not the key's
-    any more. A key that there is not is left out."""
+    """Return the states by key and practice. A key is not usable in a practice that is closed or not its own. Keys that
+    do not exist are left out."""
     rows = await db.fetch(
         f"""
         SELECT {_STATE} AND coalesce(k.practice_id, asked.whose) = asked.whose
@@ -57,7 +57,7 @@ async def key_states(db: Connection, pairs: Sequence[tuple[int, int]]) -> dict[t
 
 
 async def credentials(db: Connection, asked: Sequence[tuple[int, str]]) -> list[Credential]:
-    """For each pair of a key id and a practicepass, in their order: what an API key is checked against."""
+    """Return what an API key is checked against, for each pair of a key id and a practicepass, in their order."""
     rows = await db.fetch(
         f"""
         SELECT asked.place, {_STATE} AS usable, k.secret_sha256, practice.practice_id AS asked_for
@@ -73,6 +73,7 @@ async def credentials(db: Connection, asked: Sequence[tuple[int, str]]) -> list[
 
 
 async def note_use(db: Connection, last_used: Mapping[int, datetime]) -> None:
+    """Store when keys were last used."""
     await db.execute(
         """
         UPDATE api_key SET last_used_at = used.at FROM unnest($1::bigint[], $2::timestamptz[]) AS used (id, at)
@@ -94,7 +95,7 @@ async def create_key(
     purpose: str,
     patient_budget_per_day: int | None = None,
 ) -> int:
-    """Makes the key without its secret, which needs the id; `set_secret` follows in the same transaction."""
+    """Insert a key without its secret, which contains the id; call `set_secret` in the same transaction."""
     key_id: int = await db.fetchval(
         """
         INSERT INTO api_key (partner_id, practice_id, name, scopes, expires_at, purpose, patient_budget_per_day,
@@ -113,6 +114,7 @@ async def create_key(
 
 
 async def set_secret(db: Connection, key_id: int, fingerprint: bytes) -> None:
+    """Store the fingerprint of a key's secret."""
     await db.execute("UPDATE api_key SET secret_sha256 = $2 WHERE api_key_id = $1", key_id, fingerprint)
 
 

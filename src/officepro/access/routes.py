@@ -1,4 +1,4 @@
-"""Exchanging an API key for an access token. (seeds: Authentication)"""
+"""Exchange of an API key for an access token. (source API specification: Authentication)"""
 
 from typing import Annotated
 
@@ -13,10 +13,10 @@ from officepro.access.tokens import EXPIRES_IN
 from officepro.foundation.documented import documented
 from officepro.foundation.input import AnyRequest
 
-MAXIMUM_BODY_BYTES = 16 * 1024  # of callers whom nobody knows yet
+MAXIMUM_BODY_BYTES = 16 * 1024  # the caller is not authenticated yet
 
-# Whatever stands there: what cannot be a practice is refused in the same words as one that is not.
-AnyPPass = Annotated[str, PathParameter(description="The practice's name in addresses.")]
+# Any text: an impossible PPass is refused with the same message as an unknown one.
+AnyPPass = Annotated[str, PathParameter(description="The practice's name in URLs.")]
 
 
 @post(
@@ -24,7 +24,7 @@ AnyPPass = Annotated[str, PathParameter(description="The practice's name in addr
     summary="Exchange your API key for an access token",
     status_code=200,
     request_max_body_size=MAXIMUM_BODY_BYTES,
-    guards=[is_open("this is where a caller says who it is")],
+    guards=[is_open("callers authenticate here")],
     opt=documented(
         example_request={"apiKey": "your_api_key_here"},
         example_response={"accessToken": "eyJhbGciOiJIUzI1NiIs...", "tokenType": "Bearer", "expiresIn": EXPIRES_IN},
@@ -34,8 +34,8 @@ AnyPPass = Annotated[str, PathParameter(description="The practice's name in addr
 async def exchange_key(
     practicepass: AnyPPass, data: JSONBody[ExchangeKey], gate: TheGate, request: AnyRequest
 ) -> AccessToken:
-    """The token is bound to the practice, the key and its scopes. A wrong key, a revoked key, a key of another practice
-    and an unknown practice are refused in the same words."""
+    """Returns an access token that is bound to the practice, the key and its scopes. A wrong key, a revoked key, a key
+    of another practice and an unknown practice return the same error."""
     log_practice(request.scope)
     credential = await gate.identify(data.api_key, practicepass, address_of(request.scope))
     log_key(request.scope, credential.state)

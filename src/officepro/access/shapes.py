@@ -1,4 +1,4 @@
-"""The exchange of a key for a token, on the wire. (seeds: Authentication)"""
+"""Request and response bodies of the key exchange. (source API specification: Authentication)"""
 
 from typing import Annotated
 

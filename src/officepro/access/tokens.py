@@ -10,7 +10,7 @@ from officepro.foundation.errors import Unauthorized
 from officepro.foundation.wire import MAXIMUM_ID
 
 LIFETIME = timedelta(hours=24)
-EXPIRES_IN = "24h"  # how the seeds tell the same lifetime
+EXPIRES_IN = "24h"  # the same lifetime as the source API specification writes it
 ALGORITHM = "HS256"
 ISSUER = "officepro"
 AUDIENCE = "officepro/partner-api"
@@ -31,7 +31,7 @@ class UnverifiableToken(InvalidToken):
 
 
 class Tokens:
-    """Signs with the first key and verifies with any, so that keys can be rotated; remembers what it has verified."""
+    """Signs tokens with the first key and verifies with any, so that keys can be rotated. Caches verified tokens."""
 
     def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
         self._signing_kid, self._signing_key = keys[0]
@@ -39,6 +39,7 @@ class Tokens:
         self._verified: dict[str, Caller] = {}
 
     def issue(self, caller: Caller, now: datetime) -> str:
+        """Return a signed token for the caller."""
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
@@ -53,8 +54,8 @@ class Tokens:
         return jwt.encode(claims, self._signing_key, ALGORITHM, headers={"kid": self._signing_kid})
 
     def verify(self, token: str, now_seconds: float) -> Caller:
-        """The caller that the token was issued to. Verifying again costs a dictionary look-up. Raises InvalidToken for
-        a token that has expired, UnverifiableToken for one that this service did not sign."""
+        """Return the caller that the token was issued to. A cached token costs a dictionary look-up. Raises
+        InvalidToken for an expired token, UnverifiableToken for one that this service did not sign."""
         caller = self._verified.get(token)
         if caller is None:
             caller = self._decode(token)
@@ -75,7 +76,7 @@ class Tokens:
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
                 issuer=ISSUER,
-                # Whose clock is a little ahead of ours gives tokens that are good; what ends them is their end.
+                # A token issued by a machine whose clock is slightly ahead is valid; its expiry is checked in `verify`.
                 options={"require": ["exp", "iat", "sub", "aud", "iss"], "verify_exp": False, "verify_iat": False},
             )
             return Caller(
