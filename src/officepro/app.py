@@ -1,4 +1,4 @@
-"""Assembles the application: one route table, one way of failing, one lifespan, and the door around it all."""
+"""Assembles the application: route table, exception handlers, lifespan, and the edge middleware around them."""
 
 import asyncio
 import gc
@@ -55,17 +55,19 @@ logger = logging.getLogger("officepro")
 
 
 def create_app(settings: Settings | None = None) -> Door:
-    """The whole application, ready to be served; without settings those of the environment hold."""
+    """Return the complete application, ready to be served. Without `settings`, they are read from the environment.
+    Raises SettingsError."""
     settings = settings or Settings.from_environment(os.environ)
     configure_logging(settings.log_level)
     app = enclose(create_inner_app(settings))
     gc.collect()
-    gc.freeze()  # what the application is made of stays as it is: no collection need go through it again
+    gc.freeze()  # the application's objects are permanent: the garbage collector need not traverse them again
     return app
 
 
 def enclose(inner: Litestar) -> Door:
-    """The door around it, which tells those who keep account of what was done."""
+    """Wrap the application in the edge middleware, which reports each finished request to the metrics and the request
+    log."""
     settings: Settings = inner.state.settings
     account: Account = inner.state.account
     door = Door(
@@ -80,7 +82,7 @@ def enclose(inner: Litestar) -> Door:
 
 
 def _log_request(note: Callable[[Done], None], done: Done) -> None:
-    """With OFFICEPRO_LOG_LEVEL=debug, a line for each request: its route's template, never its path."""
+    """Log a line for each request at OFFICEPRO_LOG_LEVEL=debug: the template of its route, never its path."""
     note(done)
     method, route = done.route
     of_request = {"requestId": done.scope.get("request_id"), "method": method, "route": route, "status": done.status}
@@ -88,6 +90,7 @@ def _log_request(note: Callable[[Done], None], done: Done) -> None:
 
 
 def create_inner_app(settings: Settings) -> Litestar:
+    """Return the Litestar application, without the edge middleware."""
     app = Litestar(
         route_handlers=[*routes.ROUTERS, portal_routes.router],
         lifespan=[_lifespan, _keeping_account],
@@ -134,7 +137,7 @@ def create_inner_app(settings: Settings) -> Litestar:
 
 
 def _answer_unknown(request: Request[None, None, State], error: NotFoundException) -> Response[Any]:
-    """Where there is nothing: a person who looks for a page of the portal is told by a page."""
+    """Respond to a path without a route: with a page within the portal, otherwise with a problem document."""
     if request.scope["path"].startswith("/portal/"):
         return portal_routes.answer_fault(request, error)
     return answer_problem(request, error)
@@ -179,7 +182,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _keeping_account(app: Litestar) -> AsyncIterator[None]:
-    """What is done, and who is told of whom, is written down as long as requests come."""
+    """Run the request log, the metrics and the disclosure log as long as requests are served."""
     app.state.ledger = ledger = Ledger(app.state.database)
     app.state.before_replay = partial(record_replay, ledger)
     async with app.state.account.keeping(app.state.database, ledger):
@@ -191,12 +194,13 @@ async def _flush_use(gate: Gate) -> None:
         await asyncio.sleep(USE_FLUSH_SECONDS)
         try:
             await gate.flush_use()
-        except Exception as error:  # whatever it is, the task goes on
+        except Exception as error:  # any error: the task continues
             logger.log(level_of(error), "key use not written", extra=log_fields(error))
 
 
 async def _look_over(request: Request[None, None, State]) -> Response[None] | None:
-    """Before a handler: OPTIONS is answered (Litestar would leave methods out), unknown parameters are refused."""
+    """Run before a handler: respond to OPTIONS (Litestar would leave out methods) and reject unknown query
+    parameters."""
     if request.method == "OPTIONS":
         return Response(None, status_code=204, headers={"Allow": ", ".join(methods_of(request))})
     if request.scope["query_string"]:

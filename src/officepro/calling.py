@@ -1,13 +1,12 @@
-"""How a partner's request becomes a handler's arguments, and what the handler returns the answer.
+"""Direct dispatch of API requests: parse the arguments, call the handler, encode its response.
 
-Litestar routes, keeps the handlers' declarations, and catches what they raise. Between the two it copies the handler
-for each guard, and runs every argument through a chain of extractors, every dependency through a model of its own, and
-every answer through two response objects: more work than most handlers do. What a handler of the API may ask for is a
-closed set (parameters, a JSON body, and what the application's dependencies provide), so here all that is worked out
-once, when the application is assembled, and a request costs one conversion.
+Litestar routes requests, holds the handlers' declarations and handles their exceptions. Its own dispatch copies the
+handler for each guard, runs every argument through a chain of extractors, every dependency through a model of its own,
+and every response through two response objects: more work than most handlers do. The arguments of an API handler are a
+closed set (parameters, a JSON body, and the application's dependencies), so all of this is prepared once, when the
+application is assembled, and a request costs one conversion. (decision record 0018)
 
-A handler that asks for more than this set, such as a page of the portal, is called by Litestar as ever.
-"""
+A handler that needs more than this set, such as a page of the portal, is dispatched by Litestar."""
 
 import re
 from collections.abc import Callable, Mapping, Set
@@ -52,11 +51,11 @@ _LENGTH = re.compile(r"[0-9]{1,12}")
 
 
 class AsksForMore(Exception):
-    """The handler asks for something that is not provided here."""
+    """The handler has an argument that direct dispatch does not support."""
 
 
 def call_directly(app: Litestar) -> None:
-    """Handlers of the API are called from here instead of by Litestar, where they ask for no more than is known."""
+    """Replace Litestar's dispatch by direct dispatch for every API handler that supports it."""
     nodes = [app.asgi_router.root_route_map_node]
     while nodes:
         node = nodes.pop()
@@ -70,8 +69,8 @@ def call_directly(app: Litestar) -> None:
 
 
 class Straight:
-    """Where requests come in: they go straight to a handler that is called from here, without Litestar's layers, which
-    take as long as such a handler. All others go through them, and what is raised is answered by them."""
+    """ASGI entry point: dispatches to a directly called handler without Litestar's middleware stack, which takes as
+    long as such a handler. All other requests pass through that stack, and exceptions are handled by it."""
 
     def __init__(self, app: Litestar) -> None:
         self._app = app
@@ -82,7 +81,7 @@ class Straight:
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
             found = self._find(normalize_path(scope["path"]), scope["method"])
-        except Exception:  # it is raised there again
+        except Exception:  # Litestar raises it again
             found = None
         host = (header_of(scope, b"host") or "").encode("latin-1")
         if found is None or type(found[0]) is not Call or scope["root_path"] or not is_valid_host(host):
@@ -93,14 +92,14 @@ class Straight:
         try:
             await call(scope, receive, send)
         except Exception as fault:
-            if "is_answered" in scope:  # it comes too late to be told
+            if "is_answered" in scope:  # the response has been sent already
                 raise
             ScopeState.from_scope(scope).exception_handlers = handler.resolve_exception_handlers()
             await self._faults.handle_request_exception(self._app, scope, receive, send, fault)
 
 
 class Call:
-    """All that is known of a handler before anybody calls it. Raises AsksForMore."""
+    """A handler prepared for direct dispatch. Raises AsksForMore."""
 
     def __init__(self, handler: HTTPRouteHandler, path_parameters: Set[str]) -> None:
         self._handler = handler
@@ -118,7 +117,7 @@ class Call:
             "request" in asked for _, asked in self._provided.values()
         )
         self._most_bytes = handler.resolve_request_max_body_size() or inf
-        self._headers: list[tuple[bytes, str]] = []  # the header, and its name among the parameters
+        self._headers: list[tuple[bytes, str]] = []  # the header's name, and its field in `_parameters`
         wire_names = {parameter.argument: parameter.name for parameter in self._query.values()}
         fields = []
         for argument, field in handler.parsed_fn_signature.parameters.items():
@@ -145,14 +144,14 @@ class Call:
             await _send(scope, send, self._status, encode(answer), {})
         elif type(answer) is Response and isinstance(answer.content, msgspec.Struct):
             await _send(scope, send, answer.status_code or self._status, encode(answer.content), answer.headers)
-        else:  # a stream, or nothing
+        else:  # a stream, or no content
             request = request or Request(scope, receive, send)
             response = await self._handler.to_response(app=scope["litestar_app"], data=answer, request=request)
             scope["is_answered"] = True  # type: ignore[typeddict-unknown-key]
             await response(scope, receive, send)
 
     async def _arguments(self, scope: HTTPScope, request: AnyRequest | None) -> dict[str, Any]:
-        """Raises Invalid with every fault of the request."""
+        """Return the handler's arguments. Raises Invalid with all validation errors of the request."""
         body = await self._body(request) if self._body_shape is not None and request is not None else None
         try:
             arguments = self._parameters_of(scope)
@@ -173,7 +172,8 @@ class Call:
         return arguments
 
     def _parameters_of(self, scope: HTTPScope) -> dict[str, Any]:
-        """Raises Invalid; its faults are looked for by who answers."""
+        """Return the arguments from path, query and headers. Raises Invalid without errors; `_every_fault` lists
+        them."""
         given = query_values(scope["query_string"], self._query) if scope["query_string"] else {}
         if self._parameters is None:
             return {}
@@ -188,7 +188,7 @@ class Call:
         return msgspec.structs.asdict(parameters)
 
     async def _every_fault(self, scope: HTTPScope, body: bytes | None) -> Invalid:
-        """Where parameters are invalid: their faults, and those of the body."""
+        """Return all validation errors of the parameters and the body, for a request whose parameters are invalid."""
         faults = Faults()
         faults.add(*parameter_faults(Request(scope), self._handler))
         if "once" in self._provided and (fault := fault_of_key(scope)):
@@ -202,8 +202,8 @@ class Call:
         return faults.refusal()
 
     async def _body(self, request: AnyRequest) -> bytes:
-        """Where it comes in one piece, as nearly all do, without the stream that Litestar makes of it. Whoever else
-        asks the request for its body is given the same."""
+        """Return the request body. A body in one message, as nearly all are, is read without Litestar's stream. It is
+        also stored in the request, for other readers."""
         length = header_of(request.scope, b"content-length") or ""
         if not _LENGTH.fullmatch(length) or int(length) > self._most_bytes:
             return await request.body()
@@ -216,7 +216,7 @@ class Call:
 
 
 class _Rest:
-    """A message that was received already, and those behind it."""
+    """A `receive` that returns a message which was received already, then those after it."""
 
     def __init__(self, first: HTTPReceiveMessage, receive: Receive) -> None:
         self._first: HTTPReceiveMessage | None = first
@@ -229,11 +229,11 @@ class _Rest:
         return await self._receive()  # type: ignore[return-value]
 
 
-Provider = tuple[Callable[..., Any], list[str]]  # and what it asks for: scope, request, or what another one provides
+Provider = tuple[Callable[..., Any], list[str]]  # and its arguments: scope, request, or other dependencies
 
 
 def _provided(handler: HTTPRouteHandler) -> dict[str, Provider]:
-    """What it asks for by name and where that comes from, each after what it asks for itself. Raises AsksForMore."""
+    """Return the providers of a handler's dependencies by name, each after its own dependencies. Raises AsksForMore."""
     provided: dict[str, Provider] = {}
     dependencies = handler.resolve_dependencies()
 

@@ -1,8 +1,7 @@
-"""The door: what every request passes before anything else, and every answer after everything else.
+"""Edge middleware: wraps the application, so every request passes it first and every response last.
 
-It gives the request its id, settles the caller's address, turns requests away when too many are inside, and puts the
-headers on that every answer has. Plain ASGI, because it is on the path of everything.
-"""
+It assigns the request id, determines the client's address, sheds load (503 at the limits of requests in flight), and
+adds the headers that every response has. Plain ASGI, because it runs for every request."""
 
 import re
 import secrets
@@ -26,24 +25,26 @@ from officepro.foundation.wire import encode
 MAXIMUM_IN_FLIGHT = concurrency.MAXIMUM_IN_FLIGHT
 MAXIMUM_FRESH = concurrency.MAXIMUM_FRESH
 _CLIENT_REQUEST_ID = re.compile(rb"[!-~]{1,128}")  # printable ASCII without spaces
-# What another program in front of this one may read differently: empty and dot segments, a slash at the end, and what
-# is percent-encoded though it need not be, or hides a slash. (RFC 3986, 6.2.2)
+# Paths that a proxy in front of this server may interpret differently: empty and dot segments, a trailing slash,
+# characters that are percent-encoded without need, and encoded slashes. (RFC 3986, 6.2.2)
 _NOT_CANONICAL = re.compile(
     rb"^(?!/)|//|/[.]{1,2}(?:/|$)|./$|\\|%(?:2[DEFdef]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[CFcf]|7[Ee])"
 )
-_PAGE_WITH_SLASH = re.compile(rb"/(?:portal|docs)(?:/[a-z-]+)*/")  # as people type it: led to the page
+_PAGE_WITH_SLASH = re.compile(rb"/(?:portal|docs)(?:/[a-z-]+)*/")  # as typed by people: redirected to the page
 _UNCOUNTED_PATHS = frozenset({"/healthz", "/readyz"})
-METRICS_SECONDS = 1.0  # one scrape in so long is answered in any case; the others count like any request
+METRICS_SECONDS = 1.0  # one scrape per interval is always accepted; others count like any request
 
 
 class TooManyInside(OfficeProError):
-    """More requests are under way than the service can carry; try again in a moment."""
+    """The service is overloaded. Retry in a moment."""
 
     status = 503
     code = "overloaded"
 
 
 class Door:
+    """The edge middleware around an application."""
+
     def __init__(
         self,
         app: ASGIApp,
@@ -59,13 +60,13 @@ class Door:
         self._documentation_url = documentation_url
         self._when_done = when_done
         self._bodies = Bodies()
-        self._entered: dict[int, float] = {}  # when each that is under way came in; the longest first
+        self._entered: dict[int, float] = {}  # start of each request in flight, oldest first
         self._concurrency = ConcurrencyLimiter(self._entered, self._bodies)
         self._number = 0
         self._scraped_at = -METRICS_SECONDS
         self._goodbye: list[
             tuple[bytes, bytes]
-        ] = []  # before a stop: come back by another connection, which leads elsewhere
+        ] = []  # before a stop, clients are to open a new connection, which another worker accepts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -109,11 +110,11 @@ class Door:
 
     @property
     def inside(self) -> int:
-        """How many requests are under way."""
+        """Number of requests in flight."""
         return len(self._entered)
 
     def _refusal(self, scope: Scope) -> OfficeProError | None:
-        """Why the request is refused before it is looked at, if it is."""
+        """Return the error by which the request is refused before it is dispatched, or None."""
         if not _is_canonical(scope.get("raw_path") or scope["path"].encode()):
             return UnknownAddress()
         if scope["path"] in _UNCOUNTED_PATHS or (scope["path"] == "/metrics" and self._is_scrape_due()):
@@ -130,17 +131,18 @@ class Door:
         return is_due
 
     def _is_full(self) -> bool:
-        """Whether the next one would have to wait for longer than it should."""
+        """Return whether the worker has reached its limit of requests in flight, or of recent ones."""
         if len(self._entered) >= MAXIMUM_IN_FLIGHT:
             return not self._bodies.make_room()
         return has_recent(self._entered, MAXIMUM_FRESH + self._bodies.number)
 
     def send_elsewhere(self) -> None:
-        """Another worker takes over: those who are answered are asked to come by another connection."""
+        """Close connections after the next response, so that clients open new ones to another worker."""
         self._goodbye = [(b"connection", b"close")]
 
     def close(self) -> None:
-        """About to stop: the same, and /readyz tells balancers to send nobody."""
+        """Prepare to stop: close connections after the next response, and make /readyz fail so that balancers send no
+        requests."""
         self.send_elsewhere()
         if isinstance(self._app, Litestar):
             self._app.state.draining = True
@@ -169,7 +171,8 @@ class Door:
 
 
 def _is_canonical(path: bytes) -> bool:
-    """The expression takes 5 µs for 80 characters; nearly all paths have nothing that it could find."""
+    """Return whether a path is canonical. The expression takes 5 µs for 80 characters; nearly all paths need only the
+    checks before it."""
     if path[:1] == b"/" != path[-1:] and not (b"//" in path or b"/." in path or b"%" in path or b"\\" in path):
         return True
     return not _NOT_CANONICAL.search(path)
@@ -183,7 +186,7 @@ def _client_request_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 
 def _without_body(send: Send) -> Send:
-    """HEAD is answered as GET is, and the body stays away. (RFC 9110, 9.3.2)"""
+    """Return `send` without the response's body: HEAD is handled like GET. (RFC 9110, 9.3.2)"""
 
     async def send_head(message: Message) -> None:
         if message["type"] == "http.response.body":

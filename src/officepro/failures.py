@@ -1,4 +1,4 @@
-"""From what went wrong to the problem document that the caller reads. (RFC 9457)"""
+"""Exception handlers: map every exception to the problem document of the response. (RFC 9457)"""
 
 import logging
 from typing import Any
@@ -31,19 +31,19 @@ from officepro.foundation.wire import encode
 
 logger = logging.getLogger("officepro")
 DOCUMENTATION_URL = "/docs/errors"
-CLIENT_CLOSED_REQUEST = 499  # by nginx's convention
+CLIENT_CLOSED_REQUEST = 499  # nginx's convention
 
 AnyRequest = Request[Any, Any, Any]
 
 
 class UnknownAddress(NotFound):
-    """There is nothing at this address; the documentation lists every address."""
+    """No such endpoint. See /docs for the API reference."""
 
     code = "unknown_address"
 
 
 def answer_problem(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """Every failure of every route ends here."""
+    """Return the response to any exception of any route."""
     if isinstance(error, ClientDisconnected):
         return _answer_nobody(request)
     told = explained(request, error)
@@ -60,14 +60,15 @@ def answer_problem(request: AnyRequest, error: Exception) -> Response[bytes]:
 
 
 def _answer_nobody(request: AnyRequest) -> Response[bytes]:
-    """No failure of the service: the status is what the request log and the metrics count it as."""
+    """Return the response to a request whose client disconnected. This is not a failure of the service; the request log
+    and the metrics record the status."""
     request.scope["error_code"] = "client_closed_request"  # type: ignore[typeddict-unknown-key]
     logger.debug("client_closed_request", extra={"requestId": request.scope.get("request_id")})
     return Response(b"", status_code=CLIENT_CLOSED_REQUEST)
 
 
 def answer_replay(request: AnyRequest, replay: Replay) -> Response[bytes]:
-    """A repeated POST: what its first run answered."""
+    """Return the stored response of a repeated POST."""
     return Response(
         replay.body,
         status_code=replay.status,
@@ -77,6 +78,7 @@ def answer_replay(request: AnyRequest, replay: Replay) -> Response[bytes]:
 
 
 def explained(request: AnyRequest, error: Exception) -> OfficeProError:
+    """Return the error to respond with, for any exception."""
     match error:
         case Invalid(faults=[]):
             return _with_every_fault(request, error)
@@ -89,7 +91,7 @@ def explained(request: AnyRequest, error: Exception) -> OfficeProError:
         case NotFoundException():
             return UnknownAddress()
         case HTTPException(status_code=413):
-            return TooLarge(f"The body is larger than this address takes ({_limit(request)} bytes).")
+            return TooLarge(f"The request body exceeds the limit of this endpoint ({_limit(request)} bytes).")
         case HTTPException() if error.status_code < 500:
             return Invalid([], f"The request could not be read: {error.detail}")
         case _:
@@ -97,20 +99,23 @@ def explained(request: AnyRequest, error: Exception) -> OfficeProError:
 
 
 def _with_every_fault(request: AnyRequest, error: Invalid) -> Invalid:
-    """The parameters' faults, of a handler that is called by Litestar: calling.py names those of all others."""
+    """Add the validation errors of the parameters, for a handler that Litestar dispatches; calling.py does so for all
+    others."""
     handler = request.scope.get("route_handler")
     faults = parameter_faults(request, handler) if isinstance(handler, HTTPRouteHandler) else []
     return Invalid(faults) if faults else error
 
 
 def methods_of(request: AnyRequest) -> list[str]:
-    """The methods that the address does take."""
+    """Return the methods that the request's path supports."""
     path = request.scope["path"].rstrip("/") or "/"
     matching = [route for route in request.app.routes if _matches(route.path_components, path)]
     nearest = max(matching, key=lambda route: [isinstance(part, str) for part in route.path_components], default=None)
     if nearest is None:
         return []
-    return sorted([*nearest.methods, "HEAD"] if "GET" in nearest.methods else nearest.methods)  # the door sees to HEAD
+    return sorted(
+        [*nearest.methods, "HEAD"] if "GET" in nearest.methods else nearest.methods
+    )  # the edge middleware handles HEAD
 
 
 def _matches(components: list[Any], path: str) -> bool:
@@ -127,12 +132,12 @@ def _limit(request: AnyRequest) -> int:
 
 
 def log_failure(request: AnyRequest, told: OfficeProError, error: Exception) -> None:
-    """Which request it was, and the failure's kind; never its text, which may quote what a caller sent."""
+    """Log the request and the failure's kind, never its text, which may quote data of the request."""
     method, route = request.scope["method"], request.scope.get("path_template") or "(unknown)"
     of_request = {"requestId": request.scope.get("request_id"), "method": method, "route": template(route)}
     if told.status == 503:
         fields = {"group": (told.code, kind_of(error), method, route), **log_fields(error)}
-        if missing := told.members.get("missing"):  # of /readyz, which is asked for all the time
+        if missing := told.members.get("missing"):  # of /readyz, which is polled
             fields |= {"missing": missing, "group": str(missing), "lines_per_window": 1}
         logger.warning("request_unavailable", extra={**of_request, "code": told.code, **fields})
         return

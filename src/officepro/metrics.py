@@ -1,11 +1,10 @@
-"""GET /metrics: what this machine does, for Prometheus. (API.md: Service)
+"""GET /metrics: metrics of this machine for Prometheus. (API.md: Service)
 
-A scrape meets one worker of several, and must hear of all. Each worker counts in plain dictionaries, which costs a
-request about a microsecond, and once a second leaves what it has counted in a file of the data folder; whoever is
-asked adds the files up. A worker that died keeps its file, so that no counter runs backwards; a new start of the
-server begins anew. (prometheus-client's own way for several processes writes to a mapped file for each number of each
-request, and wants to be told by an environment variable before it is first imported.)
-"""
+A scrape reaches one worker of several, and must report all of them. Each worker counts in plain dictionaries, which
+costs a request about a microsecond, and once a second writes its counts to a file in the data folder; the scraped
+worker adds the files up. The file of a worker that died is kept, so that no counter decreases; the next start of the
+server removes it. (prometheus-client's own multiprocess mode writes to a mapped file for each number of each request,
+and needs an environment variable before it is first imported.)"""
 
 import asyncio
 import logging
@@ -41,15 +40,15 @@ from officepro.maintenance.queries import JobFigures
 from officepro.webhooks.figures_queries import DispatchFigures, dispatch_figures
 
 SNAPSHOT_SECONDS = 1.0
-STALE_SECONDS = 5.0  # a worker that has not written for so long is gone, and what it had in hand with it
-DATABASE_SECONDS = 15.0  # how often each process reads the figures that the database has
+STALE_SECONDS = 5.0  # a worker that has not written for this long has exited: its gauges are ignored
+DATABASE_SECONDS = 15.0  # interval at which each process reads the figures of the database
 DATABASE_TIMEOUT_SECONDS = 10.0
 BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 BUILD = {"version": __version__, "python": platform.python_version()}
 TEXT_FORMAT = "text/plain; version=0.0.4"
 
 COUNTERS = {
-    "shed": ("requests_shed", "Requests turned away because too many were under way."),
+    "shed": ("requests_shed", "Requests rejected because too many were in flight."),
     "rate_limited": ("requests_rate_limited", "Requests answered 429."),
     "too_many_failures": ("wrong_credentials_limited", "Wrong credentials answered 429: guesses beyond the limit."),
     "patient_budget_exceeded": (
@@ -57,41 +56,47 @@ COUNTERS = {
         "Requests refused because a key's patient budget is used up.",
     ),
     "access_requests_full": ("access_requests_refused", "Access requests refused because too many are pending."),
-    "ledger_rows": ("ledger_rows", "Answers about people, each on record before it left."),
-    "ledger_writes": ("ledger_writes", "Commits that put them on record."),
-    "ledger_seconds": ("ledger_write_seconds", "Time that these commits took."),
-    "ledger_failures": ("ledger_failures", "Answers withheld because they could not be put on record."),
-    "log_given_up": ("request_log_given_up", "Calls that are missing in the request log."),
+    "ledger_rows": (
+        "ledger_rows",
+        "Responses with patient data, each written to the disclosure log before it was sent.",
+    ),
+    "ledger_writes": ("ledger_writes", "Commits that wrote them to the disclosure log."),
+    "ledger_seconds": ("ledger_write_seconds", "Duration of these commits."),
+    "ledger_failures": (
+        "ledger_failures",
+        "Responses withheld because they could not be written to the disclosure log.",
+    ),
+    "log_given_up": ("request_log_given_up", "Requests that are missing in the request log."),
 }
 GAUGES = {
-    "in_flight": ("requests_in_flight", "Requests under way."),
-    "ledger_waiting": ("ledger_waiting", "Answers waiting to be put on record."),
-    "log_waiting": ("request_log_waiting", "Calls waiting to be written to the request log."),
+    "in_flight": ("requests_in_flight", "Requests in flight."),
+    "ledger_waiting": ("ledger_waiting", "Responses waiting to be written to the disclosure log."),
+    "log_waiting": ("request_log_waiting", "Requests waiting to be written to the request log."),
 }
 
 logger = logging.getLogger("officepro")
 
 
 class Inside(Protocol):
-    """Who knows how many requests are under way: the door."""
+    """Provides the number of requests in flight: the edge middleware."""
 
     @property
     def inside(self) -> int: ...
 
 
 class Snapshot(msgspec.Struct):
-    """What one worker has counted so far, and what it has in hand."""
+    """Counts of one worker so far, and its current levels."""
 
-    calls: list[tuple[str, str, int, int]]  # method, route, status, how many
-    durations: list[tuple[str, str, float, list[int]]]  # method, route, seconds in all, how many by bound
+    calls: list[tuple[str, str, int, int]]  # method, route, status, count
+    durations: list[tuple[str, str, float, list[int]]]  # method, route, total seconds, count by bound
     counters: dict[str, float]
     gauges: dict[str, float]
-    connections: dict[str, tuple[int, int, int]]  # by role: how many, how many idle, how many at most
+    connections: dict[str, tuple[int, int, int]]  # by role: open, idle, maximum
     process: "ProcessFigures | None" = None
 
 
 class ProcessFigures(msgspec.Struct):
-    """CPU, memory and files of one process."""
+    """CPU, memory and open files of one process."""
 
     cpu_seconds: float
     resident_bytes: int
@@ -99,7 +104,7 @@ class ProcessFigures(msgspec.Struct):
 
     @classmethod
     def of_this_process(cls) -> "ProcessFigures | None":
-        """None where there is no /proc."""
+        """Return the figures of this process; None where there is no /proc."""
         times = os.times()
         try:
             pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -109,7 +114,7 @@ class ProcessFigures(msgspec.Struct):
 
 
 class Answered(msgspec.Struct):
-    """What this worker has answered by one route."""
+    """Requests of one route that this worker has answered."""
 
     by_status: dict[int, int] = {}
     by_bound: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS_SECONDS) + 1))
@@ -117,7 +122,7 @@ class Answered(msgspec.Struct):
 
 
 class Account:
-    """What a worker keeps account of: the request log, and the numbers for Prometheus."""
+    """The metrics of one worker, and its request log."""
 
     def __init__(self, data_dir: Path) -> None:
         self.recorder = Recorder()
@@ -127,16 +132,17 @@ class Account:
         self._database: Database | None = None
         self._answered: dict[tuple[str, str], Answered] = defaultdict(Answered)
         self._shed = 0
-        self._refused: Counter[str] = Counter()  # by error code, of those that are counters
-        self.dispatch: DispatchFigures | None = None  # as they were when the database last answered
-        self.dispatch_at = 0.0  # when that was, by the monotonic clock
+        self._refused: Counter[str] = Counter()  # by error code, for codes in COUNTERS
+        self.dispatch: DispatchFigures | None = None  # when the database last responded
+        self.dispatch_at = 0.0  # time of `dispatch`, by the monotonic clock
         self.database_is_up = False
 
     def watch(self, door: Inside) -> None:
+        """Set the edge middleware that provides the number of requests in flight."""
         self._door = door
 
     def note(self, done: Done) -> None:
-        """Called by the door when an answer has left."""
+        """Count a finished request. Called by the edge middleware when its response has been sent."""
         self.recorder.note(done)
         answered = self._answered[done.route]
         answered.by_status[done.status] = answered.by_status.get(done.status, 0) + 1
@@ -148,9 +154,10 @@ class Account:
 
     @asynccontextmanager
     async def keeping(self, database: Database, ledger: Ledger) -> AsyncIterator[None]:
+        """Write the request log and the snapshots, and read the database's figures, within the context."""
         self._database, self._ledger = database, ledger
         begin_anew(self._folder)
-        with ThreadPoolExecutor(1) as disk:  # one, so that what is left last was written last
+        with ThreadPoolExecutor(1) as disk:  # one thread, so that the last snapshot is written last
             leaving = asyncio.create_task(self._leave_snapshots(disk))
             reading = asyncio.create_task(self._read_database_repeatedly(database))
             try:
@@ -164,37 +171,38 @@ class Account:
                 disk.submit(leave, self._folder, encode(self.snapshot()))
 
     async def _leave_snapshots(self, disk: Executor) -> None:
-        """In a thread: while PostgreSQL writes to the same disk, to rename a file is to wait for the file system's
-        journal, 20 ms and more, and every request would wait with it."""
+        """Write a snapshot every second, in a thread: while PostgreSQL writes to the same disk, renaming a file waits
+        for the file system's journal (20 ms and more), which would delay every request."""
         while True:
             try:
                 told = encode(self.snapshot())
                 await asyncio.get_running_loop().run_in_executor(disk, leave, self._folder, told)
-            except Exception:  # whatever it is, the task goes on, and the file's age shows it
+            except Exception:  # any error: the task continues, and the file's age shows it
                 logger.exception("figures not written")
             await asyncio.sleep(SNAPSHOT_SECONDS)
 
     async def _read_database_repeatedly(self, database: Database) -> None:
-        """In the background: a scrape never waits for the database."""
+        """Read the database's figures in the background, so that a scrape never waits for the database."""
         while True:
             await self.read_database(database)
             await asyncio.sleep(DATABASE_SECONDS)
 
     async def read_database(self, database: Database) -> None:
-        """Read the figures that the database has; where it does not answer, the last ones stay and age."""
+        """Read the figures of the database. If it does not respond, the last ones stay and age."""
         try:
             async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS), database.system() as db:
                 self.dispatch = await dispatch_figures(db)
         except (OfficeProError, TimeoutError) as error:
             self.database_is_up = False
             logger.log(level_of(error), "figures not read", extra=log_fields(error))
-        except Exception:  # whatever it is, the process goes on, and the age of the figures shows it
+        except Exception:  # any error: the process continues, and the age of the figures shows it
             self.database_is_up = False
             logger.exception("figures not read")
         else:
             self.database_is_up, self.dispatch_at = True, time.monotonic()
 
     def snapshot(self) -> Snapshot:
+        """Return this worker's counts and levels."""
         rate_limited = sum(answered.by_status.get(429, 0) for answered in self._answered.values())
         counters: dict[str, float] = {
             "shed": self._shed,
@@ -228,17 +236,17 @@ class Account:
         )
 
     def of_all_workers(self) -> list[Snapshot]:
-        """This one's as it stands now, and what the others left."""
+        """Return this worker's current snapshot and the stored ones of the others."""
         return [self.snapshot(), *left_by_others(self._folder)]
 
 
 def _own_file(folder: Path) -> Path:
-    """Workers of one server have one parent."""
+    """Return this worker's file. Workers of one server have the same parent process."""
     return folder / f"{os.getppid()}-{os.getpid()}.json"
 
 
 def begin_anew(folder: Path) -> None:
-    """What the workers of an earlier server left is taken away."""
+    """Remove the files that the workers of an earlier server left."""
     with suppress(OSError):  # a full disk must not keep a worker from starting
         folder.mkdir(parents=True, exist_ok=True)
         for file in folder.glob("*.json"):
@@ -247,6 +255,7 @@ def begin_anew(folder: Path) -> None:
 
 
 def leave(folder: Path, snapshot: bytes) -> None:
+    """Write this worker's snapshot to its file."""
     file = _own_file(folder)
     writing = file.with_suffix(".new")
     with suppress(OSError):  # a full disk must not stop anything else
@@ -255,6 +264,7 @@ def leave(folder: Path, snapshot: bytes) -> None:
 
 
 def left_by_others(folder: Path) -> Iterator[Snapshot]:
+    """Return the snapshots of the other workers, without the levels of those that have exited."""
     for file in folder.glob(f"{os.getppid()}-*.json"):
         if file != _own_file(folder):
             with suppress(OSError, msgspec.DecodeError):
@@ -265,13 +275,14 @@ def left_by_others(folder: Path) -> Iterator[Snapshot]:
 
 
 class Told(Collector):
-    """Snapshots, and how the webhooks are doing, as Prometheus reads them."""
+    """Collector for Prometheus: the snapshots of all workers, and the state of the webhooks."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
         self._snapshots = account.of_all_workers()
 
     def collect(self) -> Iterable[Metric]:
+        """Return the metrics."""
         yield self._requests()
         yield self._durations()
         for key, (name, meaning) in COUNTERS.items():
@@ -282,11 +293,11 @@ class Told(Collector):
             yield GaugeMetricFamily(f"officepro_{name}", meaning, value=level)
         yield self._connections()
         workers = sum(bool(one.connections) for one in self._snapshots)
-        yield GaugeMetricFamily("officepro_workers", "Processes that answer requests.", value=workers)
+        yield GaugeMetricFamily("officepro_workers", "API processes.", value=workers)
         yield from self._processes()
         yield GaugeMetricFamily(
             "officepro_database_up",
-            "1 if the database answered when its figures were last read, every 15 seconds.",
+            "1 if the database responded when its figures were last read, every 15 seconds.",
             value=self._account.database_is_up,
         )
         if (dispatch := self._account.dispatch) is not None:
@@ -298,7 +309,7 @@ class Told(Collector):
             yield from _told_of_dispatch(dispatch)
 
     def _processes(self) -> Iterator[Metric]:
-        """Sums over the API processes of this machine, by the names that Prometheus' own clients use."""
+        """Return sums over the API processes of this machine, under the names that Prometheus' own clients use."""
         build = GaugeMetricFamily("officepro_build_info", "Version of officepro and of Python.", labels=list(BUILD))
         build.add_metric(list(BUILD.values()), 1)
         yield build
@@ -327,7 +338,9 @@ class Told(Collector):
             before = counted.get((method, route), [0] * len(numbers))
             counted[method, route] = [old + new for old, new in zip(before, numbers, strict=True)]
         durations = HistogramMetricFamily(
-            "officepro_request_duration_seconds", "From the door and back to it.", labels=["method", "route"]
+            "officepro_request_duration_seconds",
+            "Duration of requests, from receipt to the end of the response.",
+            labels=["method", "route"],
         )
         for key, numbers in sorted(counted.items()):
             durations.add_metric(list(key), list(_up_to_each_bound(numbers)), seconds[key])
@@ -361,21 +374,23 @@ def _told_of_dispatch(dispatch: DispatchFigures) -> Iterator[Metric]:
         deliveries.add_metric([state], number)
     yield deliveries
     yield GaugeMetricFamily(
-        "officepro_fan_out_lag_events", "Events that were not made into deliveries yet.", value=dispatch.lag_events
+        "officepro_fan_out_lag_events",
+        "Events that have not been fanned out to deliveries yet.",
+        value=dispatch.lag_events,
     )
     yield GaugeMetricFamily(
         "officepro_fan_out_oldest_event_age_seconds",
-        "Age of the oldest event that was not made into deliveries yet; 0: there is none.",
+        "Age of the oldest event that has not been fanned out to deliveries yet; 0: none.",
         value=dispatch.oldest_event_seconds,
     )
     yield GaugeMetricFamily(
         "officepro_deliveries_oldest_queued_age_seconds",
-        "Age of the oldest delivery to an active, healthy endpoint that was never attempted; 0: there is none.",
+        "Age of the oldest delivery to an active, healthy endpoint that was never attempted; 0: none.",
         value=dispatch.oldest_queued_seconds,
     )
     yield GaugeMetricFamily(
         "officepro_worker_last_seen_timestamp_seconds",
-        "When a worker last looked for work, in seconds since the epoch; 0: never.",
+        "When a worker last polled for work, in seconds since the epoch; 0: never.",
         value=dispatch.worker_seen_seconds,
     )
     yield from _maintenance(dispatch.maintenance)
@@ -393,8 +408,8 @@ def _told_of_dispatch(dispatch: DispatchFigures) -> Iterator[Metric]:
 
 
 def _maintenance(jobs: Iterable[JobFigures]) -> Iterator[Metric]:
-    """Counted in the database over all workers, so every machine says the same. The label is not `job`, which is
-    Prometheus' own for the target."""
+    """Return the figures of maintenance jobs. They are counted in the database over all workers, so every machine
+    reports the same. The label is not `job`, which Prometheus itself sets for the target."""
     runs = CounterMetricFamily(
         "officepro_maintenance_runs", "Runs of the workers' maintenance jobs.", labels=["maintenance_job", "outcome"]
     )
@@ -410,11 +425,11 @@ def _maintenance(jobs: Iterable[JobFigures]) -> Iterator[Metric]:
     yield from (runs, last)
 
 
-@get("/metrics", summary="Metrics for Prometheus", media_type=TEXT_FORMAT, opt=documented())
+@get("/metrics", summary="Get metrics for Prometheus", media_type=TEXT_FORMAT, opt=documented())
 async def metrics(state: State) -> str:
-    """Requests by route template and status, durations, connections, disclosure log, webhooks, maintenance and WAL
-    archive, of all workers of this machine. Figures of the database are read in the background every 15 seconds, so an
-    answer never waits for it. No data of a person."""
+    """Metrics of all workers of this machine: requests by route template and status, durations, connections, disclosure
+    log, webhooks, maintenance and WAL archive. Figures of the database are read in the background every 15 seconds, so
+    a response never waits for it. Contains no personal data."""
     registry = CollectorRegistry()
     registry.register(Told(state.account))
     return generate_latest(registry).decode()
@@ -422,7 +437,7 @@ async def metrics(state: State) -> str:
 
 router = Router(
     "/",
-    guards=[is_open("whoever watches this service has no key; nothing in it tells of a person")],
+    guards=[is_open("monitoring has no key; the response has no personal data")],
     route_handlers=[metrics],
     tags=["Service"],
 )

@@ -1,4 +1,4 @@
-"""ONE table of every address that the API answers, in the order of the seeds."""
+"""The route table: every router of the API, in the order of the source API specification."""
 
 from litestar.router import Router
 

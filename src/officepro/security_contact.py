@@ -1,4 +1,4 @@
-"""GET /.well-known/security.txt: where to report a security fault of this server. (RFC 9116)"""
+"""GET /.well-known/security.txt: where to report a vulnerability of this server. (RFC 9116)"""
 
 from datetime import timedelta
 
@@ -17,14 +17,15 @@ VALID_DAYS = 90  # from the day of the request; the RFC recommends less than a y
 
 @get(PATH, include_in_schema=False)
 async def security_txt(settings: TheSettings) -> Response[str]:
+    """Return the file. Raises NotFound without a contact."""
     text = text_of(settings)
     if text is None:
-        raise NotFound("The operator of this server has not named a security contact.")
+        raise NotFound("The operator of this server has not configured a security contact.")
     return Response(text, media_type=MediaType.TEXT)
 
 
 def text_of(settings: Settings) -> str | None:
-    """Return the file; None without a contact."""
+    """Return the content of the file; None without a contact."""
     if not settings.security_contact:
         return None
     expires = now().date() + timedelta(days=VALID_DAYS)
@@ -34,4 +35,4 @@ def text_of(settings: Settings) -> str | None:
     return "".join(f"{line}\n" for line in lines)
 
 
-router = Router("/", guards=[is_open("somebody who finds a fault has no key")], route_handlers=[security_txt])
+router = Router("/", guards=[is_open("people who report a vulnerability have no key")], route_handlers=[security_txt])

@@ -1,10 +1,9 @@
-"""Every setting of officepro: its name, default, unit and meaning stand here once, and nobody else reads the
+"""Every setting of officepro, declared once with its name, default, unit and meaning. No other module reads the
 environment.
 
 A field of Settings is a setting: `rate_limit_per_minute` is OFFICEPRO_RATE_LIMIT_PER_MINUTE. `officepro settings`
-prints them, and the table in the README is the same one. What is secret may also come from a file, named by the same
-variable with _FILE behind it, and never shows in a repr.
-"""
+prints them, and the table in the README is generated from them. A secret may also be read from a file, named by the
+same variable with the suffix _FILE, and never appears in a repr."""
 
 import base64
 import binascii
@@ -27,17 +26,17 @@ Value = TypeVar("Value")
 
 
 class SettingsError(Exception):
-    """One or more settings are wrong."""
+    """One or more settings are invalid."""
 
     def __init__(self, faults: list[str]) -> None:
         listed = f" {faults[0]}." if len(faults) == 1 else "".join(f"\n  {fault}" for fault in faults)
-        super().__init__(f"The settings are wrong:{listed}")
+        super().__init__(f"The settings are invalid:{listed}")
         self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A secret with the name (kid) that tells which of several was used."""
+    """A named secret; its name (kid) identifies which of several keys was used."""
 
     kid: str
     secret: bytes = field(repr=False)
@@ -45,6 +44,8 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
+    """Declaration of one setting."""
+
     variable: str
     default: str
     unit: str
@@ -97,7 +98,8 @@ _HOW_TO_WRITE_A_URL = (
 
 
 def _database_url(text: str) -> str:
-    """The error quotes nothing of the text: what is taken for a port may be a part of the password."""
+    """Parse a PostgreSQL URL. The error quotes nothing of the text: what parses as a port may be a part of the
+    password."""
     if text and not text.startswith(("postgresql://", "postgres://")):
         raise ValueError("must begin with postgresql://")
     try:
@@ -114,12 +116,12 @@ def _database_url(text: str) -> str:
 def _public_url(text: str) -> str:
     address = urlsplit(text)
     if text and (address.scheme not in ("http", "https") or not address.hostname or address.query or address.fragment):
-        raise ValueError("must be an address such as https://api.example.com")
+        raise ValueError("must be a URL such as https://api.example.com")
     return text.rstrip("/")
 
 
 def _security_contact(text: str) -> str:
-    """As RFC 9116 has it: a URI."""
+    """Parse a contact: a URI, as RFC 9116 requires; an e-mail address becomes one."""
     if not text or re.fullmatch(r"(https://[!-~]+|mailto:[!-~]+@[!-~]+|tel:[+0-9().-]+)", text):
         return text
     if re.fullmatch(r"[!-9;-~]+@[!-9;-~]+", text):  # without a colon
@@ -130,7 +132,7 @@ def _security_contact(text: str) -> str:
 def _anchor_url(text: str) -> str:
     address = urlsplit(text)
     if text and (address.scheme not in ("http", "https") or not address.hostname or address.fragment):
-        raise ValueError("must be an address such as https://evidence.example.com/anchors")
+        raise ValueError("must be a URL such as https://evidence.example.com/anchors")
     return text
 
 
@@ -143,7 +145,7 @@ def _secret(text: str) -> str:
 def _keys(text: str) -> tuple[Key, ...]:
     keys = tuple(_key(part) for part in _parts(text))
     if len({key.kid for key in keys}) < len(keys):
-        raise ValueError("must name every key differently")
+        raise ValueError("must have a different name for every key")
     return keys
 
 
@@ -165,7 +167,8 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 
 def _network(text: str) -> Network:
-    """A network of IPv4-mapped IPv6 addresses is the IPv4 network, as addresses are compared without the mapping."""
+    """Parse a network. A network of IPv4-mapped IPv6 addresses becomes the IPv4 network, as addresses are compared
+    without the mapping."""
     try:
         network = ip_network(text)
         if isinstance(network, IPv6Network) and network.prefixlen >= MAPPED_PREFIX_BITS:
@@ -173,7 +176,7 @@ def _network(text: str) -> Network:
             return network if mapped is None else IPv4Network((mapped, network.prefixlen - MAPPED_PREFIX_BITS))
         return network
     except ValueError:
-        raise ValueError(f"must list networks such as 10.0.0.0/8 or ::1/128, and {text!r} is none") from None
+        raise ValueError(f"must list networks such as 10.0.0.0/8 or ::1/128; {text!r} is not a network") from None
 
 
 def _parts(text: str) -> list[str]:
@@ -181,119 +184,127 @@ def _parts(text: str) -> list[str]:
 
 
 def _setting(default: str, unit: str, meaning: str, parse: Callable[[str], Value], *, secret: bool = False) -> Value:
-    """The default is written as it would stand in the environment."""
+    """Declare a setting. The default is text, as in the environment."""
     return cast(Value, field(metadata={"declared": (default, unit, meaning, parse, secret)}, repr=not secret))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    host: str = _setting("127.0.0.1", "address", "The address that the API listens on", _text)
-    port: int = _setting("8000", "port", "The port that the API listens on; 0 is any free one", _number(0, 65535))
-    workers: int = _setting("2", "processes", "Processes that answer requests; one for each core", _number(1, 256))
+    """The settings of a process; see the module."""
+
+    host: str = _setting("127.0.0.1", "address", "Address that the API listens on", _text)
+    port: int = _setting("8000", "port", "Port that the API listens on; 0 selects a free one", _number(0, 65535))
+    workers: int = _setting("2", "processes", "Number of API processes; use one per CPU core", _number(1, 256))
     public_url: str = _setting(
-        "", "URL", "Where others reach this server, for links; empty is http://host:port", _public_url
+        "", "URL", "Public URL of this server, for links; if empty, http://host:port", _public_url
     )
     trusted_proxies: tuple[Network, ...] = _setting(
         "",
         "networks",
-        "The proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, separated by commas",
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted, separated by commas",
         _networks,
     )
     security_contact: str = _setting(
         "",
         "e-mail or URL",
-        "Who takes reports of security faults of this server, in /.well-known/security.txt; empty is no such file",
+        "Contact for vulnerability reports, in /.well-known/security.txt; if empty, there is no such file",
         _security_contact,
     )
     data_dir: Path = _setting(
-        ".officepro", "folder", "Where the embedded PostgreSQL and the secrets made for it are kept", _folder
+        ".officepro", "folder", "Data of the embedded PostgreSQL, and the generated secrets", _folder
     )
     database_url: str = _setting(
         "",
         "URL",
-        "PostgreSQL 16 or newer, by a login that is neither superuser nor owner; empty is the embedded one",
+        "PostgreSQL 16 or newer, with a login that is neither superuser nor owner; if empty, the embedded PostgreSQL",
         _database_url,
         secret=True,
     )
     owner_database_url: str = _setting(
         "",
         "URL",
-        "The same database by the login that owns the schema; for `officepro migrate` and `officepro distribute`",
+        "The same database with the login that owns the schema, for `officepro migrate` and `officepro distribute`",
         _database_url,
         secret=True,
     )
     database_mode: DatabaseMode = _setting(
         "single",
         "single, pooled, distributed",
-        "pooled behind a transaction pooler, distributed on Citus",
+        "pooled: behind a transaction pooler; distributed: on Citus",
         _database_mode,
     )
     database_pool_size: int = _setting(
-        "10", "connections", "Connections to PostgreSQL, for each process", _number(1, 1000)
+        "10", "connections", "Maximum number of connections to PostgreSQL, per process", _number(1, 1000)
     )
     admin_secret: str = _setting(
         "",
         "≥ 32 bytes",
-        "Opens the admin API; made and kept in the data folder for the embedded PostgreSQL, required otherwise",
+        "Admin API credential; generated in the data folder for the embedded PostgreSQL, required otherwise",
         _secret,
         secret=True,
     )
     admin_secret_previous: str = _setting(
         "",
         "≥ 32 bytes",
-        "The admin secret before a rotation, accepted beside the current one until you remove it here",
+        "The admin secret before a rotation, accepted in addition to the current one until you remove it here",
         _secret,
         secret=True,
     )
     token_keys: tuple[Key, ...] = _setting(
         "",
         "name:base64url, …",
-        "Sign access tokens, each ≥ 32 bytes: the first signs, all verify; made or required like the admin secret",
+        "Keys for access tokens, ≥ 32 bytes: the first signs, all verify; generated or required like the admin secret",
         _keys,
         secret=True,
     )
     encryption_keys: tuple[Key, ...] = _setting(
         "",
         "name:base64url, …",
-        "Encrypt webhook secrets at rest, each ≥ 32 bytes: the first encrypts, all decrypt; made or required likewise",
+        "Keys for webhook secrets at rest, ≥ 32 bytes: the first encrypts, all decrypt; generated or required likewise",
         _keys,
         secret=True,
     )
     rate_limit_per_minute: int = _setting(
-        "6000", "requests", "Requests a minute for each key and practice; 0 is no limit", _number(0, 10_000_000)
+        "6000", "requests", "Requests per minute for each key and practice; 0 means no limit", _number(0, 10_000_000)
     )
     patient_budget_per_day: int = _setting(
         "0",
         "patients",
-        "Patients in responses to each key a day (0:00 to 24:00 UTC); 0 is no limit; a key can have its own",
+        "Patients in responses to each key per day (0:00 to 24:00 UTC); 0 means no limit; a key can override it",
         _number(0, 10_000_000),
     )
     webhook_allowed_networks: tuple[Network, ...] = _setting(
-        "", "networks", "Networks that are not public, and that webhooks may be sent to all the same", _networks
+        "", "networks", "Non-public networks that webhooks may be sent to", _networks
     )
     anchor_file: Path | None = _setting(
-        "", "file", "Where a worker appends the daily anchors of the disclosure log; best on another machine", _file
+        "",
+        "file",
+        "File to which a worker appends the daily anchors of the disclosure log; best on another machine",
+        _file,
     )
     anchor_url: str = _setting(
-        "", "URL", "Where a worker posts them to, by the rules of webhooks; empty is nowhere", _anchor_url
+        "",
+        "URL",
+        "URL to which a worker posts the anchors, under the rules for webhook URLs; if empty, they are not posted",
+        _anchor_url,
     )
-    delivery_retention_days: int = _setting("90", "days", "How long finished deliveries are kept", _number(30, 3650))
-    request_log_retention_days: int = _setting("90", "days", "How long the log of requests is kept", _number(30, 3650))
-    log_level: LogLevel = _setting("info", "debug, info, warning, error", "The least that is logged", _log_level)
+    delivery_retention_days: int = _setting("90", "days", "Retention of finished deliveries", _number(30, 3650))
+    request_log_retention_days: int = _setting("90", "days", "Retention of the request log", _number(30, 3650))
+    log_level: LogLevel = _setting("info", "debug, info, warning, error", "Minimum log level", _log_level)
     unready_seconds: int = _setting(
         "3",
         "seconds",
-        "How long `serve` answers on when it is told to stop, while /readyz sends new callers elsewhere",
+        "Grace period after SIGTERM during which /readyz fails but requests are still served",
         _number(0, 600),
     )
     drain_seconds: int = _setting(
-        "10", "seconds", "How long requests and deliveries in flight may take to end at a stop", _number(0, 600)
+        "10", "seconds", "Time for requests and deliveries in flight to finish when a process stops", _number(0, 600)
     )
-    given: Mapping[str, str] = field(repr=False, compare=False)  # as text, secrets read from their files
+    given: Mapping[str, str] = field(repr=False, compare=False)  # as text; secrets are read from their files
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
-        """Raises SettingsError, which lists every fault. An empty variable counts as not set."""
+        """Parse the environment. An empty variable counts as not set. Raises SettingsError, which lists every error."""
         faults = list(_unknown_variables(environ))
         given = _given(environ, faults)
         values = {name: _parsed(setting, given, faults) for name, setting in _declared(cls)}
@@ -303,41 +314,45 @@ class Settings:
         return cls(given=given, **values)  # type: ignore[arg-type]  # each value comes from its own field's parser
 
     def but(self, **texts: str) -> Self:
-        """These settings with some others, as text: `settings.but(port="8001")`."""
+        """Return these settings with some replaced, as text: `settings.but(port="8001")`."""
         return self.from_environment({**self.given, **{PREFIX + name.upper(): text for name, text in texts.items()}})
 
     @property
     def public(self) -> dict[str, str]:
-        """What is set and no secret, by variable, as text."""
+        """Settings that are given and not secret, by variable, as text."""
         secret = {setting.variable for setting in declarations() if setting.secret}
         return {variable: text for variable, text in self.given.items() if variable not in secret}
 
     @property
     def admin_secrets(self) -> tuple[str, ...]:
-        """Those that are accepted now: the current one, and during a rotation the previous one."""
+        """The admin secrets that are accepted: the current one, and during a rotation the previous one."""
         return tuple(secret for secret in (self.admin_secret, self.admin_secret_previous) if secret)
 
     @property
     def is_embedded(self) -> bool:
+        """Whether the embedded PostgreSQL is used."""
         return not self.database_url
 
     @property
     def local_host(self) -> str:
-        """Where this machine reaches it itself; "any address" can be listened on, but not called."""
+        """The host by which this machine itself reaches the API; a wildcard address can be listened on, but not
+        called."""
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
 
     @property
     def base_url(self) -> str:
+        """The public URL, or the local one if that is not set."""
         host = f"[{self.local_host}]" if ":" in self.local_host else self.local_host
         return self.public_url or f"http://{host}:{self.port}"
 
 
 def declarations() -> list[Declaration]:
+    """Return the declarations of all settings."""
     return [setting for _, setting in _declared(Settings)]
 
 
 def markdown_table() -> str:
-    """The table of the README."""
+    """Return the table of the README."""
     rows = [
         f"| `{s.variable}` | {f'`{s.default}`' if s.default else ''} | {s.unit} | {s.meaning} |" for s in declarations()
     ]
@@ -355,11 +370,11 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     known |= {f"{setting.variable}_FILE" for setting in declarations() if setting.secret}
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and variable not in known:
-            yield f"{variable} is not a setting; `officepro settings` lists them"
+            yield f"{variable} is not a setting; run `officepro settings` for a list"
 
 
 def _given(environ: Mapping[str, str], faults: list[str]) -> dict[str, str]:
-    """The text of each setting that is given, whether in its variable or in the file that _FILE names."""
+    """Return the text of each setting that is given in its variable or in the file that _FILE names."""
     given = {}
     for setting in declarations():
         text = environ.get(setting.variable, "").strip()
@@ -377,7 +392,8 @@ def _given(environ: Mapping[str, str], faults: list[str]) -> dict[str, str]:
 
 
 def _text_of_file(path: str) -> str:
-    """Raises ValueError, also for an empty file: it would count as a setting that is not set."""
+    """Return the text of a file. Raises ValueError, also for an empty file, which would count as a setting that is not
+    set."""
     try:
         text = Path(path).expanduser().read_text().strip()
     except UnicodeDecodeError:
@@ -399,7 +415,7 @@ def _parsed(setting: Declaration, given: Mapping[str, str], faults: list[str]) -
 
 
 def _missing_secrets(given: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[str]:
-    """Those that are given nowhere; a file that cannot be read is a fault of its own."""
+    """Return an error for each required secret that is not given. A file that cannot be read is an error of its own."""
     if "OFFICEPRO_DATABASE_URL" in given:
         for variable in ("OFFICEPRO_ADMIN_SECRET", "OFFICEPRO_TOKEN_KEYS", "OFFICEPRO_ENCRYPTION_KEYS"):
             if variable not in given and not environ.get(f"{variable}_FILE", "").strip():

@@ -38,7 +38,7 @@ async def test_told_to_stop_it_sends_callers_away_answers_who_is_inside_and_ends
             await asyncio.sleep(0.3)
             async with Connection.opened(instance.port) as one_who_has_not_heard:
                 status, told = await one_who_has_not_heard.get("/readyz")
-            assert (status, json.loads(told)["missing"]) == (503, ["this process is about to stop"])
+            assert (status, json.loads(told)["missing"]) == (503, ["this process is shutting down"])
             assert (await idle.get(f"{demo_office.path}/tags", token))[0] == 200
             assert idle.is_to_close
             await asyncio.sleep(UNREADY_SECONDS)

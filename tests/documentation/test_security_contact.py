@@ -23,7 +23,7 @@ async def test_without_a_contact_there_is_no_such_file(house: House) -> None:
     answer = await house.stranger.get(PATH)
 
     assert answer.status_code == 404
-    assert "has not named a security contact" in answer.json()["detail"]
+    assert "has not configured a security contact" in answer.json()["detail"]
 
 
 async def test_it_names_the_contact_an_end_and_where_it_belongs(house: House) -> None:

@@ -42,7 +42,7 @@ async def test_a_process_that_is_about_to_stop_is_alive_but_not_ready(house: Hou
         answer = await house.stranger.get("/readyz")
 
     assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
-    assert answer.json()["missing"] == ["this process is about to stop"]
+    assert answer.json()["missing"] == ["this process is shutting down"]
     assert answer.headers["retry-after"] == "1"
 
 
@@ -82,7 +82,7 @@ async def test_a_full_disk_is_told_and_so_is_room_that_was_made(
         afterwards = await house.stranger.get("/readyz")
 
     assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
-    assert answer.json()["missing"] == ["the database cannot write: its disk is full, or fails"]
+    assert answer.json()["missing"] == ["the database cannot write: its disk is full or failing"]
     assert afterwards.status_code == 200
 
 
