@@ -23,7 +23,7 @@ RECOVERED_SECONDS = 10.0
 LINES_PER_MINUTE = 20
 UNREACHABLE = "the database is unreachable"
 NOT_MIGRATED = "The database has no schema: run officepro migrate."
-NO_ANSWER = "the database does not answer within 2 seconds"
+NO_ANSWER = "the database does not respond within 2 seconds"
 OFTEN = {"X-Admin-Secret": ADMIN_SECRET}
 
 

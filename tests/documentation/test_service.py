@@ -52,7 +52,7 @@ async def test_without_its_database_it_is_not_ready(house: House, inner_app: Lit
     with state(inner_app, "database", gone):
         answer = await house.stranger.get("/readyz")
 
-    assert (answer.status_code, answer.json()["missing"]) == (503, ["the database does not answer within 2 seconds"])
+    assert (answer.status_code, answer.json()["missing"]) == (503, ["the database does not respond within 2 seconds"])
 
 
 async def test_with_another_schema_than_its_own_it_is_not_ready(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ async def test_nor_the_owner_of_even_one_table(
     before = await owner.fetchval("SELECT relowner::regrole::text FROM pg_class WHERE oid = $1::text::regclass", table)
     await owner.execute(f"GRANT CREATE ON SCHEMA public TO {plain}; ALTER TABLE {table} OWNER TO {plain}")
     try:
-        assert "owns our tables" in await refusal(server.url(database_name, user=plain))
+        assert "owns the tables" in await refusal(server.url(database_name, user=plain))
     finally:
         await owner.execute(f"ALTER TABLE {table} OWNER TO {before}")
 
@@ -79,7 +79,7 @@ async def test_nor_who_is_a_member_of_the_owner(
     await owner.execute(f"CREATE ROLE {schema_owner} NOLOGIN; GRANT {schema_owner} TO {plain}")
     await owner.execute(f"ALTER TABLE visit OWNER TO {schema_owner}")
     try:
-        assert "owns our tables" in await refusal(server.url(database_name, user=plain))
+        assert "owns the tables" in await refusal(server.url(database_name, user=plain))
     finally:
         await owner.execute(f"ALTER TABLE visit OWNER TO {before}; DROP ROLE {schema_owner}")
 

@@ -84,7 +84,7 @@ async def test_a_pooler_of_sessions_that_passes_nothing_on_is_refused(
     poolers: Callable[..., Pooler], database_name: str, further: str
 ) -> None:
     pooler = poolers(further, pool_mode="session")
-    assert "does not pass on" in await refusal(pooler.url(database_name))
+    assert "does not forward" in await refusal(pooler.url(database_name))
 
 
 async def test_the_server_itself_is_never_taken_for_a_pooler(server: EmbeddedServer, database_name: str) -> None:
@@ -105,13 +105,13 @@ async def test_the_commands_say_it_in_one_line(
     }
     told = await asyncio.wait_for(officepro_with(environment, "practice", "list"), 60)
     assert told.exit_code == 1
-    assert told.err.startswith("officepro: OFFICEPRO_DATABASE_URL leads to a pooler")
+    assert told.err.startswith("officepro: OFFICEPRO_DATABASE_URL names a transaction pooler")
     assert told.err.count("\n") == 1
     for service in ("serve", "worker"):
         told = await asyncio.wait_for(officepro_with(environment, service), 60)
         assert told.exit_code == 1
         refusal = next(line for line in map(json.loads, told.err.splitlines()) if line["level"] == "error")
-        assert refusal["reason"].startswith("OFFICEPRO_DATABASE_URL leads to a pooler")
+        assert refusal["reason"].startswith("OFFICEPRO_DATABASE_URL names a transaction pooler")
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ async def test_what_is_wrong_with_a_form_is_said_and_what_was_typed_stays(house:
     page = await browser.post("/portal/keys", data=typed)
 
     assert page.status_code == 400
-    assert "2026-02-29 is not a day of the calendar" in page.text
+    assert "2026-02-29 is not a calendar date" in page.text
     assert "Kept name" in page.text
 
 

@@ -1,4 +1,4 @@
-"""The envelopes of the wire: one record, a list, a write. (API.md: Conventions)"""
+"""Envelopes of response bodies: one record, a list, a write. (API.md: Conventions)"""
 
 from collections.abc import Sequence
 from typing import Generic, TypeVar
@@ -10,7 +10,7 @@ Record = TypeVar("Record")
 
 
 class Encoded(msgspec.Struct):
-    """An answer as it goes over the wire already: JSON of the shape that the handler declares."""
+    """A response body that is encoded already: JSON of the type that the handler declares."""
 
     body: bytes
 
@@ -40,11 +40,12 @@ class Paged(msgspec.Struct, Generic[Record], rename="camel"):
 
 
 class Written(msgspec.Struct, Generic[Record]):
-    """What a write did, in words and as the record stands now."""
+    """Result of a write: a message, and the record after the change."""
 
     message: str
     data: Record
 
 
 def listed(records: Sequence[Record]) -> Listed[Record]:
+    """Return the envelope of a whole list."""
     return Listed(records, len(records))

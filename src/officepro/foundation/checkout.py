@@ -1,13 +1,12 @@
-"""Connections between one borrower and the next.
+"""Connection checkout: which connection a caller gets, fairness between practices, and queueing.
 
-A pool hands out whichever connection it likes, and its own handing out and taking back cost half a round trip. Here a
-connection rests until it is wanted again, and of those that rest a practice gets the one that is bound to it already.
+A general-purpose pool hands out any connection, and its own acquire and release cost half a round trip. Here a practice
+gets the idle connection that is bound to it already, if there is one.
 
 Fairness between practices (bulkhead): a practice gets a connection only while it uses fewer than are free, so one
 practice alone gets half of them, and practices whose statements all wait for a lock leave some for the others. Callers
 that have to wait are served round robin by practice, and first come, first served within a practice. Work over several
-practices (None) uses connections like a practice, but without a limit.
-"""
+practices (None) uses connections like a practice, but without a limit."""
 
 import asyncio
 import time
@@ -17,10 +16,10 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Lent(Protocol):
-    """What of a connection matters here."""
+    """The attributes of a connection that the checkout uses."""
 
     practice_id: int | None
-    lent_at: float | None  # of the monotonic clock; None while it rests
+    lent_at: float | None  # by the monotonic clock; None while it is idle
     charged_to: int | None  # the practice that uses it; None for several practices
 
     def is_closed(self) -> bool: ...
@@ -28,15 +27,17 @@ class Lent(Protocol):
 
 Borrowed = TypeVar("Borrowed", bound=Lent)
 
-_NOBODY = -1  # the number of no practice
+_NOBODY = -1  # not the id of any practice
 
 
 class PoolFull(TimeoutError):
-    """Every connection was in use for as long as a caller waits for one."""
+    """No connection became free within the timeout."""
 
 
 class Checkout(Generic[Borrowed]):
-    """Opens at most `size` by `obtain`, and gives up by `release` those that are closed or were cut off at work."""
+    """Hands out at most `size` connections.
+
+    Opens them by `obtain`, and passes those that are closed or whose work was cancelled to `release`."""
 
     def __init__(
         self,
@@ -49,19 +50,20 @@ class Checkout(Generic[Borrowed]):
         self._obtain = obtain
         self._release = release
         self._timeout_seconds = timeout_seconds
-        self._resting: list[Borrowed] = []  # the one that has rested the longest comes first
-        self._waiting: dict[int | None, deque[asyncio.Future[None]]] = {}  # by practice; the one whose turn it is first
-        self._held = 0  # resting or lent
-        self._free = size  # how many more may be lent
+        self._resting: list[Borrowed] = []  # idle connections, the one that has been idle longest first
+        self._waiting: dict[int | None, deque[asyncio.Future[None]]] = {}  # by practice, the next one first
+        self._held = 0  # open connections, idle or checked out
+        self._free = size  # how many more may be checked out
         self._lent: dict[int | None, int] = {}  # by practice
 
     @property
     def resting(self) -> int:
+        """Number of idle connections."""
         return len(self._resting)
 
     async def take(self, charged_to: int | None, bound_to: int | None = None) -> Borrowed:
-        """`bound_to` is the practice for which a connection should be bound already, None where this does not matter.
-        Raises PoolFull when none comes free in time."""
+        """Check out a connection, charged to the practice `charged_to`, preferably one that is bound to the practice
+        `bound_to` already (None: any). Raises PoolFull if none becomes free in time."""
         if self._may_take(charged_to):
             self._charge(charged_to)
         else:
@@ -76,7 +78,7 @@ class Checkout(Generic[Borrowed]):
         return connection
 
     async def _taken(self, bound_to: int | None) -> Borrowed:
-        """Fewer than `size` are lent, so that one rests or may be opened."""
+        """Return an idle or a new connection. Fewer than `size` are checked out."""
         while (place := self._best(bound_to)) is not None:
             connection = self._resting.pop(place)
             if not connection.is_closed():
@@ -85,7 +87,7 @@ class Checkout(Generic[Borrowed]):
         return await self._another()
 
     async def give_back(self, connection: Borrowed, *, is_whole: bool) -> None:
-        """`is_whole` is false for one whose work was cut off: what it is doing now, nobody knows."""
+        """Return a connection. `is_whole` is False if its work was cancelled, which leaves its state undefined."""
         if not is_whole or connection.is_closed() or self._size == 0:
             self._held -= 1
             self._discharge(connection.charged_to)
@@ -96,18 +98,21 @@ class Checkout(Generic[Borrowed]):
             self._discharge(connection.charged_to)
 
     async def close(self) -> None:
-        """Those that rest; those that are lent follow as they come back."""
+        """Close the idle connections, and those that are checked out when they are given back."""
         self._free -= self._size
         self._size = 0
         await self.give_up_resting()
 
     async def give_up_resting(self) -> None:
+        """Close all idle connections."""
         resting, self._resting = self._resting, []
         await asyncio.gather(*map(self._give_up, resting))
 
     def _best(self, practice_id: int | None) -> int | None:
-        """The place of the one bound to the practice; else of the one that is missed least, unless there may be more
-        of them. Whoever names no practice gets the one that was used last: its server process is still warm."""
+        """Return the index of the idle connection to check out, None to open another.
+
+        It is the one bound to the practice; otherwise, if no more may be opened, the one that has been idle longest.
+        Without a practice it is the one used last: its server process is still warm."""
         if practice_id is None:
             return len(self._resting) - 1 if self._resting else None
         place = next((place for place, one in enumerate(self._resting) if one.practice_id == practice_id), None)
@@ -144,8 +149,8 @@ class Checkout(Generic[Borrowed]):
             self._serve()
 
     def _serve(self) -> None:
-        """Charge those that wait and may take one now. At most `size` practices are passed over: each of them uses
-        some."""
+        """Charge connections to waiting callers that may take one now. At most `size` practices are skipped, since each
+        of them uses one."""
         while (practice_id := next(filter(self._may_take, self._waiting), _NOBODY)) != _NOBODY:
             queue = self._waiting.pop(practice_id)
             while queue and queue[0].done():
@@ -154,17 +159,17 @@ class Checkout(Generic[Borrowed]):
                 self._charge(practice_id)
                 queue.popleft().set_result(None)
             if queue:
-                self._waiting[practice_id] = queue  # behind the others
+                self._waiting[practice_id] = queue  # after the others
 
     async def _wait(self, practice_id: int | None) -> None:
-        """Until a connection is charged to the practice."""
+        """Wait until a connection is charged to the practice. Raises PoolFull."""
         charged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(practice_id, deque()).append(charged)
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await charged
         except BaseException as error:
-            if charged.done() and not charged.cancelled():  # in the very instant in which the caller gave up
+            if charged.done() and not charged.cancelled():  # charged at the same time as the caller gave up
                 self._discharge(practice_id)
             elif (queue := self._waiting.get(practice_id)) is not None and charged in queue:
                 queue.remove(charged)

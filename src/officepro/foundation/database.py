@@ -1,10 +1,11 @@
-"""The only place that opens a connection.
+"""Database access: pools, transactions, tenant binding, and the mapping of failures to errors of the API.
 
-A connection serves one practice at a time, and row-level security holds it to that practice: whoever forgets a
-`practice_id` in a query still sees no foreign row. Two roles share one login:
+No other module opens a connection. A connection serves one practice at a time, and row-level security restricts it to
+that practice: a query that lacks its `practice_id` predicate still returns no rows of other practices. Two roles share
+one login:
 
-    officepro_app     what belongs to a practice, one practice at a time, and the global records of partners
-    officepro_system  keys, partners, the log and its delivery, over all practices; no grant on people and visits
+    officepro_app     rows of a practice, one practice at a time, and the global records of partners
+    officepro_system  keys, partners, event log and deliveries, over all practices; no grants on patients and visits
 """
 
 import asyncio
@@ -37,37 +38,37 @@ from officepro.foundation.servers import Reign, Servers
 STATEMENT_TIMEOUT_SECONDS = 15
 LOCK_TIMEOUT_SECONDS = 8
 IDLE_IN_TRANSACTION_TIMEOUT_SECONDS = 30
-ACQUIRE_TIMEOUT_SECONDS = 2.0  # how long a request waits for a connection before it is told to come back
+ACQUIRE_TIMEOUT_SECONDS = 2.0  # how long a request waits for a connection before it is refused with 503
 CONNECT_TIMEOUT_SECONDS = 5.0
-LOOKS = 5  # at whether two connections have a session each
+LOOKS = 5  # checks whether two connections have a session each
 CLOSE_TIMEOUT_SECONDS = 1.0
-LENT_TIMEOUT_SECONDS = 5.0  # how long those that are at work are waited for when everything is closed
-COMMAND_TIMEOUT_SECONDS = 20.0  # the client's own bound, for a server that has gone silent
-SILENCE_SECONDS = 10  # after which a machine that acknowledges nothing at all counts as gone
-PATIENCE_SECONDS = 2.0  # with one borrower, until another primary is looked for
-LOOK_SECONDS = 1.0  # from one look to the next, and for each
-RETRY_SECONDS = 1.0  # from one attempt to reach a database that is away to the next
-FIRST_ATTEMPT_SECONDS = 3.0  # how long a start waits for it; after that it goes on without
-ROOM_BYTES = 256 * 1024  # which the database's disk must have left for the service to be ready
+LENT_TIMEOUT_SECONDS = 5.0  # how long closing waits for connections that are checked out
+COMMAND_TIMEOUT_SECONDS = 20.0  # client-side timeout, for a server that does not respond
+SILENCE_SECONDS = 10  # after which a machine that acknowledges no packets counts as lost
+PATIENCE_SECONDS = 2.0  # a connection checked out for longer starts a search for a new primary
+LOOK_SECONDS = 1.0  # interval and timeout of these searches
+RETRY_SECONDS = 1.0  # interval between attempts to reach an unavailable database
+FIRST_ATTEMPT_SECONDS = 3.0  # how long a start waits for the database before it continues without it
+ROOM_BYTES = 256 * 1024  # free space on the database's disk that readiness requires
 OLDEST_SERVER_VERSION = 160000
 APPLICATION_NAME = "officepro"
-NO_PRACTICE = 0  # what a connection is bound to for global work: no tenant row is its own
+NO_PRACTICE = 0  # bound for global work: no tenant row has this id
 
-# What a violated constraint tells the caller, by the constraint's name. Each room adds its own.
+# The error that a violated constraint means, by the constraint's name. Each package adds its own.
 MEANING: dict[str, type[OfficeProError]] = {}
 
 _SHARD_SUFFIX = re.compile(r"_\d+$")
-_WAITING_FOR_A_STANDBY = "SyncRepWaitForLSN"  # the server's function that warns; its words are in the server's language
+_WAITING_FOR_A_STANDBY = "SyncRepWaitForLSN"  # the server function that warns; its message is localized
 
-# One unit of work is repeated from fresh state when it met another in a way that only repeating can settle; a migration
-# that changed what a prepared statement hands back is such another.
+# Conflicts that only a retry of the transaction resolves; a migration that changed the result type of a prepared
+# statement is one.
 Retryable = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.InvalidCachedStatementError)
 ExclusionViolation = asyncpg.ExclusionViolationError
 UniqueViolation = asyncpg.UniqueViolationError
 Row = asyncpg.Record
 
 _OVERLOADED = (asyncpg.TooManyConnectionsError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
-# How a connection ends in the middle of a statement.
+# Loss of a connection during a statement.
 _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
@@ -80,8 +81,8 @@ _LOST = (
 _AWAY = (
     *_LOST,
     asyncpg.CannotConnectNowError,
-    asyncpg.InsufficientResourcesError,  # its disk is full, its memory used up
-    asyncpg.PostgresSystemError,  # it cannot read or write its files
+    asyncpg.InsufficientResourcesError,  # disk full, out of memory
+    asyncpg.PostgresSystemError,  # files cannot be read or written
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,
@@ -92,32 +93,32 @@ logger = logging.getLogger("officepro")
 
 
 class Mode(StrEnum):
-    """How a practice is bound to a connection."""
+    """How a connection is bound to a practice."""
 
-    SINGLE = "single"  # for the session, at checkout: free on a connection that served the practice last
+    SINGLE = "single"  # for the session, at checkout: no cost if the connection served the practice last
     POOLED = "pooled"  # SET LOCAL in each transaction: behind a transaction pooler
     DISTRIBUTED = "distributed"  # SET LOCAL in each transaction, which Citus carries to its workers
 
     @property
     def keeps_a_session(self) -> bool:
-        """Whether anything may be set that outlives a transaction."""
+        """Whether session state outlives a transaction."""
         return self is Mode.SINGLE
 
 
-# What a statement keeps until its end goes to a file for want of memory, which leaves no trace: no row, no WAL, nothing
-# to be vacuumed. (docs/decisions/0013)
+# With little work_mem the statement writes a temporary file, which leaves no row, no WAL and nothing to vacuum.
+# (docs/decisions/0013)
 _WITHOUT_MEMORY = "SET LOCAL work_mem = '64kB'; SET LOCAL temp_tablespaces = ''"
 _TAKE_ROOM = f"SELECT count(*) FROM unnest(array_fill(repeat(' ', {ROOM_BYTES // 16}), ARRAY[16]))"
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database does not answer just now; try again in a moment."""
+    """The database is temporarily unavailable. Retry in a moment."""
 
     code = "database_unavailable"
 
 
 class CannotConnect(DatabaseUnavailable):
-    """The database cannot be used; the sentence says where and why, for operators."""
+    """The database cannot be used; the message states where and why, for operators."""
 
     def __init__(self, url: str, failure: BaseException) -> None:
         self.kind = kind_of(failure)
@@ -125,7 +126,7 @@ class CannotConnect(DatabaseUnavailable):
 
     @property
     def is_permanent(self) -> bool:
-        """Whether waiting does not help: another setting is needed, or an operator of PostgreSQL."""
+        """Whether waiting does not help: the settings or the database have to be changed."""
         return self.kind in PERMANENT
 
 
@@ -136,50 +137,50 @@ class NotMigrated(DatabaseUnavailable):
 
 
 class OutcomeUnknown(Unavailable):
-    """The database was lost while your change was being saved: it may have been made, or not. Repeat the request with
-    the same Idempotency-Key, which settles it; if it had none, look first whether the change is there."""
+    """The database connection was lost while saving. The change may or may not have been applied. Retry with the same
+    Idempotency-Key; if the request had none, first check whether the change was applied."""
 
     code = "outcome_unknown"
 
 
 class Overloaded(Unavailable):
-    """More requests are under way than the service can carry; try again in a moment."""
+    """The service is overloaded. Retry in a moment."""
 
     code = "overloaded"
 
 
 class Unsettled(Unavailable):
-    """Two writers met in a way that only repeating can settle; try again."""
+    """The request conflicted with a concurrent update. Retry it."""
 
     code = "unsettled"
 
 
 _NO_ROLES = (
-    "The login of OFFICEPRO_DATABASE_URL has not been given the roles that officepro works under. A superuser gives "
+    "The login of OFFICEPRO_DATABASE_URL lacks the roles that officepro uses. A superuser grants "
     "them: GRANT officepro_app, officepro_system TO that login, as deploy/postgres/prepare.sql does."
 )
 
 
 _NOT_PASSED_ON = (
-    "A pooler stands before PostgreSQL that does not pass on what a connection is set to. Set "
+    "OFFICEPRO_DATABASE_URL names a pooler that does not forward session settings to PostgreSQL. Set "
     "OFFICEPRO_DATABASE_MODE=pooled, or name PostgreSQL itself in OFFICEPRO_DATABASE_URL."
 )
 
 
 class WrongRole(OfficeProError):
-    """The login of OFFICEPRO_DATABASE_URL could pass the wall between practices."""
+    """The login of OFFICEPRO_DATABASE_URL could bypass row-level security."""
 
     code = "wrong_role"
 
 
 class WrongServer(OfficeProError):
-    """What answers at OFFICEPRO_DATABASE_URL does not suit OFFICEPRO_DATABASE_MODE."""
+    """The server of OFFICEPRO_DATABASE_URL does not match OFFICEPRO_DATABASE_MODE."""
 
     code = "wrong_server"
 
 
 class Connection(asyncpg.Connection):
-    """A connection that remembers which practice it is bound to, so that binding it again costs nothing."""
+    """A connection that caches which practice it is bound to, so that binding it again costs nothing."""
 
     reign: Reign | None = None
     lent_at: float | None = None
@@ -188,13 +189,16 @@ class Connection(asyncpg.Connection):
     _is_replicated = True  # what was committed last
 
     async def bind(self, practice_id: int) -> None:
+        """Bind the session to a practice."""
         if practice_id != self.practice_id:
             await self.execute(f"SET app.practice = '{practice_id:d}'")  # cheaper than set_config(): nothing to plan
             self.practice_id = practice_id
 
     async def commit(self, statement: str) -> None:
-        """Raises OutcomeUnknown when the answer is lost. A COMMIT that waits for a standby is never cancelled, since
-        that would leave it in force, for all to see, where a failover may undo it; it is waited for in vain."""
+        """Execute a COMMIT. Raises OutcomeUnknown if its response is lost.
+
+        A COMMIT that waits for a standby is never cancelled: that would leave the transaction visible on the primary,
+        where a failover may undo it. The connection is terminated after COMMAND_TIMEOUT_SECONDS instead."""
         giving_up = asyncio.get_running_loop().call_later(COMMAND_TIMEOUT_SECONDS, self.terminate)
         try:
             with self.saving():
@@ -204,7 +208,8 @@ class Connection(asyncpg.Connection):
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """While what is under way may have been done although no answer comes."""
+        """Context in which a lost connection means that the change may have been applied. Raises OutcomeUnknown,
+        DatabaseUnavailable."""
         if self.is_closed():
             raise DatabaseUnavailable
         self._is_replicated = True
@@ -216,13 +221,15 @@ class Connection(asyncpg.Connection):
             raise OutcomeUnknown
 
     def note(self, _: object, message: asyncpg.PostgresLogMessage) -> None:
-        """A COMMIT that gave up waiting for a standby is answered like any other; only a warning beside it tells."""
+        """Handle a log message of the server. A COMMIT that stopped waiting for a standby succeeds like any other; only
+        a warning reports it."""
         if message.server_source_function == _WAITING_FOR_A_STANDBY:
             self._is_replicated = False
 
     def notice_silence(self) -> None:
-        """A machine that vanished resets nothing: without this its connections would seem alive for hours."""
-        line: socket.socket | None = self._transport.get_extra_info("socket")  # type: ignore[attr-defined]  # its own, untold
+        """Enable TCP keepalive: a machine that was lost resets no connection, and without keepalive they would seem
+        alive for hours."""
+        line: socket.socket | None = self._transport.get_extra_info("socket")  # type: ignore[attr-defined]  # private in asyncpg
         if line is None or line.family == socket.AF_UNIX or sys.platform != "linux":
             return
         line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -233,10 +240,10 @@ class Connection(asyncpg.Connection):
 
 
 class DatabaseState:
-    """Whether this process can use the database, as it last found; each change is one line of the log.
+    """Whether this process can use the database, as last observed. Each change is logged in one line.
 
-    Where a database is waited for, no connection of a pool is opened before `accept` was called: what answers may be
-    the wrong server, or have no schema. Commands wait for none, and report a failure themselves."""
+    If `is_waited_for`, pools open no connection before `accept` was called: the server may be the wrong one, or have no
+    schema. Commands do not wait, and report a failure themselves."""
 
     def __init__(self, url: str, *, is_waited_for: bool) -> None:
         self._url = url
@@ -247,14 +254,16 @@ class DatabaseState:
 
     @property
     def is_lost(self) -> bool:
+        """Whether the database is unavailable."""
         return self._failure is not None
 
     def refuse_if_not_accepted(self) -> None:
-        """Raises DatabaseUnavailable with what keeps the database from being used."""
+        """Raises DatabaseUnavailable from the failure that prevents the use of the database."""
         if not self._is_accepted:
             raise DatabaseUnavailable from self._failure
 
     def lose(self, failure: BaseException) -> None:
+        """Record that the database is unavailable."""
         if not self._is_waited_for:
             return
         kind = kind_of(failure)
@@ -269,11 +278,12 @@ class DatabaseState:
         logger.warning("database_unavailable", extra=fields)
 
     def accept(self) -> None:
-        """It can be used, now and whenever it comes back."""
+        """Record that the database was verified and is available."""
         self._is_accepted = True
         self.regain()
 
     def regain(self) -> None:
+        """Record that the database is available again."""
         if self._failure is not None:
             self._failure = None
             seconds = round(time.monotonic() - self._failed_at, 1)
@@ -281,7 +291,8 @@ class DatabaseState:
 
 
 class Database:
-    """One pool per role. `practice` and `practice_transaction` see one practice; `system` sees all, but no person."""
+    """Connection pools, one per role. `practice` and `practice_transaction` are restricted to one practice; `system`
+    covers all practices, without patients and visits."""
 
     def __init__(self, url: str, mode: Mode, pool_size: int, *, is_waited_for: bool = False) -> None:
         servers: Servers[Connection] = Servers(url, self._leave_former)
@@ -295,13 +306,15 @@ class Database:
         self._begin_system = _begin(mode, "officepro_system")
         if mode is Mode.DISTRIBUTED:
             self._begin_application += "SET LOCAL citus.propagate_set_commands = 'local'; "
-        # Citus carries every SET LOCAL to its workers, one round trip more.
+        # Citus sends every SET LOCAL to its workers, which costs a round trip.
         self._commit = "COMMIT" if mode is Mode.DISTRIBUTED else "SET LOCAL statement_timeout = 0; COMMIT"
 
     @classmethod
     async def connect(cls, url: str, *, mode: Mode = Mode.SINGLE, pool_size: int = 10) -> "Database":
-        """Raises CannotConnect, which says why; NotMigrated where there is no schema; WrongServer where the mode does
-        not suit what answers there; WrongRole where the login could read other practices."""
+        """Connect to a database that must be available.
+
+        Raises CannotConnect with the reason; NotMigrated without a schema; WrongServer if the mode does not match the
+        server; WrongRole if the login could read other practices."""
         database = cls(url, mode, pool_size)
         try:
             with _failures_explained():
@@ -309,7 +322,7 @@ class Database:
                 await _refuse_wrong_server(url, mode)
             await database.refuse_wrong_role()
             async with database.system_transaction():
-                pass  # it may take that role too
+                pass  # checks that the login may use this role too
         except BaseException as error:
             await database.close()
             if isinstance(error, (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError)):
@@ -331,8 +344,8 @@ class Database:
         mode: Mode,
         pool_size: int,
     ) -> "Database":
-        """A database that need not be there yet. `verify` is called until it raises nothing, and then `when_ready`,
-        once; until then whatever needs a connection raises DatabaseUnavailable."""
+        """Return a database that may be unavailable as yet. `verify` is called until it raises nothing, then
+        `when_ready` once. Until then every use of a connection raises DatabaseUnavailable."""
         database = cls(url, mode, pool_size, is_waited_for=True)
         database._tasks.append(asyncio.create_task(database._watch_for_return(verify, when_ready)))
         with suppress(TimeoutError):
@@ -342,21 +355,26 @@ class Database:
 
     @property
     def keeps_sessions(self) -> bool:
+        """Whether session state outlives a transaction."""
         return self._mode.keeps_a_session
 
     @property
     def is_distributed(self) -> bool:
+        """Whether the database is distributed by Citus."""
         return self._mode is Mode.DISTRIBUTED
 
     async def close(self) -> None:
+        """Close the pools and stop the background tasks."""
         for task in self._tasks:
             task.cancel()
         for pool in (self._application, self._system):
             await pool.close()
 
     async def _watch_for_silence(self) -> None:
-        """A primary that is frozen breaks nothing off, and whoever waits for it would wait out the whole of
-        COMMAND_TIMEOUT_SECONDS, long after a standby has taken its place."""
+        """Search for a new primary while a connection is checked out for too long.
+
+        A frozen primary closes no connection, and its clients would wait for all of COMMAND_TIMEOUT_SECONDS, long after
+        a standby was promoted."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             lent_seconds = max(pool.longest_lent_seconds() for pool in (self._application, self._system))
@@ -366,13 +384,14 @@ class Database:
     async def _watch_for_return(
         self, verify: Callable[[], Awaitable[object]], when_ready: Callable[[], object]
     ) -> None:
-        """Ask nothing while the database answers; once it does not, once a second until it does."""
-        while not await self._is_accepted(verify):  # noqa: ASYNC110 -- no event says that it is back
+        """Wait until the database is accepted. Then, while it is unavailable, check once a second until it is
+        available."""
+        while not await self._is_accepted(verify):  # noqa: ASYNC110 -- there is no event to wait for
             await asyncio.sleep(RETRY_SECONDS)
         when_ready()
         while True:
             await asyncio.sleep(RETRY_SECONDS)
-            with suppress(Exception):  # then it is not back yet
+            with suppress(Exception):  # still unavailable
                 if self._state.is_lost and await self.is_reachable():
                     self._state.regain()
 
@@ -381,8 +400,8 @@ class Database:
             await verify()
             self._state.accept()
             async with self.practice_transaction(NO_PRACTICE), self.system_transaction():
-                pass  # so that the first who needs a connection finds one
-        except Exception as error:  # whatever it is, the process waits and says so
+                pass  # so that the first request finds a connection
+        except Exception as error:  # any error: the process waits and logs it
             self._state.lose(error)
             return False
         else:
@@ -396,7 +415,7 @@ class Database:
 
     @asynccontextmanager
     async def practice(self, practice_id: int, *, is_writing: bool = False) -> AsyncIterator[Connection]:
-        """A connection that sees this practice only; each statement is a transaction of its own."""
+        """Check out a connection that is restricted to this practice; each statement is a transaction of its own."""
         if not self._mode.keeps_a_session:
             async with self._transaction(
                 self._application, self._begin(practice_id), practice_id, is_saving=is_writing
@@ -410,15 +429,17 @@ class Database:
                     yield connection
 
     def unbound(self, practice_id: int | None = None) -> AbstractAsyncContextManager[Connection]:
-        """For statements that bind themselves to a practice, and no others; where `keeps_sessions`. What isolates
-        practices in them: see `each_asked`. `practice_id` is the only practice that the statement concerns, whose share
-        of the connections it counts towards."""
+        """Check out a connection for statements that bind themselves to a practice; only if `keeps_sessions`.
+
+        For the isolation of practices in them, see `each_asked`. `practice_id` is the only practice that the statement
+        concerns, to which the connection is charged; None for several."""
         assert self.keeps_sessions
         return _Unbound(self._application, practice_id)
 
     @asynccontextmanager
     async def practice_transaction(self, practice_id: int) -> AsyncIterator[Connection]:
-        """The same, all statements in one transaction: committed at the end, or nothing happened."""
+        """Open a transaction that is restricted to this practice. It is committed at the end, and rolled back on an
+        exception."""
         async with self._transaction(self._application, self._begin(practice_id), practice_id) as connection:
             yield connection
 
@@ -427,7 +448,7 @@ class Database:
 
     @asynccontextmanager
     async def system(self) -> AsyncIterator[Connection]:
-        """A connection for work over all practices, which has no grant on people and visits."""
+        """Check out a connection for work over all practices. It has no grant on patients and visits."""
         if not self._mode.keeps_a_session:
             async with self._transaction(self._system, self._begin_system, is_saving=False) as connection:
                 yield connection
@@ -438,6 +459,7 @@ class Database:
 
     @asynccontextmanager
     async def system_transaction(self) -> AsyncIterator[Connection]:
+        """Open a transaction over all practices."""
         async with self._transaction(self._system, self._begin_system) as connection:
             yield connection
 
@@ -445,14 +467,14 @@ class Database:
     async def _transaction(
         self, pool: "_Pool", begin: str, practice_id: int | None = None, *, is_saving: bool = True
     ) -> AsyncIterator[Connection]:
-        """`is_saving` is false where a COMMIT that is lost leaves nobody wondering whether a change was made."""
+        """Open a transaction. `is_saving` is False if a lost COMMIT does not matter, because nothing was changed."""
         with _failures_explained():
             async with pool.borrowed(practice_id) as connection:
                 try:
                     await connection.execute(begin)
                     yield connection
                 except (asyncio.CancelledError, TimeoutError):
-                    raise  # the connection is given up, and the transaction with it
+                    raise  # the connection is closed, which rolls the transaction back
                 except BaseException:
                     if not connection.is_closed():
                         await asyncio.shield(connection.execute("ROLLBACK"))
@@ -460,19 +482,20 @@ class Database:
                 await (connection.commit(self._commit) if is_saving else connection.execute("COMMIT"))
 
     def connections(self) -> dict[str, tuple[int, int, int]]:
-        """By role: how many there are, how many of them are idle, and how many there may be."""
+        """Return by role: open connections, idle ones, and the maximum."""
         pools = {"application": self._application, "system": self._system}
         return {name: pool.figures() for name, pool in pools.items()}
 
     async def is_reachable(self) -> bool:
+        """Return whether the database responds. Raises nothing."""
         try:
             async with asyncio.timeout(ACQUIRE_TIMEOUT_SECONDS), self.system() as db:
                 return bool(await db.fetchval("SELECT true"))
-        except Exception:  # whatever it is: a task that asks once a second must not end
+        except Exception:  # any error: a task that polls once a second must not end
             return False
 
     async def revision(self) -> str | None:
-        """The schema's revision; None where there is no schema yet."""
+        """Return the schema's revision; None without a schema."""
         async with self.system() as db:
             if await db.fetchval("SELECT to_regclass('alembic_version') IS NULL"):
                 return None
@@ -480,10 +503,11 @@ class Database:
             return version
 
     async def has_room(self) -> bool:
-        """Whether its disk takes ROOM_BYTES more. Raises whatever else keeps it from answering."""
+        """Return whether the database's disk has ROOM_BYTES of free space. Raises DatabaseUnavailable for any other
+        failure."""
         try:
             async with self.system() as db:
-                await db.execute(f"{_WITHOUT_MEMORY}; {_TAKE_ROOM}")  # at once, so that it is one transaction
+                await db.execute(f"{_WITHOUT_MEMORY}; {_TAKE_ROOM}")  # one message, and so one transaction
         except DatabaseUnavailable as failure:
             if isinstance(failure.__cause__, (asyncpg.DiskFullError, asyncpg.PostgresSystemError)):
                 return False
@@ -491,7 +515,8 @@ class Database:
         return True
 
     async def refuse_wrong_role(self) -> None:
-        """The application's login may be neither superuser nor BYPASSRLS nor a member of the tables' owner."""
+        """Raises WrongRole if the application's login is a superuser, has BYPASSRLS, or is a member of the tables'
+        owner; WrongServer if a pooler drops session settings."""
         async with self.practice_transaction(NO_PRACTICE) as db:
             faults = await db.fetchrow(
                 """
@@ -509,18 +534,18 @@ class Database:
             raise WrongRole(f"PostgreSQL {faults['version'] // 10000} is too old: officepro needs 16 or newer.")
         for fault, meaning in (
             ("rolsuper", "is a superuser or can become one"),
-            ("rolbypassrls", "has BYPASSRLS or can become who has it"),
-            ("owner", "owns our tables"),
+            ("rolbypassrls", "has BYPASSRLS or can become a role with it"),
+            ("owner", "owns the tables"),
         ):
             if faults[fault]:
                 raise WrongRole(
-                    f"The login of OFFICEPRO_DATABASE_URL {meaning}, so row-level security would not hold it to one "
-                    "practice. Use a plain login there, and the owner's in OFFICEPRO_OWNER_DATABASE_URL."
+                    f"The login of OFFICEPRO_DATABASE_URL {meaning}, so row-level security would not restrict it to "
+                    "one practice. Use a plain login there, and the owner's in OFFICEPRO_OWNER_DATABASE_URL."
                 )
 
 
 class _Pool:
-    """Opens and closes the connections of one role; the checkout hands them round."""
+    """Opens and closes the connections of one role; Checkout hands them out."""
 
     def __init__(self, servers: Servers[Connection], state: DatabaseState, role: str, mode: Mode, size: int) -> None:
         self._servers = servers
@@ -547,8 +572,10 @@ class _Pool:
         return await self._checkout.take(practice_id)
 
     async def take_back(self, connection: Connection, error: BaseException | None) -> None:
-        """`error` is what the work with it ended by. A server that falls silent, or that is a primary no more, is of no
-        use by any other way either: nothing that rests is kept."""
+        """Give a connection back. `error` is the exception that ended its use.
+
+        If the server does not respond, or is no longer the primary, its other connections are unusable too: all idle
+        ones are closed."""
         if isinstance(error, (TimeoutError, asyncpg.ReadOnlySQLTransactionError)):
             await self._checkout.give_up_resting()
         unusable = (asyncio.CancelledError, TimeoutError, asyncpg.ReadOnlySQLTransactionError)
@@ -590,14 +617,14 @@ class _Pool:
         return max((now - one.lent_at for one in self._open if one.lent_at is not None), default=0.0)
 
     async def look_elsewhere(self) -> None:
-        """Whether a standby has become the primary."""
-        with suppress(Exception):  # then not, or not yet
+        """Check whether a standby has been promoted."""
+        with suppress(Exception):  # not, or not yet
             async with asyncio.timeout(LOOK_SECONDS):
                 found = await self._servers.look_elsewhere(self._connect)
             await self._release(found)
 
     def leave_former(self, reign: Reign) -> None:
-        """Ends at once what leads to a primary that is none any more; who works with it is told so, and may repeat."""
+        """Terminate connections to a former primary; requests that use them fail with a retryable error."""
         for connection in self._open:
             if connection.reign is not None and connection.reign.is_over(reign):
                 connection.terminate()
@@ -607,26 +634,26 @@ class _Pool:
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await connection.close()
-        except Exception:  # whatever its server makes of it
+        except Exception:  # any error of its server
             connection.terminate()
 
     def figures(self) -> tuple[int, int, int]:
-        """How many there are, how many of them are idle, and how many there may be."""
+        """Return the number of open connections, of idle ones, and the maximum."""
         return len(self._open), self._checkout.resting, self._size
 
     async def close(self) -> None:
-        """Those that are lent have a while to come back."""
+        """Close all connections. Those that are checked out may finish within LENT_TIMEOUT_SECONDS."""
         await self._checkout.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(LENT_TIMEOUT_SECONDS):
-                while self._open:  # noqa: ASYNC110 -- once in a process's life
+                while self._open:  # noqa: ASYNC110 -- once per process
                     await asyncio.sleep(0.01)
         for connection in self._open:
             connection.terminate()
 
 
 class _Unbound:
-    """See Database.unbound; it is on the path of every search, where generators would cost as much as the checkout."""
+    """Context manager of Database.unbound. Every search uses it, and generators would cost as much as the checkout."""
 
     __slots__ = ("_connection", "_pool", "_practice_id")
 
@@ -649,9 +676,10 @@ class _Unbound:
 
 
 async def _reign(connection: Connection) -> Reign | None:
-    """Raises ConnectionRefusedError where it has ended meanwhile; None where the server keeps it to itself."""
+    """Return the primary's epoch; None if the server does not disclose it. Raises ConnectionRefusedError if the server
+    is no longer the primary."""
     try:
-        async with connection.transaction():  # a pooler may give what follows another session
+        async with connection.transaction():  # a pooler may switch sessions between statements
             row = await connection.fetchrow(
                 """
                 SELECT system_identifier,
@@ -660,14 +688,14 @@ async def _reign(connection: Connection) -> Reign | None:
                 """
             )
     except asyncpg.ObjectNotInPrerequisiteStateError as standby:
-        raise ConnectionRefusedError("the primary no more") from standby
+        raise ConnectionRefusedError("no longer the primary") from standby
     except (asyncpg.InsufficientPrivilegeError, asyncpg.FeatureNotSupportedError):
         return None
     return None if row is None else Reign(row["system_identifier"], row["timeline"])
 
 
 def _settings(role: str) -> dict[str, str]:
-    """What holds for every statement of ours."""
+    """Return the settings of every session."""
     return {
         "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
         "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
@@ -678,20 +706,19 @@ def _settings(role: str) -> dict[str, str]:
 
 
 def _begin(mode: Mode, role: str) -> str:
-    """How a transaction begins; one round trip, with whatever is put behind it.
+    """Return the text that begins a transaction; further statements may be appended for the same round trip.
 
-    On a distributed database the role and the limits go before the propagation is turned on, so that each worker is
-    sent this text once, with the practice; and only that of the application's role: a worker must not take the system
-    role where a function of the owner's makes a partition.
-    """
+    On a distributed database, role and limits precede the propagation setting, so that each worker receives only the
+    practice; and only for the application's role: a worker must not assume the system role where a function of the
+    owner creates a partition."""
     if mode.keeps_a_session:
         return "BEGIN; "
     return "BEGIN; " + "".join(f"SET LOCAL {name} = '{value}'; " for name, value in _settings(role).items())
 
 
 def _options(role: str, mode: Mode) -> dict[str, Any]:
-    """How asyncpg is to connect. A pooler gives each transaction another session, in which neither what this one was
-    set to nor what it has prepared is known."""
+    """Return the arguments for asyncpg. A transaction pooler switches sessions between transactions, so neither session
+    settings nor prepared statements can be used there."""
     return {
         "connection_class": Connection,
         "timeout": CONNECT_TIMEOUT_SECONDS,
@@ -702,7 +729,7 @@ def _options(role: str, mode: Mode) -> dict[str, Any]:
 
 
 async def refuse_unusable(url: str) -> None:
-    """Raises CannotConnect where waiting does not help; returns where the database can be used, or is away."""
+    """Raises CannotConnect if waiting does not help; returns if the database can be used, or is unavailable."""
     try:
         refuse_unreadable_files(url)
         async with _plain_connection(url):
@@ -714,19 +741,19 @@ async def refuse_unusable(url: str) -> None:
 
 
 async def _refuse_wrong_server(url: str, mode: Mode) -> None:
-    """Raises WrongServer for a standby, for a pooler that is not told of, and where the tables are not spread as the
-    mode says."""
+    """Raises WrongServer for a standby, for a pooler in mode `single`, and if the tables are not distributed as the
+    mode requires."""
     async with _plain_connection(url) as first, _plain_connection(url) as second:
         if mode is Mode.SINGLE and await _share_sessions(first, second):
             raise WrongServer(
-                "OFFICEPRO_DATABASE_URL leads to a pooler that gives each transaction another session, where the "
-                "practice of one caller could be met by another. Set OFFICEPRO_DATABASE_MODE=pooled, or name "
+                "OFFICEPRO_DATABASE_URL names a transaction pooler, where a session can be shared by requests of "
+                "different practices. Set OFFICEPRO_DATABASE_MODE=pooled, or name "
                 "PostgreSQL itself in the URL."
             )
         async with first.transaction():
             if await first.fetchval("SELECT pg_is_in_recovery()"):
                 raise WrongServer(
-                    "OFFICEPRO_DATABASE_URL leads to a standby, which takes no writes; name the primary, or all "
+                    "OFFICEPRO_DATABASE_URL names a standby, which is read-only; name the primary, or all "
                     "servers of the cluster and ?target_session_attrs=read-write."
                 )
             await _refuse_wrong_distribution(first, mode)
@@ -734,7 +761,7 @@ async def _refuse_wrong_server(url: str, mode: Mode) -> None:
 
 async def _refuse_wrong_distribution(connection: "asyncpg.Connection[Row]", mode: Mode) -> None:
     if await connection.fetchval(distribution.IS_UNFINISHED):
-        raise WrongServer(f"The distribution of this database was begun and is not finished. {_DISTRIBUTE}")
+        raise WrongServer(f"The distribution of this database is not finished. {_DISTRIBUTE}")
     has_citus = await connection.fetchval(distribution.HAS_CITUS)
     tables = await connection.fetch(distribution.TABLES) if has_citus else []
     is_distributed = any(table["spread"] for table in tables)
@@ -763,7 +790,7 @@ async def _has_schema(url: str) -> bool:
 
 @asynccontextmanager
 async def _plain_connection(url: str) -> AsyncIterator["asyncpg.Connection[Row]"]:
-    """Set to nothing, for looking at what answers there."""
+    """Open a connection without any settings, for checks of the server."""
     servers: Servers[Connection] = Servers(url)
     connection = await servers.connected(_connected)
     try:
@@ -790,8 +817,9 @@ async def _connected(url: str) -> Connection:
 
 
 async def _share_sessions(first: "asyncpg.Connection[Row]", second: "asyncpg.Connection[Row]") -> bool:
-    """Two connections to PostgreSQL have a session each, for as long as they live. A pooler of transactions gives the
-    session that one has left to the other, or the one another while the other is in it."""
+    """Return whether two connections share sessions. Each connection to PostgreSQL has its own session. A transaction
+    pooler assigns a session that one connection has released to the other, or switches the session of one while the
+    other uses it."""
     for _ in range(LOOKS):
         async with first.transaction():
             mine = await first.fetchval(_SESSION)
@@ -808,11 +836,13 @@ _SESSION = "SELECT pg_postmaster_start_time() || ' ' || pg_backend_pid()"
 
 
 def each_asked(kinds: Mapping[str, str]) -> str:
-    """For the FROM of a statement by which several ask together, handing over a JSON list as `$1`: `asked`, a row with
-    these columns for each, its `place` in the list, and `this`, which binds the statement to the row's practice.
-    What reads the practice's rows must go by `this.practice_id`, and so comes after it; the binding ends with the
-    statement. That predicate is the only layer of isolation: a part without it may be executed once, under the practice
-    that was bound first, whose rows row-level security then shows to the others. (tests/house/test_self_binding.py)"""
+    """Return the FROM items of a batched statement, whose `$1` is a JSON list of requests.
+
+    `asked` has a row with these columns for each request, and its `place` in the list. `this` binds the statement to
+    the row's practice; the binding ends with the statement. Every tenant table must be restricted by
+    `this.practice_id`, and so must follow it. That predicate is the only layer of isolation: a subquery without it may
+    be executed once, under the practice that was bound first, and return that practice's rows to the others.
+    (tests/house/test_self_binding.py)"""
     return f"""
         ROWS FROM (json_to_recordset($1) AS ({", ".join(f"{name} {kind}" for name, kind in kinds.items())}))
             WITH ORDINALITY AS asked ({", ".join(kinds)}, place),
@@ -821,7 +851,7 @@ def each_asked(kinds: Mapping[str, str]) -> str:
 
 
 def constraint_of(violation: asyncpg.PostgresError) -> str:
-    """The violated constraint's name; a distributed database hands it back with the shard's number behind it."""
+    """Return the violated constraint's name, without the shard number that a distributed database appends."""
     name = violation.constraint_name or ""
     return name if name in MEANING else _SHARD_SUFFIX.sub("", name)
 
@@ -836,14 +866,14 @@ def _failures_explained() -> Iterator[None]:
 
 
 def raise_explained(error: Exception) -> None:
-    """Raises what a failure of the database means to the caller; returns where it is none of the database's."""
+    """Raise the application error that a database failure means; return if it is not a database failure."""
     if isinstance(error, OfficeProError):
         return
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         if meaning := MEANING.get(constraint_of(error)):
             raise meaning() from None
         if not error.constraint_name and (error.table_name or "").endswith("_default"):
-            raise Unsettled from None  # the row was for a default partition, and its own partition came meanwhile
+            raise Unsettled from None  # the row was routed to a default partition while its own partition was attached
     elif isinstance(error, Retryable):
         raise Unsettled from error
     elif isinstance(error, (*_OVERLOADED, TimeoutError)):

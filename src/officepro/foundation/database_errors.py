@@ -1,8 +1,6 @@
-"""What a failure of PostgreSQL, or of the way to it, is called: in the log, at the start, and by /readyz.
+"""Names of database failures, for the log, at startup, and in /readyz.
 
-Callers read one general sentence for all of them (`database.raise_explained`); who operates the service needs to know
-which it was.
-"""
+Callers receive one general message for all of them (`database.raise_explained`); operators need the exact kind."""
 
 import logging
 import socket
@@ -21,14 +19,14 @@ FILES_OF_URL = ("sslkey", "sslcert", "sslrootcert", "sslcrl")
 
 
 class ConnectTimeout(TimeoutError):
-    """The server did not let a connection begin in time."""
+    """The server did not accept a connection in time."""
 
 
 class UnusableFile(Exception):
     """A file that the database's URL names cannot be read."""
 
 
-# The first that fits. (PostgreSQL's manual, Appendix A: Error Codes)
+# The first match counts. (PostgreSQL's manual, Appendix A: Error Codes)
 _KINDS: list[tuple[type[BaseException], str]] = [
     (PoolFull, "pool_full"),
     (ConnectTimeout, "connect_timeout"),
@@ -62,11 +60,11 @@ _KINDS: list[tuple[type[BaseException], str]] = [
     (asyncpg.InternalClientError, "connection_lost"),
 ]
 
-# Only another setting, or an operator of PostgreSQL, mends these.
+# Resolved only by other settings, or by an operator of PostgreSQL.
 PERMANENT = frozenset(
     {"wrong_password", "login_refused", "unknown_database", "wrong_settings", "unusable_file", "tls_failed"}
 )
-# The database cannot be used at all, by any request. Most of them end without a change of settings.
+# The database cannot be used by any request. Most of these end without a change of settings.
 AWAY = PERMANENT | frozenset(
     {
         "database_unavailable",
@@ -85,7 +83,7 @@ AWAY = PERMANENT | frozenset(
     }
 )
 
-# For /readyz, which anybody may read: no host, no name of a login or of a database.
+# For /readyz, which needs no authentication: no host, no name of a login or of a database.
 _SENTENCES = {
     "starting_up": "the database is starting or recovering",
     "shut_down": "the connection to the database was lost",
@@ -97,20 +95,21 @@ _SENTENCES = {
     "wrong_password": "the database refuses the password",
     "login_refused": "the database refuses the login",
     "unknown_database": "the database does not exist",
-    "read_only": "no server of the database takes writes",
-    "wrong_role": "the database's login may not be used; the log says why",
-    "wrong_server": "the database's server does not suit; the log says why",
+    "read_only": "no server of the database accepts writes",
+    "wrong_role": "the database login is not allowed; see the log",
+    "wrong_server": "the database server does not match the settings; see the log",
 }
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """The database's failure behind an application error; the error itself where there is none."""
+    """Return the database failure behind an application error; the error itself without one."""
     while isinstance(error, OfficeProError) and error.__cause__ is not None:
         error = error.__cause__
     return error
 
 
 def kind_of(error: BaseException) -> str:
+    """Return the stable name of a failure."""
     cause = cause_of(error)
     if isinstance(cause, OfficeProError):
         return str(getattr(cause, "kind", cause.code))
@@ -118,21 +117,22 @@ def kind_of(error: BaseException) -> str:
 
 
 def sqlstate_of(error: BaseException) -> str | None:
-    """PostgreSQL's five characters; None where the failure is not PostgreSQL's."""
+    """Return PostgreSQL's five-character SQLSTATE; None if the failure is not PostgreSQL's."""
     found = getattr(cause_of(error), "sqlstate", None)
     return found if isinstance(found, str) else None
 
 
 def sentence_of(error: BaseException) -> str:
-    """For everybody to read."""
+    """Return a description without internal names, for public responses."""
     kind = kind_of(error)
     if kind == "not_migrated":
         return str(cause_of(error))
-    return _SENTENCES.get(kind, "the database does not answer within 2 seconds")
+    return _SENTENCES.get(kind, "the database does not respond within 2 seconds")
 
 
 def reason_of(error: BaseException, url: str) -> str:
-    """For operators: where, and what PostgreSQL or the system said. Never a password."""
+    """Return a description for operators: where, and the message of PostgreSQL or the operating system. Never a
+    password."""
     cause = cause_of(error)
     if isinstance(cause, OfficeProError):
         return cause.detail
@@ -144,7 +144,7 @@ def _words(cause: BaseException) -> str:
         case asyncpg.PostgresError():
             return (str(cause).splitlines() or [type(cause).__name__])[0]
         case ConnectTimeout() | TimeoutError():
-            return "it does not answer in time"
+            return "it does not respond in time"
         case socket.gaierror():
             return f"its host name cannot be resolved ({cause.strerror})"
         case ssl.SSLError():
@@ -162,7 +162,7 @@ def _words(cause: BaseException) -> str:
 
 
 def place_of(url: str) -> str:
-    """The servers and the database that a URL names, without its login."""
+    """Return the servers and the database that a URL names, without its login."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     servers = ", ".join(_server(each) for each in one_by_one(url))
@@ -179,7 +179,7 @@ def _server(url: str) -> str:
 
 
 def without_password(text: str, url: str) -> str:
-    """The text, should it quote the URL's password, without it."""
+    """Return the text with the URL's password replaced by asterisks."""
     parts = urlsplit(url)
     given = parts.netloc.rpartition("@")[0].partition(":")[2]
     query = dict(parse_qsl(parts.query))
@@ -189,7 +189,7 @@ def without_password(text: str, url: str) -> str:
 
 
 def refuse_unreadable_files(url: str) -> None:
-    """Raises UnusableFile. asyncpg would say that a file does not exist, but not which."""
+    """Raises UnusableFile. asyncpg would report that a file does not exist, but not which one."""
     query = dict(parse_qsl(urlsplit(url).query))
     for name in FILES_OF_URL:
         if path := query.get(name):
@@ -200,14 +200,15 @@ def refuse_unreadable_files(url: str) -> None:
 
 
 def level_of(error: BaseException) -> int:
-    """How work in the background logs that it could not be done: a database that is away is one line of its own, which
-    each process writes once. (DatabaseState)"""
+    """Return the log level for failures of background work. An unavailable database is logged in one line of its own,
+    once in each process. (DatabaseState)"""
     is_away = isinstance(error, (Unavailable, TimeoutError)) and kind_of(error) in AWAY
     return logging.DEBUG if is_away else logging.WARNING
 
 
 def log_fields(error: BaseException) -> dict[str, Any]:
-    """`kind`, and `sqlstate` where there is one, for a log line's `extra`; and how few such lines are written."""
+    """Return fields for a log line's `extra`: `kind`, `sqlstate` if there is one, and how many such lines may be
+    written."""
     fields: dict[str, Any] = {"kind": kind_of(error), "lines_per_window": 1}
     if sqlstate := sqlstate_of(error):
         fields["sqlstate"] = sqlstate

@@ -1,8 +1,8 @@
-"""What is where on a distributed database (Citus): the words that `database.py` and the migrations share.
+"""Placement of tables in a distributed database (Citus), shared by `database.py` and the migrations.
 
-tenant      behind a practice's wall: distributed by practice_id, all in one colocation group
-reference   global, and joined with tenants' rows or referred to by them: a copy on every node
-local       global, and written with every request or by the worker alone: on the coordinator alone
+tenant      tenant tables: distributed by practice_id, all in one colocation group
+reference   global, and joined with or referenced by tenants' rows: a copy on every node
+local       global, and written with every request or only by the worker: on the coordinator only
 """
 
 DISTRIBUTION_COLUMN = "practice_id"
@@ -18,8 +18,8 @@ LOCAL_TABLES = frozenset(
     }
 )
 
-# Holds the foreign keys that `officepro distribute` has taken off and not put back yet; while it is there, the work is
-# half done.
+# Table of the foreign keys that `officepro distribute` has dropped and not restored yet; while it exists, the
+# distribution is unfinished.
 UNFINISHED = "foreign_key_taken_off"
 
 HAS_CITUS = "SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL"
@@ -35,8 +35,8 @@ _TABLES = """
     ORDER BY c.relname
 """
 
-# Every table of ours but the partitions, which go with their parents. `spread` is 'tenant' or 'reference', or NULL for
-# one that is on the coordinator alone.
+# Every table of officepro except partitions, which follow their parents. `spread` is 'tenant' or 'reference', or NULL
+# for one that is on the coordinator only.
 TABLES = _TABLES.format(
     distribution="""CASE WHEN d.partmethod = 'h' THEN 'tenant'
                          WHEN d.partmethod = 'n' AND d.repmodel = 't' THEN 'reference' END AS spread,
@@ -50,7 +50,7 @@ TABLES_WITHOUT_CITUS = _TABLES.format(
 
 
 def wanted(name: str, *, is_tenant: bool) -> str | None:
-    """Where a table belongs, as `spread` tells it."""
+    """Return the required placement of a table, as in `spread`."""
     if is_tenant:
         return "tenant"
     return None if name in LOCAL_TABLES else "reference"

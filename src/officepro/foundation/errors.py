@@ -1,21 +1,20 @@
-"""What can go wrong for a caller, and how it is told.
+"""Errors that callers receive, and their problem documents. (RFC 9457)
 
-    OfficeProError            500  a fault of ours, told without detail
-    ├── Invalid               400  malformed: every fault is named
-    ├── Unauthorized          401  who are you
-    ├── Forbidden             403  you may not
+    OfficeProError            500  a fault of this service, reported without detail
+    ├── Invalid               400  malformed: every validation error is listed
+    ├── Unauthorized          401  not authenticated
+    ├── Forbidden             403  not authorized
     ├── NotFound              404  no such record in this practice
-    ├── Conflict              409  not as things stand
+    ├── Conflict              409  conflicts with the resource's current state
     ├── PreconditionFailed    412  If-Match
     ├── TooLarge              413
     ├── UnsupportedMedia      415
-    ├── Impossible            422  well-formed, but it cannot be
+    ├── Impossible            422  well-formed, but not allowed
     ├── TooManyRequests       429  with Retry-After
     └── Unavailable           503  with Retry-After
 
-A class's docstring is the sentence that the caller reads when none is given; `code` is stable and is the name of its
-page in the error reference. (RFC 9457)
-"""
+A class's docstring is the default message to the caller; `code` is stable and names the error's page in the error
+reference."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -23,34 +22,37 @@ from typing import Any, ClassVar
 
 import msgspec
 
-MAXIMUM_FAULTS = 100  # listed in an answer; the others are counted
+MAXIMUM_FAULTS = 100  # listed in a response; further ones are only counted
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """One thing wrong with the input: where (`body.VisitTime`, `query.startDate`), and what would be right."""
+    """One validation error: where (`body.VisitTime`, `query.startDate`), and what is wrong."""
 
     location: str
     message: str
 
 
 class OfficeProError(Exception):
-    """Something went wrong on our side; the request id lets us find it."""
+    """Internal error. Report the request id to the operator of this server."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
 
     def __init__(self, detail: str | None = None, **members: Any) -> None:
-        """`members` become further members of the problem document, such as `reasons` and `alternatives`."""
+        """Create the error. `members` become further members of the problem document, such as `reasons` and
+        `alternatives`."""
         self.detail = detail or " ".join((self.__doc__ or "").split())
         self.members = members
         super().__init__(self.detail)
 
     @property
     def title(self) -> str:
+        """The standard phrase of the HTTP status."""
         return HTTPStatus(self.status).phrase
 
     @property
     def headers(self) -> Mapping[str, str]:
+        """Further headers of the response."""
         return {}
 
 
@@ -61,13 +63,14 @@ class Invalid(OfficeProError):
     code = "invalid_request"
 
     def __init__(self, faults: Sequence[Fault], detail: str | None = None, count: int | None = None) -> None:
-        """`count` is the number of all errors where `faults` holds the first ones only."""
+        """Create the error. `count` is the number of all validation errors if `faults` holds only the first ones."""
         self.faults = list(faults[:MAXIMUM_FAULTS])
         self.count = len(faults) if count is None else count
         super().__init__(detail or _counted(self.count, len(self.faults)), errors=self.faults)
 
     @classmethod
     def at(cls, location: str, message: str) -> "Invalid":
+        """Return the error with one validation error."""
         return cls([Fault(location, message)])
 
 
@@ -94,21 +97,21 @@ class Unauthorized(OfficeProError):
 
 
 class Forbidden(OfficeProError):
-    """This key may not do that."""
+    """This API key is not allowed to do this."""
 
     status = 403
     code = "forbidden"
 
 
 class NotFound(OfficeProError):
-    """There is no such record."""
+    """No such record."""
 
     status = 404
     code = "not_found"
 
 
 class MethodNotAllowed(OfficeProError):
-    """This address does not take that method; the Allow header lists those it takes."""
+    """This endpoint does not support this method. The Allow header lists the supported ones."""
 
     status = 405
     code = "method_not_allowed"
@@ -123,21 +126,21 @@ class MethodNotAllowed(OfficeProError):
 
 
 class Conflict(OfficeProError):
-    """That is not possible as things stand."""
+    """The resource's current state conflicts with this request."""
 
     status = 409
     code = "conflict"
 
 
 class PreconditionFailed(OfficeProError):
-    """The record was changed since you read it; read it again and repeat your change."""
+    """The record was changed since you read it. Read it again and repeat your change."""
 
     status = 412
     code = "precondition_failed"
 
 
 class TooLarge(OfficeProError):
-    """The body is too large."""
+    """The request body is too large."""
 
     status = 413
     code = "too_large"
@@ -151,14 +154,14 @@ class UnsupportedMedia(OfficeProError):
 
 
 class Impossible(OfficeProError):
-    """The request is well-formed but cannot be carried out."""
+    """The request is well-formed but not allowed."""
 
     status = 422
     code = "impossible"
 
 
 class TooManyRequests(OfficeProError):
-    """Too many requests; wait as long as Retry-After says."""
+    """Too many requests. Retry after the number of seconds in Retry-After."""
 
     status = 429
     code = "too_many_requests"
@@ -173,7 +176,7 @@ class TooManyRequests(OfficeProError):
 
 
 class Unavailable(OfficeProError):
-    """The service cannot answer just now; try again in a moment."""
+    """The service is temporarily unavailable. Retry in a moment."""
 
     status = 503
     code = "unavailable"
@@ -184,7 +187,8 @@ class Unavailable(OfficeProError):
 
 
 def problem(error: OfficeProError, documentation_url: str, request_id: str) -> dict[str, Any]:
-    """The problem document (RFC 9457) of an error; `type` is its page in our own error reference."""
+    """Return the problem document (RFC 9457) of an error. Its `type` is the error's page in this server's error
+    reference."""
     return {
         "type": f"{documentation_url}#{error.code}",
         "title": error.title,

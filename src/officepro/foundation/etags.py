@@ -1,7 +1,6 @@
-"""ETag and If-Match on single records: one mechanism. (RFC 9110, sections 8.8.3 and 13.1.1; API.md: Conventions)
+"""ETag and If-Match on single records. (RFC 9110, sections 8.8.3 and 13.1.1; API.md: Conventions)
 
-Each record has a `version` that every change moves; its ETag is that number in quotes.
-"""
+Each record has a `version` that every change increments; its ETag is that number in quotes."""
 
 import re
 from collections.abc import Mapping
@@ -9,11 +8,12 @@ from collections.abc import Mapping
 from officepro.foundation.errors import PreconditionFailed
 
 _OURS = re.compile(r'(?:W/)?"([1-9][0-9]{0,17})"')
-NO_VERSION = 0  # what no record ever has: an If-Match that is none of ours matches nothing
+NO_VERSION = 0  # of no record: an If-Match that this service did not issue matches nothing
 
 
 class StaleVersion(PreconditionFailed):
-    """The record was changed since you read it: the ETag header is its newest; read it again and repeat your change."""
+    """The record was changed since you read it; the ETag header has its current version. Read it again and repeat your
+    change."""
 
     code = "stale_version"
 
@@ -27,11 +27,12 @@ class StaleVersion(PreconditionFailed):
 
 
 def etag(version: int) -> dict[str, str]:
+    """Return the ETag header of a version."""
     return {"ETag": f'"{version}"'}
 
 
 def version_of(if_match: str | None) -> int | None:
-    """The version that the caller wants to change; None when any will do."""
+    """Return the version that If-Match requires; None for any version."""
     if if_match is None or if_match.strip() == "*":
         return None
     found = _OURS.fullmatch(if_match.strip())

@@ -1,7 +1,6 @@
-"""From what msgspec says of a value to a sentence for the caller, in the words of the API reference.
+"""Validation messages: convert msgspec's errors to messages in the words of the API reference.
 
-msgspec names its own types and patterns; a caller reads what would be right instead.
-"""
+msgspec's messages name its own types and patterns; callers receive what is expected instead."""
 
 import difflib
 import re
@@ -15,11 +14,11 @@ from officepro.foundation.errors import Fault
 from officepro.foundation.wire import SOME_TEXT, decode_hook
 
 MAXIMUM_DEPTH = 32
-LONGEST_NAME = 100  # characters of a name that is looked at and repeated in a message
+LONGEST_NAME = 100  # characters of a name that is compared and quoted in a message
 
 
 def fault_of_value(value: object, shape: Any, location: str, *, strict: bool) -> Fault | None:
-    """Return what is wrong with one value, or None. `strict` is False for parameters, which are all text."""
+    """Return the validation error of one value, or None. `strict` is False for parameters, which are all text."""
     try:
         msgspec.convert({_FIELD: value}, _holder_of(shape), strict=strict, dec_hook=decode_hook, str_keys=True)
     except msgspec.ValidationError as error:
@@ -35,7 +34,8 @@ _HELD = re.compile(rf"\$\.{_FIELD}(?=[^`]*`$)")
 
 @lru_cache(maxsize=2048)
 def _holder_of(shape: Any) -> type[msgspec.Struct]:
-    """A record of one such value: what msgspec knows of a record it keeps, of a bare type it works it out anew."""
+    """Return a record type with one such field: msgspec caches what it derives of a record type, but not of a bare
+    type."""
     return msgspec.defstruct("Holder", [(_FIELD, shape)])
 
 
@@ -61,12 +61,13 @@ _PLAIN_WORDS = (
     (re.compile(r"^Expected `\w+` of length <= (\d+)$"), r"must have at most \1 items"),
     (re.compile(r"^Expected `\w+` of length >= (\d+)$"), r"must have at least \1 items"),
     (re.compile(r"^Expected `str` matching regex '\^\[\^\\\\?x00\]\*\$'$"), "must not contain the NUL character"),
-    (re.compile(r"^Object missing required field `(.*)`$"), r"lacks the field \1"),
-    (re.compile(r"^Object contains unknown field `(.*)`$"), r"has a field that this request does not know: \1"),
+    (re.compile(r"^Object missing required field `(.*)`$"), r"lacks the required field \1"),
+    (re.compile(r"^Object contains unknown field `(.*)`$"), r"has an unknown field: \1"),
 )
 
 
 def fault_told(message: str, shape: Any, location: str, *, strict: bool) -> Fault:
+    """Return the validation error for a message of msgspec."""
     if place := _PLACE.search(message):
         message = message[: place.start()]
         inner = place.group(1) or ""
@@ -75,13 +76,13 @@ def fault_told(message: str, shape: Any, location: str, *, strict: bool) -> Faul
 
 
 def _in_plain_words(message: str, shape: Any, *, strict: bool) -> str:
-    """What msgspec says, without its types and patterns: those are ours, not the caller's."""
+    """Return msgspec's message without its types and patterns, which are internal."""
     for pattern, words in _PLAIN_WORDS:
         if pattern.match(message):
             return pattern.sub(words, message)
     if misfit := _MISFIT.match(message):
         wanted = " or ".join(_KINDS[kind] for kind in misfit.group(1).split(" | ") if kind in _KINDS)
-        # In an address everything is text; only JSON has kinds that a caller could have mistaken.
+        # In a URL everything is text; only JSON has types that a caller could confuse.
         got = f", not {_KINDS.get(misfit.group(2), misfit.group(2))}" if strict else ""
         return f"must be {wanted or 'something else'}{got}"
     if message.startswith("Invalid enum value") and (allowed := [str(value) for value in _literals_of(shape)]):
@@ -90,8 +91,8 @@ def _in_plain_words(message: str, shape: Any, *, strict: bool) -> str:
         if any(meta.pattern == SOME_TEXT for meta in _constraints_of(shape)):
             return "must not be blank, and must not contain the NUL character"
         examples = [example for meta in _constraints_of(shape) for example in meta.examples or ()]
-        return "does not have the right form" + (f"; an example of it is {examples[0]}" if examples else "")
-    return "is not what is asked for here" if message.startswith("Expected") else message
+        return "has the wrong format" + (f"; example: {examples[0]}" if examples else "")
+    return "has the wrong type" if message.startswith("Expected") else message
 
 
 def _literals_of(shape: Any) -> list[Any]:
@@ -106,16 +107,17 @@ def _constraints_of(shape: Any) -> list[msgspec.Meta]:
 
 
 def _parts_of(shape: Any) -> tuple[Any, ...]:
-    """What a union or an annotated type is made of; of anything else, nothing."""
+    """Return the members of a union or an annotated type; of anything else, none."""
     return get_args(shape) if get_origin(shape) in (Annotated, Union, UnionType) else ()
 
 
 def shown(name: str) -> str:
-    """A made-up name as it is repeated: it may be as long as a body."""
+    """Return an unknown name as quoted in a message, truncated: it may be as long as a body."""
     return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 def did_you_mean(name: str, known: Any) -> str:
+    """Return a hint at the most similar known name, or empty text."""
     if len(name) > LONGEST_NAME:
         return ""
     close = difflib.get_close_matches(name, list(known), n=1) or [one for one in known if one.lower() == name.lower()]

@@ -1,4 +1,4 @@
-"""The file that says that a process is alive although it listens on nothing, for the probes of its operator."""
+"""Heartbeat file of a process that listens on no port, for liveness probes."""
 
 import asyncio
 from contextlib import suppress
@@ -9,8 +9,8 @@ BEAT_SECONDS = 5.0
 
 
 async def beat(data_dir: Path) -> None:
-    """Touch the file every 5 seconds, by the event loop whose life it shows, until cancelled. Where that fails the file
-    grows old, which is what a probe looks at."""
+    """Touch the file every 5 seconds until cancelled, from the event loop whose liveness it shows. If that fails the
+    file becomes old, which probes detect."""
     while True:
         with suppress(OSError):
             (data_dir / FILE).touch()

@@ -1,7 +1,6 @@
-"""Reads the parameters of a request: path, query string and headers, strictly, and naming every fault.
+"""Parsing of request parameters (path, query string, headers): strict, and listing every validation error.
 
-The body is read by json_body.py.
-"""
+The body is parsed by json_body.py."""
 
 import re
 from collections.abc import Generator, Iterator, Mapping
@@ -27,35 +26,40 @@ AnyRequest = Request[Any, Any, Any]
 
 
 class StrictJson(AbstractDTO[Shape], Generic[Shape]):
-    """The body of every request: JSON of exactly the handler's shape."""
+    """Parses every request body as JSON of exactly the handler's type."""
 
-    _shapes: dict[str, Any] = {}  # noqa: RUF012  (by handler id; filled while the application is assembled)
+    _shapes: dict[str, Any] = {}  # noqa: RUF012 -- by handler id; filled while the application is assembled
 
     @classmethod
     def create_for_field_definition(
         cls, field_definition: FieldDefinition, handler_id: str, backend_cls: Any = None
     ) -> None:
+        """Store a handler's type."""
         cls._shapes[handler_id] = field_definition.annotation
 
     @classmethod
     def generate_field_definitions(cls, model_type: type[Any]) -> Generator[DTOFieldDefinition, None, None]:
+        """Return no fields: msgspec does not need them."""
         yield from ()
 
     @classmethod
     def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
+        """Return False: msgspec handles nested types."""
         return False
 
     def decode_builtins(self, value: dict[str, Any]) -> Any:
+        """Raises UnsupportedMedia: forms are not accepted."""
         raise UnsupportedMedia
 
     def decode_bytes(self, value: bytes) -> Any:
+        """Parse the body. Raises UnsupportedMedia, MalformedJson, Invalid."""
         connection = self.asgi_connection
         require_json(connection.scope)
         return read_body(value, self._shapes[connection.route_handler.handler_id])
 
 
 def header_of(scope: Scope, name: bytes) -> str | None:
-    """The first header of this name, which is in lower case; without making anything of the others."""
+    """Return the first header of this name (in lower case), without parsing the others; None if there is none."""
     for each, value in scope["headers"]:
         if each == name:
             return str(value, "latin-1")
@@ -63,6 +67,7 @@ def header_of(scope: Scope, name: bytes) -> str | None:
 
 
 def require_json(scope: Scope) -> None:
+    """Raises UnsupportedMedia if the Content-Type is not JSON. A missing one is accepted."""
     content_type = header_of(scope, b"content-type")
     media_type = "application/json" if content_type is None else content_type.partition(";")[0].strip().lower()
     if media_type != "application/json" and not (
@@ -86,7 +91,7 @@ class QueryParameter(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=1024)
 def query_parameters(handler: HTTPRouteHandler) -> dict[str, QueryParameter]:
-    """The query parameters that a handler declares, by their names on the wire."""
+    """Return the query parameters that a handler declares, by their names on the wire."""
     model = handler.signature_model
     skipped = {"data", "request", "body", "state", "scope", "headers", *handler.resolve_dependencies()}
     found = {}
@@ -111,7 +116,8 @@ def query_parameters(handler: HTTPRouteHandler) -> dict[str, QueryParameter]:
 
 
 def query_values(query_string: bytes, known: Mapping[str, QueryParameter]) -> dict[str, Any]:
-    """Its values by name; a repeatable parameter's as a list. Raises Invalid without its faults."""
+    """Return the values by name; a list for a repeatable parameter. Raises Invalid without errors; `parameter_faults`
+    lists them."""
     values: dict[str, Any] = {}
     for name, value in parse_query_string(query_string):
         parameter = known.get(name)
@@ -127,12 +133,12 @@ def query_values(query_string: bytes, known: Mapping[str, QueryParameter]) -> di
 
 
 def _is_null(value: str, parameter: QueryParameter) -> bool:
-    """The word `null` for a parameter that is no text, which msgspec would take for one that was not given."""
+    """Return whether it is the word `null` for a parameter that is not text, which msgspec would treat as missing."""
     return value.lower() == "null" and not parameter.takes_text
 
 
 def parameter_faults(request: AnyRequest, handler: HTTPRouteHandler) -> list[Fault]:
-    """Every fault of path, query and headers."""
+    """Return every validation error of path, query and headers."""
     return [*_path_faults(request, handler), *_query_faults(request, handler), *_header_faults(request, handler)]
 
 
@@ -155,7 +161,7 @@ def _query_faults(request: AnyRequest, handler: HTTPRouteHandler) -> Iterator[Fa
         if name in given:
             value: Any = given[name] if parameter.repeatable else given[name][-1]
             if any(_is_null(one, parameter) for one in given[name]):
-                yield Fault(f"query.{name}", "must have a value; leave it out to ask for none")
+                yield Fault(f"query.{name}", "must not be empty; omit it instead")
                 continue
             yield from _fault_in(value, parameter.annotation, f"query.{name}")
         elif parameter.required:
@@ -180,8 +186,12 @@ def _fault_in(value: object, shape: Any, location: str) -> Iterator[Fault]:
 
 
 def wire_name(argument: str) -> str:
-    """How a path parameter is called in the documentation and in faults: as in the seeds."""
-    own_names = {"tag_id": "tagId", "time_off_id": "timeOffId", "extra_hours_id": "extraHoursId"}  # beside another id
+    """Return the name of a path parameter in documentation and messages, as in the source API specification."""
+    own_names = {
+        "tag_id": "tagId",
+        "time_off_id": "timeOffId",
+        "extra_hours_id": "extraHoursId",
+    }  # in paths with another id
     return {"practicepass": "PPass", "vendor_code": "vendorCode", **own_names}.get(argument, "id")
 
 
@@ -190,5 +200,6 @@ _IN_PATH = re.compile(r"\{(\w+)\}")
 
 @lru_cache(maxsize=1024)
 def template(path_format: str) -> str:
-    """The path in the seeds' words: `/v1/{practicepass}/prospects/{patient_id}` is `/v1/{PPass}/prospects/{id}`."""
+    """Return the path with the parameter names of the source API specification:
+    `/v1/{practicepass}/prospects/{patient_id}` becomes `/v1/{PPass}/prospects/{id}`."""
     return _IN_PATH.sub(lambda place: "{" + wire_name(place.group(1)) + "}", path_format)

@@ -1,9 +1,8 @@
-"""What several want of the database at the same moment is done for them together, since a round trip costs more than
-most of what is done by it.
+"""Batching of database requests (batch loader, group commit): concurrent requests share one statement, since a round
+trip costs more than most of the work that it does.
 
-Nobody waits for company: who comes first goes at once, and who comes while that is under way goes with all that came
-since. Where it takes long, those do not wait for it either.
-"""
+The first call runs at once. Calls arriving meanwhile form the next batch. If a batch takes over 20 ms the next one
+starts without waiting for it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -15,29 +14,29 @@ from officepro.foundation.database import MEANING, Connection, Database, Databas
 from officepro.foundation.errors import Unavailable
 from officepro.foundation.wire import encode
 
-PATIENCE_SECONDS = 0.02  # with what is under way: many times what it takes
-MOST_WRITTEN = 16  # by one statement, which holds as many practices at most
-BUSY = "busy"  # somebody else has been at work in the practice for longer than others should wait for it
-NO_NAME = ""  # a partition was attached meanwhile: see database.raise_explained
+PATIENCE_SECONDS = 0.02  # before the next batch starts regardless; many times the usual duration
+MOST_WRITTEN = 16  # writes in one batch, which locks at most as many practices
+BUSY = "busy"  # another transaction holds the practice lock for longer than the batch should wait
+NO_NAME = ""  # a partition was attached concurrently: see database.raise_explained
 
 Wish = TypeVar("Wish")
 Result = TypeVar("Result")
 
 
 class Joined(Generic[Wish, Result]):
-    """One in each worker for each kind of wish."""
+    """Batches calls of one kind. One in each worker for each kind."""
 
     def __init__(self, work: Callable[[Sequence[Wish]], Awaitable[Sequence[Result]]], most: int) -> None:
-        """`work` gives the results in the order of the wishes, of which it gets `most` at a time. It does all or none:
-        where it raises anything else than Unavailable, each is tried again alone."""
+        """Create the batcher. `work` returns the results in the order of the calls, of which it gets at most `most`. It
+        does all or none: if it raises anything other than Unavailable, each call is retried alone."""
         self._work = work
         self._most = most
         self._waiting: list[_Waiting] = []
         self._is_at_work = False
-        self._tasks: set[asyncio.Task[None]] = set()  # which nobody else holds on to
+        self._tasks: set[asyncio.Task[None]] = set()  # the event loop holds weak references only
 
     async def do(self, wish: Wish) -> Result:
-        """Raises what the work does."""
+        """Run one call in the next batch. Raises what `work` raises for it."""
         waiting = _Waiting(wish, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if not self._is_at_work:
@@ -55,13 +54,15 @@ class Joined(Generic[Wish, Result]):
     async def _work_while_anybody_waits(self) -> None:
         try:
             while self._waiting:
-                several = [one for one in self._waiting[: self._most] if not one.result.done()]  # who is done has gone
+                several = [
+                    one for one in self._waiting[: self._most] if not one.result.done()
+                ]  # done: its caller was cancelled
                 del self._waiting[: self._most]
                 if several:
                     await asyncio.wait([self._start(self._do(several))], timeout=PATIENCE_SECONDS)
         finally:
             self._is_at_work = False
-            for one in self._waiting:  # the worker stops
+            for one in self._waiting:  # the worker is shutting down
                 one.fail(DatabaseUnavailable())
             self._waiting.clear()
 
@@ -74,16 +75,15 @@ class Joined(Generic[Wish, Result]):
             if len(several) == 1 or isinstance(failure, Unavailable):
                 for one in several:
                     one.fail(failure)
-            else:  # what is wrong with one must not harm the others
+            else:  # a failure of one must not affect the others
                 await asyncio.gather(*(self._do([one]) for one in several))
 
 
 class JoinedWrites:
-    """What is written together, in whatever practices: by one statement, and so by one commit. One in each worker.
+    """Batches writes of any practices into one statement, and so one commit. One in each worker for each statement.
 
-    The statement takes a JSON list of objects, each with its `practice_id`, and answers a row to each, in their order.
-    Where its `refused_by` is not null nothing of that one stays: it is a constraint's name, or BUSY.
-    """
+    The statement takes a JSON list of objects, each with its `practice_id`, and returns a row for each, in their order.
+    If `refused_by` of a row is not null, nothing of that write is stored; it is a constraint's name, or BUSY."""
 
     def __init__(self, database: Database, statement: str) -> None:
         self._database = database
@@ -92,13 +92,13 @@ class JoinedWrites:
 
     @property
     def is_possible(self) -> bool:
-        """Not where a statement may concern one practice only."""
+        """False where a statement may concern one practice only."""
         return self._database.keeps_sessions
 
     async def do(self, wish: dict[str, Any]) -> Row:
-        """Raises what a violated constraint means."""
+        """Run one write in the next batch. Raises the error that a violated constraint means, and Unsettled."""
         row = await self._joined.do(wish)
-        if row["refused_by"] == BUSY:  # wait for it alone
+        if row["refused_by"] == BUSY:  # wait for the lock in a batch of its own
             (row,) = await self._write([wish])
         if row["refused_by"] == NO_NAME:
             raise Unsettled
@@ -114,8 +114,8 @@ class JoinedWrites:
 
 
 async def write_together(db: Connection, statement: str, several: Sequence[dict[str, Any]]) -> list[Row]:
-    """The rows in the order of the wishes. Those of a lower practice go first, so that no two statements wait for one
-    another; `db` need not be bound."""
+    """Return the rows in the order of the writes. They run ordered by practice to avoid deadlocks; `db` need not be
+    bound."""
     order = sorted(range(len(several)), key=lambda place: several[place]["practice_id"])
     rows = await db.fetch(statement, encode([several[place] for place in order]).decode())
     by_place = dict(zip(order, rows, strict=True))
@@ -123,7 +123,7 @@ async def write_together(db: Connection, statement: str, several: Sequence[dict[
 
 
 class _Waiting(msgspec.Struct):
-    """One who waits."""
+    """A call that waits for its result."""
 
     wish: Any
     result: "asyncio.Future[Any]"

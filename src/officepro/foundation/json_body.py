@@ -1,9 +1,8 @@
-"""Reads a JSON body into its shape: strictly, and naming every validation error rather than the first.
+"""Parsing of JSON bodies into the handler's type: strict, and listing every validation error rather than the first.
 
-A valid body costs one decode. Only an invalid one is gone through field by field, to list what is wrong with it, each
-error with its place: `body.VisitTime`. A body of many rows (`SaveProducts`) is read row by row, so that the work can
-pause between two rows (time_slices.py) and only the bad rows are gone through.
-"""
+A valid body costs one decode. Only an invalid one is checked field by field, to list each error with its place:
+`body.VisitTime`. A body of many rows (`SaveProducts`) is decoded row by row, so that the work can pause between two
+rows (time_slices.py) and only the invalid rows are checked."""
 
 import math
 import re
@@ -19,9 +18,9 @@ from officepro.foundation.time_slices import Steps, TimeSlices, run_at_once
 from officepro.foundation.wire import decode_hook
 
 SMALL_BYTES = 32 * 1024  # decoded at once, in at most a millisecond
-MAXIMUM_VALUES = 20_000  # of a body or row with more, only the first error is looked for
-MAXIMUM_ROWS = 10_000  # of any list of records; most say less themselves
-MAXIMUM_COUNTED_ITEMS = 250_000  # of a list that is too long; a longer one is not counted
+MAXIMUM_VALUES = 20_000  # of a body or row with more, only the first error is reported
+MAXIMUM_ROWS = 10_000  # of any list of records; most types set a lower limit
+MAXIMUM_COUNTED_ITEMS = 250_000  # of a list that is too long; items of a longer one are not counted
 
 _PAIRS_SEARCHED_BYTES = 64 * 1024
 _HALF_A_PAIR = re.compile(  # \\ud83d without \\ude00 behind it, or the other way round
@@ -30,7 +29,7 @@ _HALF_A_PAIR = re.compile(  # \\ud83d without \\ude00 behind it, or the other wa
 
 
 class Faults:
-    """The first MAXIMUM_FAULTS validation errors of a request, and how many there are."""
+    """The first MAXIMUM_FAULTS validation errors of a request, and the number of all."""
 
     def __init__(self) -> None:
         self.first: list[Fault] = []
@@ -38,22 +37,25 @@ class Faults:
 
     @property
     def is_full(self) -> bool:
-        """Whether a further error would only be counted, so that its sentence need not be made."""
+        """Whether a further error would only be counted, so that its message is not needed."""
         return len(self.first) >= MAXIMUM_FAULTS
 
     def add(self, *faults: Fault) -> None:
+        """Add validation errors."""
         self.count += len(faults)
         self.first += faults[: MAXIMUM_FAULTS - len(self.first)]
 
     def count_another(self) -> None:
+        """Count a validation error without its message."""
         self.count += 1
 
     def refusal(self) -> Invalid:
+        """Return the error with all of them."""
         return Invalid(self.first, count=self.count)
 
 
 def decode_small_body(raw: bytes, shape: Any) -> Any:
-    """Return the value of the shape; UNSET for a body that is invalid, or too large to be decoded at once."""
+    """Return the decoded value; UNSET for a body that is invalid, or too large to be decoded at once."""
     if len(raw) > SMALL_BYTES:
         return UNSET
     try:
@@ -63,17 +65,17 @@ def decode_small_body(raw: bytes, shape: Any) -> Any:
 
 
 async def read_body_in_slices(raw: bytes, shape: Any, slices: TimeSlices) -> Any:
-    """As `read_body`, without holding the event loop."""
+    """Parse the body like `read_body`, without blocking the event loop."""
     return await slices.run(_reading(raw, shape))
 
 
 def read_body(raw: bytes, shape: Any) -> Any:
-    """Return the value of the shape. Raises MalformedJson, or Invalid with every validation error."""
+    """Return the decoded value. Raises MalformedJson, or Invalid with every validation error."""
     return run_at_once(_reading(raw, shape))
 
 
 def prepare(shape: Any) -> None:
-    """Make what reading this shape needs, which the first request should not wait for."""
+    """Create the decoders of a type, so that the first request does not wait for them."""
     _decoder(shape)
     _bulk_of(shape)
 
@@ -91,7 +93,7 @@ def _reading(raw: bytes, shape: Any) -> Steps[Any]:
 
 
 def _whole(raw: bytes, shape: Any, faults: Faults) -> Steps[Any]:
-    """In one decode; the value is None where there are faults."""
+    """Decode the body in one step; the value is None if there are validation errors."""
     try:
         return _decoder(shape).decode(raw)
     except (RecursionError, ValueError):
@@ -107,12 +109,12 @@ def _whole(raw: bytes, shape: Any, faults: Faults) -> Steps[Any]:
 
 
 class _Bulk(msgspec.Struct, frozen=True):
-    """A shape that is a list of records, by itself or as its only field."""
+    """A type that is a list of records, by itself or as its only field."""
 
     field: msgspec.structs.FieldInfo | None  # None: the body is the list
     item: Any
     maximum: int
-    envelope: "msgspec.json.Decoder[Any]"  # of the whole body, in which each row is left as it is written
+    envelope: "msgspec.json.Decoder[Any]"  # of the whole body; each row stays undecoded
     counting: "msgspec.json.Decoder[Any]"  # the same, however many rows there are
 
     @property
@@ -139,7 +141,7 @@ def _bulk_of(shape: Any) -> _Bulk | None:
     if item is None or _struct_of(item) is None:
         return None
     maximum = int(min(_maximum_items(rows), MAXIMUM_ROWS))
-    # An array of so many places takes no more memory than they do, whatever is sent: what comes behind is skipped.
+    # An array type of this size bounds the memory for any body: further rows are skipped.
     places = [(f"row{number}", Raw, UNSET) for number in range(maximum + 1)]
     first_rows = msgspec.defstruct("FirstRows", places, array_like=True)
     return _Bulk(field, item, maximum, _envelope(field, first_rows), _envelope(field, list[Raw]))
@@ -155,10 +157,10 @@ def _envelope(field: msgspec.structs.FieldInfo | None, rows: Any) -> "msgspec.js
 
 
 def _rows(raw: bytes, shape: Any, bulk: _Bulk, faults: Faults) -> Steps[Any]:
-    """Row by row; the value is None where there are faults. Raises MalformedJson."""
+    """Decode row by row; the value is None if there are validation errors. Raises MalformedJson."""
     try:
         sent = [row for row in msgspec.structs.astuple(bulk.decoded(bulk.envelope, raw)) if row is not UNSET]
-    except (msgspec.ValidationError, RecursionError):  # of what the rows are in
+    except (msgspec.ValidationError, RecursionError):  # of the body around the rows
         faults.add(_first_fault(raw, shape))
         return None
     except ValueError as error:
@@ -188,7 +190,7 @@ def _number_of_rows(raw: bytes, bulk: _Bulk) -> int:
     return len(bulk.decoded(bulk.counting, raw))
 
 
-# ---- What is wrong
+# ---- Validation errors
 
 
 @lru_cache(maxsize=512)
@@ -203,12 +205,12 @@ def _plain_decoder(fractions: Any) -> "msgspec.json.Decoder[Any]":
 
 
 def _fractions(shape: Any) -> Any:
-    """What a shape wants a number with a fraction read as; None for a float."""
+    """Return the type for numbers with a fraction; None for float."""
     return getattr(shape, "fractions", None)
 
 
 def _find_faults(raw: bytes, shape: Any, fractions: Any, location: str, faults: Faults, levels: int) -> Steps[None]:
-    """Add every fault of a body, or of a row of one, that could not be decoded. Raises MalformedJson."""
+    """Add every validation error of a body, or of a row of one, that could not be decoded. Raises MalformedJson."""
     if _holds_too_many_values(raw):
         faults.add(_first_fault(raw, shape, fractions, location))
         return
@@ -224,7 +226,7 @@ def _find_faults(raw: bytes, shape: Any, fractions: Any, location: str, faults: 
         return
     before = faults.count
     yield from _faults_of(value, shape, location, faults)
-    if faults.count == before:  # what the decoder refuses is not valid, whatever else is said of it
+    if faults.count == before:  # the decoder refused it, so it is invalid although no check found an error
         faults.add(_first_fault(raw, shape, fractions, location))
 
 
@@ -233,8 +235,8 @@ def _too_deep(location: str) -> Fault:
 
 
 def _holds_too_many_values(raw: bytes) -> bool:
-    """At the most: commas and brackets inside texts are counted too. Values of no shape take sixty times the memory of
-    the bytes that they are read from, and each is gone through."""
+    """Return an upper bound's check: commas and brackets inside texts are counted too. Untyped values take sixty times
+    the memory of the bytes that they are parsed from, and each is checked."""
     return len(raw) > MAXIMUM_VALUES and sum(map(raw.count, (b",", b"[", b"{"))) > MAXIMUM_VALUES
 
 
@@ -252,7 +254,7 @@ def _malformed(raw: bytes, error: ValueError, location: str = "body") -> Malform
     if isinstance(error, UnicodeDecodeError):
         return MalformedJson([Fault(location, "is not valid UTF-8")])
     if _HALF_A_PAIR.search(raw, 0, _PAIRS_SEARCHED_BYTES):
-        reason = "half of a surrogate pair stands for no character"
+        reason = "half of a surrogate pair is not a character"
     else:
         reason = _AT.sub("", str(error)).removeprefix("JSON is malformed: ")
     return MalformedJson([Fault(location, f"is not valid JSON: {reason}")])
@@ -262,6 +264,7 @@ _AT = re.compile(r" - at `[^`]*`$")
 
 
 def is_too_deep(value: object, levels: int = MAXIMUM_DEPTH) -> bool:
+    """Return whether a value is nested deeper than `levels`."""
     if not isinstance(value, (dict, list)):
         return False
     return levels == 0 or any(
@@ -270,8 +273,11 @@ def is_too_deep(value: object, levels: int = MAXIMUM_DEPTH) -> bool:
 
 
 def _faults_of(value: object, shape: Any, location: str, faults: Faults) -> Steps[None]:
-    """Add every fault of `value`, walking into records and lists of records so that one bad field hides no other."""
-    is_one_of_lists = isinstance(value, list) and _list_item_of(shape) is not None  # where one or a list may be sent
+    """Add every validation error of `value`, descending into records and lists of records so that one invalid field
+    hides no other."""
+    is_one_of_lists = (
+        isinstance(value, list) and _list_item_of(shape) is not None
+    )  # for types that accept one item or a list
     if (msgspec_struct := _struct_of(shape)) and not is_one_of_lists:
         if not isinstance(value, dict):
             faults.add(Fault(location, "must be an object"))
@@ -279,7 +285,7 @@ def _faults_of(value: object, shape: Any, location: str, faults: Faults) -> Step
         yield from _faults_of_record(value, msgspec_struct, location, faults)
         return
     if (item_shape := _list_item_of(shape)) is not None and isinstance(value, list):
-        if len(value) > (maximum := _maximum_items(shape)):  # which is enough to know; its items are not gone through
+        if len(value) > (maximum := _maximum_items(shape)):  # its items are not checked
             faults.add(Fault(location, f"must have at most {maximum} items, not {len(value)}"))
             return
         before = faults.count
@@ -309,7 +315,7 @@ def _faults_of_record(
             yield from _faults_of(value[name], field.type, f"{location}.{name}", faults)
         elif field.required:
             faults.add(Fault(f"{location}.{name}", "is required"))
-    if faults.count == before:  # rules that span fields, from the shape's own __post_init__
+    if faults.count == before:  # rules that span fields, in the type's own __post_init__
         known = {name: item for name, item in value.items() if name in fields}
         _check(known, struct, location, faults)
 

@@ -1,4 +1,4 @@
-"""The secrets of an installation that nobody gave any: made once, kept in the data folder, readable by its owner."""
+"""Generated secrets of an installation: created once, stored in the data folder, readable by its owner only."""
 
 import base64
 import json
@@ -11,11 +11,12 @@ SECRET_BYTES = 32
 
 
 class KeptSecretsError(Exception):
-    """The file of the kept secrets cannot be read or written; the message says why."""
+    """The file of the generated secrets cannot be read or written; the message states why."""
 
 
 def kept_secrets(data_dir: Path) -> dict[str, str]:
-    """By the names of the settings that they stand for, in the form that the settings take."""
+    """Return the secrets by the names of their settings, in the settings' format. Missing ones are generated. Raises
+    KeptSecretsError."""
     path = data_dir / FILE
     try:
         kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
@@ -23,16 +24,17 @@ def kept_secrets(data_dir: Path) -> dict[str, str]:
         if missing:
             write_privately(path, json.dumps(kept | missing, indent=2))
     except (OSError, ValueError) as error:
-        raise KeptSecretsError(f"The secrets in {path} cannot be kept: {error}") from error
+        raise KeptSecretsError(f"The secrets in {path} cannot be read or stored: {error}") from error
     return kept | missing
 
 
 def keep_secret(data_dir: Path, name: str, text: str) -> None:
+    """Store a secret. Raises KeptSecretsError."""
     write_privately(data_dir / FILE, json.dumps(kept_secrets(data_dir) | {name: text}, indent=2))
 
 
 def write_privately(path: Path, text: str) -> None:
-    """Whole or not at all, and never readable by others."""
+    """Write a file atomically, never readable by others."""
     making = path.with_name(f"{path.name}.{os.getpid()}")
     with open(os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text + "\n")

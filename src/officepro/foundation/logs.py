@@ -1,9 +1,8 @@
-"""Structured logs: one JSON object a line on standard error, without personal data.
+"""Structured logs: one JSON object per line on standard error, without personal data.
 
-Everything that a process writes there goes through here: its own lines, those of Granian, asyncio and warnings, and
-exceptions that nobody caught. Lines that repeat are limited, so that an outage of minutes is not a log of thousands of
-lines: of each group of like lines a few a minute are written, and then one that counts the rest.
-"""
+Everything that a process writes there is formatted here: its own lines, those of Granian, asyncio and warnings, and
+uncaught exceptions. Repeated lines are limited, so that an outage of minutes does not write thousands of lines: of each
+group of similar lines a few a minute are written, and then one that counts the rest."""
 
 import logging
 import os
@@ -19,12 +18,12 @@ from typing import Any, TextIO
 from officepro.foundation.wire import encode
 
 WINDOW_SECONDS = 60.0
-LINES_PER_WINDOW = 5  # of one group; a line may ask for fewer by `extra={"lines_per_window": 1}`
+LINES_PER_WINDOW = 5  # of one group; a line may lower it by `extra={"lines_per_window": 1}`
 MAXIMUM_GROUPS = 1000
 FRAMES = 8  # of an exception, the innermost
-CRASHED = 70  # EX_SOFTWARE of sysexits.h: unlike the exit codes of a refusal, this may be mended by a new start
+CRASHED = 70  # EX_SOFTWARE of sysexits.h: unlike after the exit codes of a refusal, a restart may help
 
-# Attributes that say how a line is to be limited, and are no part of it.
+# Attributes that control the limiting of a line, and are not written.
 _LIMITING = frozenset({"group", "lines_per_window"})
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "taskName"} | _LIMITING
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
@@ -33,11 +32,13 @@ logger = logging.getLogger("officepro")
 
 
 class JsonLines(logging.Formatter):
-    """The first line of the message, what was passed by `extra`, and of an exception its class and where it was raised.
+    """Formats a record: the first line of its message, its `extra`, and of an exception its class and where it was
+    raised.
 
     Never an exception's text nor the source around it, which may quote personal data."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line of JSON."""
         message, where = _first_line(record.getMessage())
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
@@ -61,15 +62,16 @@ class JsonLines(logging.Formatter):
 class LimitedHandler(logging.StreamHandler[TextIO]):
     """Writes warnings and errors at most LINES_PER_WINDOW times in WINDOW_SECONDS for each group, and counts the rest.
 
-    A group is what `extra={"group": ...}` names, or else the logger and the message before its arguments. The count
-    of lines left out (`suppressed`) is written with the group's next line, or with the first line of any group after
-    the window's end."""
+    A group is `extra={"group": ...}`, or else the logger and the message before its arguments. The count of lines left
+    out (`suppressed`) is written with the group's next line, or with the first line of any group after the window's
+    end."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
         self._windows: dict[object, _Window] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write the record, or count it."""
         now = time.monotonic()
         group = getattr(record, "group", None) or (record.name, record.msg)
         self._report_suppressed(now, group)
@@ -89,7 +91,7 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
         super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- logging's name
-        """Nothing: the default prints a traceback."""
+        """Do nothing: the default prints a traceback."""
 
     def _report_suppressed(self, now: float, but: object) -> None:
         for group, window in [*self._windows.items()]:
@@ -114,9 +116,9 @@ class _Window:
 
 
 def configure_logging(level: str) -> None:
-    """Send everything that this process logs or warns of, and every exception that nobody catches, to one handler.
+    """Send everything that this process logs or warns of, and every uncaught exception, to one handler.
 
-    `level` is that of our own lines; those of libraries are written from warnings on."""
+    `level` applies to the lines of officepro; those of libraries are written from level warning."""
     handler = LimitedHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
@@ -131,18 +133,18 @@ def configure_logging(level: str) -> None:
 
 
 def granian_logging() -> dict[str, Any]:
-    """The `log_dictconfig` by which Granian logs through the root logger, as everything else does."""
+    """Return the `log_dictconfig` that makes Granian log through the root logger."""
     passed_on = {"handlers": [], "propagate": True}
     return {"formatters": {}, "handlers": {}, "loggers": {"_granian": dict(passed_on), "granian.access": passed_on}}
 
 
 def log_crash(error: BaseException) -> None:
-    """An exception that ends the process."""
+    """Log an exception that ends the process."""
     logger.critical("crashed", exc_info=(type(error), error, error.__traceback__))
 
 
 def frames_of(trace: TracebackType | None) -> list[str]:
-    """`file:line` of the innermost frames, the innermost last."""
+    """Return `file:line` of the innermost frames, the innermost last."""
     frames = []
     while trace is not None:
         frames.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
@@ -151,7 +153,8 @@ def frames_of(trace: TracebackType | None) -> list[str]:
 
 
 def _first_line(message: str) -> tuple[str, list[str]]:
-    """The message's first line; what follows it is a traceback in text or a source line, of which the places remain."""
+    """Return the message's first line, and the places named in the lines after it, which are a traceback or source
+    lines."""
     first, _, rest = message.partition("\n")
     if not rest:
         return first, []

@@ -1,7 +1,6 @@
-"""Parameters in address and query string that many routes share, with their bounds.
+"""Path and query parameters that many routes share, with their bounds.
 
-A parameter's bounds stand in Litestar's own PathParameter and QueryParameter (a msgspec Meta beside them is ignored).
-"""
+The bounds are given in Litestar's own PathParameter and QueryParameter (a msgspec Meta beside them is ignored)."""
 
 from typing import Annotated
 
@@ -13,13 +12,15 @@ from officepro.foundation.wire import MAXIMUM_ID, MINUTES_OF_DAY, NO_NUL, LocalD
 PathId = Annotated[int, PathParameter(ge=1, le=MAXIMUM_ID)]
 PathText = Annotated[str, PathParameter(min_length=1, max_length=200, pattern=NO_NUL)]
 
-PageNumber = Annotated[int, QueryParameter(ge=1, le=MAXIMUM_PAGE, description="The page, from 1.")]
-PageLimit = Annotated[int, QueryParameter(ge=1, le=MAXIMUM_LIMIT, description="Records on a page.")]
-Search = Annotated[str | None, QueryParameter(max_length=200, pattern=NO_NUL, description="What to look for.")]
+PageNumber = Annotated[int, QueryParameter(ge=1, le=MAXIMUM_PAGE, description="Page number, from 1.")]
+PageLimit = Annotated[int, QueryParameter(ge=1, le=MAXIMUM_LIMIT, description="Records per page.")]
+Search = Annotated[str | None, QueryParameter(max_length=200, pattern=NO_NUL, description="Text to search for.")]
 
 IfMatch = Annotated[
     str | None,
-    HeaderParameter(name="If-Match", max_length=100, description="Only if the record's ETag is still this one."),
+    HeaderParameter(
+        name="If-Match", max_length=100, description="Apply only if the record's ETag still has this value."
+    ),
 ]
 
 Day = Annotated[LocalDate, QueryParameter(name="date", description="A day in the practice's own time zone.")]

@@ -1,4 +1,4 @@
-"""API keys and other secrets: made, recognised, compared in constant time, never stored as they are."""
+"""API keys and fingerprints of secrets: generation, parsing, comparison in constant time. Secrets are never stored."""
 
 import hashlib
 import hmac
@@ -14,13 +14,14 @@ _API_KEY = re.compile(r"opk_([1-9][0-9]{0,17})_([0-9A-Za-z]{32})_([0-9A-Za-z]{6}
 
 
 def make_api_key(api_key_id: int) -> str:
-    """`opk_<key id>_<random>_<checksum>`: recognisable to secret scanners, and a typo is seen without a look-up."""
+    """Return `opk_<key id>_<random>_<checksum>`: secret scanners recognize it, and a typo is detected without a
+    query."""
     body = f"opk_{api_key_id}_" + "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_CHARACTERS))
     return f"{body}_{_checksum(body)}"
 
 
 def key_id_of(api_key: str) -> int | None:
-    """The key's id; None when it cannot be one of ours."""
+    """Return the key's id; None if the text is not a well-formed key."""
     found = _API_KEY.fullmatch(api_key)
     if found is None or _checksum(api_key[: -CHECKSUM_CHARACTERS - 1]) != found.group(3):
         return None
@@ -28,11 +29,12 @@ def key_id_of(api_key: str) -> int | None:
 
 
 def fingerprint(secret: str) -> bytes:
-    """What is stored of a secret: SHA-256, which suffices because the secret is random."""
+    """Return the SHA-256 that is stored of a secret. It suffices because the secret is random."""
     return hashlib.sha256(secret.encode()).digest()
 
 
 def are_equal(one: bytes, other: bytes) -> bool:
+    """Compare in constant time."""
     return hmac.compare_digest(one, other)
 
 

@@ -1,37 +1,37 @@
-"""Which of several servers is the primary just now: it moves when a machine fails.
+"""Search for the primary among several PostgreSQL servers; it moves when a machine fails.
 
-`postgresql://officepro@db1:5432,db2:5432,db3:5432/officepro` names them all. asyncpg would ask one after the other
-within a single timeout, so that a machine that has gone silent (no power, no network) would keep every new connection
-from ever coming to the next. Here the one that was right the last time is asked first, and after a moment all are.
+`postgresql://officepro@db1:5432,db2:5432,db3:5432/officepro` names them all. asyncpg would try one after the other
+within a single timeout, so that a machine that does not respond (no power, no network) would keep every new connection
+from reaching the next. Here the last primary is tried first, and after 0.5 s all others.
 
-A primary that was frozen and goes on takes itself for the primary until it is told, and one whose machine hangs keeps
-its connections open. What tells them apart is the timeline, which PostgreSQL counts up whenever a standby is promoted:
-once a later one was seen, what leads to an earlier one is of no use.
-"""
+A primary that was frozen and continues takes itself for the primary until it is demoted, and one whose machine hangs
+keeps its connections open. The timeline distinguishes them, which PostgreSQL increments whenever a standby is promoted:
+once a later one was observed, connections to an earlier one are not used."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, NamedTuple, Protocol, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-HEAD_START_SECONDS = 0.5  # for the one that was right the last time
+HEAD_START_SECONDS = 0.5  # for the last primary
 TAKES_WRITES = "read-write"
 
 
 class Reign(NamedTuple):
-    """From one promotion to the next."""
+    """Epoch of a primary, from one promotion to the next: system identifier and timeline."""
 
-    cluster: int  # PostgreSQL's system identifier: the timelines of another cluster are counted for themselves
+    cluster: int  # PostgreSQL's system identifier: each cluster counts its own timelines
     timeline: int
 
     def is_over(self, newest: "Reign | None") -> bool:
+        """Return whether `newest` is a later epoch of the same cluster."""
         return newest is not None and self.cluster == newest.cluster and self.timeline < newest.timeline
 
 
 class Line(Protocol):
-    """What of a connection matters here."""
+    """The attributes of a connection that the search uses."""
 
-    reign: Reign | None  # None where that is not asked: behind a pooler, a connection outlives it
+    reign: Reign | None  # None where it is not queried: behind a pooler, a connection outlives it
 
     def terminate(self) -> None: ...
 
@@ -40,7 +40,7 @@ Connected = TypeVar("Connected", bound=Line)
 
 
 class Servers(Generic[Connected]):
-    """`on_change` is told when a primary has been found that was promoted since the last one."""
+    """The servers of a URL. `on_change` is called when a primary is found that was promoted since the last one."""
 
     def __init__(self, url: str, on_change: Callable[[Reign], None] = lambda _: None) -> None:
         self._urls = one_by_one(url)
@@ -48,7 +48,8 @@ class Servers(Generic[Connected]):
         self._reign: Reign | None = None
 
     async def connected(self, connect: Callable[[str], Awaitable[Connected]]) -> Connected:
-        """`connect` is given a URL of one server, and raises OSError where that is not the primary."""
+        """Return a connection to the primary. `connect` takes the URL of one server, and raises OSError if that is not
+        the primary."""
         favourite, *others = self._urls
         return await self._first(connect, [favourite], others)
 
@@ -92,14 +93,15 @@ class Servers(Generic[Connected]):
     def _compare(self, line: Connected, reign: Reign) -> None:
         if reign.is_over(self._reign):
             line.terminate()
-            raise ConnectionRefusedError("a primary no more, which has not noticed yet")
+            raise ConnectionRefusedError("a former primary that has not been demoted yet")
         before, self._reign = self._reign, reign
         if before is not None and before != reign:
             self._on_change(reign)
 
 
 def one_by_one(url: str) -> list[str]:
-    """A URL for each server that it names, in the URL's order. Among several, the one that takes writes is meant."""
+    """Return a URL for each server that it names, in the URL's order. If there are several, each requires a server that
+    accepts writes."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     login, at, named = parts.netloc.rpartition("@")
@@ -126,11 +128,12 @@ def _has_connected(attempt: "asyncio.Future[Connected]") -> bool:
 
 
 def _discard(attempt: "asyncio.Future[Connected]") -> None:
-    """One that came too late."""
+    """Close a connection that was opened too late."""
     if _has_connected(attempt):
         attempt.result().terminate()
 
 
 def _most_telling(failures: list[BaseException]) -> BaseException:
-    """A server that answers and refuses tells more than those that do not answer, or are standbys."""
+    """Return the most specific failure: that of a server which responds and refuses, rather than of those that do not
+    respond, or are standbys."""
     return next((each for each in failures if not isinstance(each, OSError)), failures[-1])

@@ -1,8 +1,7 @@
-"""Long work on the event loop, cut into slices so that no other request waits for it.
+"""Time slicing of long work on the event loop, so that no other request waits for it.
 
 A request over ten thousand rows takes seconds of processor time, and Python threads would not help: msgspec and our own
-code keep the interpreter's lock. So such work is written as a generator that yields wherever it may pause.
-"""
+code keep the interpreter's lock. So such work is written as a generator that yields wherever it may pause."""
 
 import asyncio
 import time
@@ -10,15 +9,17 @@ from collections.abc import Generator
 from typing import TypeVar
 
 SLICE_SECONDS = 0.001
-PAUSE_SECONDS = 0.001  # after each: the event loop and the server's own thread, which needs the interpreter, catch up
+PAUSE_SECONDS = (
+    0.001  # after each slice, for the event loop and the server's own thread, which needs the interpreter's lock
+)
 
 Result = TypeVar("Result")
 Steps = Generator[None, None, Result]
 
 
 class TimeSlices:
-    """Runs long work in turn: one slice of one piece of work per iteration of the event loop, first come, first served.
-    One in each worker."""
+    """Scheduler of long work: one slice of one task per iteration of the event loop, first come, first served. One in
+    each worker."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
@@ -38,7 +39,7 @@ class TimeSlices:
 
 
 def run_at_once(steps: Steps[Result]) -> Result:
-    """Return what the generator returns, where there is no event loop to share."""
+    """Run a generator without pauses and return what it returns, where no event loop is shared."""
     while True:
         try:
             next(steps)

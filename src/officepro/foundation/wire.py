@@ -1,8 +1,7 @@
-"""The types of the wire: dates, times, ids and text as partners may send them, and nothing looser.
+"""Types of the wire format: strict dates, times, ids and text.
 
-PostgreSQL would take `24:00:00`, `infinity` and `tomorrow`, and refuses NUL: so everything is parsed strictly here.
-(API.md: Conventions)
-"""
+PostgreSQL would accept `24:00:00`, `infinity` and `tomorrow`, and rejects NUL: so everything is parsed strictly here.
+(API.md: Conventions)"""
 
 import re
 from datetime import date, datetime, time
@@ -30,14 +29,15 @@ class LocalDate(date):
 
     @classmethod
     def parse(cls, text: object) -> "LocalDate":
+        """Parse a date. Raises ValueError."""
         if not isinstance(text, str) or not _DATE.fullmatch(text):
             raise ValueError("must be a date as YYYY-MM-DD")
         try:
             day = cls.fromisoformat(text)
         except ValueError:
-            raise ValueError(f"{text} is not a day of the calendar") from None
+            raise ValueError(f"{text} is not a calendar date") from None
         if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
-            raise ValueError(f"must be a date of the years {EARLIEST_YEAR} to {LATEST_YEAR}")
+            raise ValueError(f"must be a date in the years {EARLIEST_YEAR} to {LATEST_YEAR}")
         return day
 
 
@@ -46,6 +46,7 @@ class LocalTime(time):
 
     @classmethod
     def parse(cls, text: object) -> "LocalTime":
+        """Parse a time of day. Raises ValueError."""
         if not isinstance(text, str) or not _TIME.fullmatch(text):
             raise ValueError("must be a time of day as HH:MM:SS, 00:00:00 to 23:59:59")
         return cls.fromisoformat(text)
@@ -56,22 +57,23 @@ class Moment(datetime):
 
     @classmethod
     def parse(cls, text: object) -> "Moment":
+        """Parse an instant. Raises ValueError."""
         if not isinstance(text, str) or not _MOMENT.fullmatch(text):
-            raise ValueError("must be a moment as RFC 3339 with an offset, such as 2026-03-09T14:15:00Z")
+            raise ValueError("must be an RFC 3339 date and time with an offset, such as 2026-03-09T14:15:00Z")
         try:
             moment = cls.fromisoformat(text.upper())
         except ValueError:
-            raise ValueError(f"{text} is not a moment of the calendar") from None
+            raise ValueError(f"{text} is not a valid date and time") from None
         if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
-            raise ValueError(f"must be a moment of the years {EARLIEST_YEAR} to {LATEST_YEAR}")
+            raise ValueError(f"must be a date and time in the years {EARLIEST_YEAR} to {LATEST_YEAR}")
         return moment
 
 
-# What a blank is, spelled out for our document: what `\s` means differs between Python and its readers.
+# Blanks, listed for the OpenAPI document: `\s` differs between Python and the document's readers.
 _BLANKS = r"\s\x1c-\x1f\x85\ufeff"
-VISIBLE = rf"\x00-\x1f{_BLANKS}"  # after [^: neither a blank nor a control character
+VISIBLE = rf"\x00-\x1f{_BLANKS}"  # after [^: excludes blanks and control characters
 
-END = r"\Z"  # Python's `$` stands before a newline at the end, too; our document says `$`, as its readers do
+END = r"\Z"  # Python's `$` also matches before a final newline; the OpenAPI document has `$`, as its readers expect
 NO_NUL = r"^[^\x00]*$"
 SOME_TEXT = rf"^[^\x00]*[^\x00{_BLANKS}][^\x00]*$"  # no NUL, and not blank
 
@@ -95,12 +97,12 @@ Text10000 = Annotated[str, Meta(max_length=10_000, pattern=NO_NUL)]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=SOME_TEXT)]
 Label = Annotated[str, Meta(min_length=1, max_length=100, pattern=SOME_TEXT)]
 
-# The types that are read from text, each by its own strict `parse`.
+# Types that are parsed from text by their own strict `parse`.
 PARSED: tuple[type[Any], ...] = (LocalDate, LocalTime, Moment)
 
 
 def decode_hook(wanted: type[Any], value: object) -> Any:
-    """What msgspec asks for the types it does not know; ValueError carries the sentence for the caller."""
+    """Convert a value to a type that msgspec does not support. Raises ValueError with the message for the caller."""
     if isinstance(value, wanted):
         return value
     parse = getattr(wanted, "parse", None)
@@ -110,6 +112,7 @@ def decode_hook(wanted: type[Any], value: object) -> Any:
 
 
 def encode_hook(value: object) -> Any:
+    """Convert a value of a type that msgspec does not support."""
     if isinstance(value, datetime):
         return timestamp(value)
     if isinstance(value, (date, time)):
@@ -118,7 +121,7 @@ def encode_hook(value: object) -> Any:
 
 
 def schema_hook(wanted: type[Any]) -> dict[str, Any]:
-    """The JSON schema of our own types, for the OpenAPI document."""
+    """Return the JSON schema of a type that msgspec does not support, for the OpenAPI document."""
     if wanted is LocalDate:
         return {"type": "string", "format": "date", "examples": ["2026-03-09"]}
     if wanted is LocalTime:
@@ -135,4 +138,5 @@ _encoder = msgspec.json.Encoder(enc_hook=encode_hook)
 
 
 def encode(value: object) -> bytes:
+    """Encode a value as JSON."""
     return _encoder.encode(value)

@@ -1,18 +1,17 @@
-"""The only HTTP client that leaves the house: it POSTs to public addresses, and takes little in return.
+"""The only HTTP client for requests to other servers: it POSTs to public addresses, and reads bounded responses.
 
-    failures    what can go wrong, each by its name
+    failures    errors by name
     addresses   which addresses are public
-    urls        which URLs are taken, in the one spelling that is dialled
-    names       from a name to checked addresses
+    urls        which URLs are accepted, and their normalized form
+    names       from a host name to checked addresses
     client      the client itself
 
-Three walls stand between a partner's URL and the inside of the house:
+Three checks protect the internal network from URLs of partners (SSRF):
 
-1. `check_url` takes only plain https URLs, and refuses literals of forbidden addresses (for them no resolver is asked).
-2. `CheckedResolver` refuses a name if ANY of its addresses is forbidden; what it returns is what is dialled.
-3. `OutboundClient._open_socket` judges each address once more in the moment in which it is dialled.
+1. `check_url` accepts only plain https URLs, and refuses literals of forbidden addresses (without a DNS query).
+2. `CheckedResolver` refuses a name if ANY of its addresses is forbidden; connections are opened to what it returns.
+3. `OutboundClient._open_socket` checks each address once more when a connection to it is opened.
 
-Connections are kept for 15 s, each pinned to the address that was checked when it was dialled: a name that is rebound
-afterwards is checked again at its next dial. Redirects are not followed, proxies of the environment are ignored.
-What no list can know is a site's own public addresses and its own NAT64 prefixes: that is its firewall's business.
-"""
+Connections are kept for 15 s, each to the address that was checked when it was opened: a name that is rebound
+afterwards is checked again for its next connection. Redirects are not followed, proxies of the environment are ignored.
+A site's own public addresses and its own NAT64 prefixes are in no list: block them by the site's firewall."""

@@ -1,4 +1,4 @@
-"""Which addresses are public, and so may be dialled."""
+"""Which IP addresses are public, so that connections to them are allowed."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -33,8 +33,8 @@ _FORBIDDEN: tuple[tuple[Network, str], ...] = tuple(
         ("240.0.0.0/4", "reserved"),
         ("::/128", "unspecified"),
         ("::1/128", "loopback"),
-        ("::ffff:0:0/96", "an IPv4 address in IPv6 clothes"),
-        ("::/96", "an IPv4 address in IPv6 clothes"),
+        ("::ffff:0:0/96", "an IPv4-mapped IPv6 address"),
+        ("::/96", "an IPv4-compatible IPv6 address"),
         ("64:ff9b::/96", "NAT64"),
         ("64:ff9b:1::/48", "NAT64"),
         ("100::/64", "discard-only"),
@@ -54,9 +54,9 @@ _FORBIDDEN: tuple[tuple[Network, str], ...] = tuple(
         ("ff00::/8", "multicast"),
     )
 )
-_GLOBAL_UNICAST = IPv6Network("2000::/3")  # RFC 4291 §2.4; IANA has given out nothing else
+_GLOBAL_UNICAST = IPv6Network("2000::/3")  # RFC 4291 §2.4; IANA has assigned nothing else
 
-# Where an IPv4 address stands in an IPv6 one: the network, and how many bits are to its right.
+# Position of an IPv4 address within an IPv6 one: the network, and the number of bits to its right.
 _EMBEDDING = (
     (IPv6Network("::ffff:0:0/96"), 0),
     (IPv6Network("::/96"), 0),
@@ -66,10 +66,10 @@ _EMBEDDING = (
 
 
 def is_forbidden(address: str | Address, allowed_networks: Sequence[Network] = ()) -> str | None:
-    """Why deliveries must not go to this address, or None if they may; raises ValueError if it isn't an address.
+    """Return why deliveries must not be sent to this address, or None if they may. Raises ValueError if it is not an
+    address.
 
-    An IPv4 address within an IPv6 one is refused even if it is public, unless the settings allow it explicitly.
-    """
+    An IPv4 address within an IPv6 one is refused even if it is public, unless the settings allow it explicitly."""
     address = ip_address(address)
     if isinstance(address, IPv6Address) and address.scope_id is not None:
         return "an address with a zone"
@@ -84,6 +84,7 @@ def is_forbidden(address: str | Address, allowed_networks: Sequence[Network] = (
 
 
 def is_allowed(address: Address, allowed_networks: Sequence[Network]) -> bool:
+    """Return whether the settings allow this address."""
     embedded = _embedded_ipv4(address)
     return any(address in network or (embedded is not None and embedded in network) for network in allowed_networks)
 
@@ -98,6 +99,7 @@ def _embedded_ipv4(address: Address) -> IPv4Address | None:
 
 
 def refuse_forbidden(address: str | Address, allowed_networks: Sequence[Network], scheme: str) -> None:
+    """Raises ForbiddenAddress with the reason, also for plain http outside the allowed networks."""
     reason = is_forbidden(address, allowed_networks)
     if reason is not None:
         raise ForbiddenAddress(f"{address} is not a public address: {reason}.")

@@ -1,4 +1,4 @@
-"""The client: a POST under one deadline and one budget of bytes."""
+"""HTTP client: a POST with one deadline and one limit of bytes."""
 
 import asyncio
 import errno
@@ -48,18 +48,17 @@ KEPT_HEADER_CHARACTERS = 256
 KEEP_ALIVE_SECONDS = 15.0
 ADDRESS_CACHE_SECONDS = 10  # only checked answers get into it
 
-# The kernel takes a whole request at once, so that closing never waits for a receiver that doesn't read…
+# The kernel buffers a whole request at once, so that closing never waits for a receiver that does not read …
 SEND_BUFFER_BYTES = 2 * MAXIMUM_REQUEST_BYTES
-# …and takes little more of an answer than we would read.
+# … and little more of a response than the client would read.
 RECEIVE_BUFFER_BYTES = 2 * MAXIMUM_RESPONSE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An HTTP answer of whatever status. `headers` has lower-case names, of KEPT_HEADERS alone.
+    """An HTTP response of any status. `headers` has lower-case names, only those in KEPT_HEADERS.
 
-    `body_excerpt` is the first 1,024 characters, safe to store as text: what isn't UTF-8, and NUL, is replaced.
-    """
+    `body_excerpt` is the first 1,024 characters, safe to store as text: invalid UTF-8 and NUL are replaced."""
 
     status: int
     headers: Mapping[str, str]
@@ -69,7 +68,7 @@ class Answered:
 
 @dataclass(slots=True)
 class _Attempt:
-    """What the dial, deep inside aiohttp, has to know of the request and to tell it."""
+    """State of one request that the connector's callbacks read and set."""
 
     scheme: str
     dialled: bool = False
@@ -78,7 +77,7 @@ class _Attempt:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """A URL as the connector knows it, and the part of the head that is the same in each request to it."""
+    """A parsed URL, and the constant part of the head of requests to it."""
 
     scheme: str
     request: aiohttp.ClientRequest
@@ -89,10 +88,9 @@ _attempt: ContextVar[_Attempt] = ContextVar("attempt")
 
 
 class _BoundedHandler(ResponseHandler):
-    """aiohttp's client protocol with a budget of bytes for each answer: head, framing and body.
+    """aiohttp's client protocol with a limit of bytes for each response: head, framing and body.
 
-    aiohttp itself bounds neither a stream of `100 Continue` nor what arrives on an idle connection.
-    """
+    aiohttp itself limits neither a stream of `100 Continue` nor data that arrives on an idle connection."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, maximum_bytes: int) -> None:
         super().__init__(loop=loop)
@@ -113,24 +111,23 @@ class _BoundedHandler(ResponseHandler):
         self._stop_reading()
 
     def _stop_reading(self) -> None:
-        """Closes the connection. An answer whose head is complete stands, with the body as far as it got."""
+        """Close the connection. A response whose head is complete is used, with the body received so far."""
         payload, transport = self._payload, self.transport
         self._parser = self._payload = None
         self._should_close = True
         if payload is not None and not payload.is_eof():
             payload.feed_eof()
         elif not self.is_eof():
-            self.set_exception(ResponseTooLarge(f"The head of the answer is over {self._maximum_bytes} bytes."))
+            self.set_exception(ResponseTooLarge(f"The head of the response is over {self._maximum_bytes} bytes."))
         if transport is not None:
             transport.abort()
 
 
 class OutboundClient:
-    """POSTs under one deadline and one budget of bytes. Use it as `async with OutboundClient(...) as client`.
+    """Sends POSTs with one deadline and one limit of bytes. Use it as `async with OutboundClient(...) as client`.
 
-    `connections` is how many requests may be under way; more wait, at the cost of their own deadline, so the caller's
-    limits should lie below it. `tls` replaces the system's certificate authorities.
-    """
+    `connections` is the maximum number of concurrent requests; further ones wait within their own deadline, so the
+    caller's limits should be lower. `tls` replaces the system's certificate authorities."""
 
     def __init__(
         self,
@@ -162,10 +159,9 @@ class OutboundClient:
         await self._connector.close()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
-        """Sends `body` and reads the answer, whatever its status; raises a subclass of OutboundError.
+        """Send `body` and return the response, with any status. Raises a subclass of OutboundError.
 
-        A body that ends too late is TimedOut, one that is too long is cut, and its status counts.
-        """
+        A body that ends too late is TimedOut; one that is too long is truncated, and its status counts."""
         if len(body) > MAXIMUM_REQUEST_BYTES:
             raise RequestTooLarge(f"The body is over {MAXIMUM_REQUEST_BYTES} bytes.")
         target = self._target(url)
@@ -175,7 +171,7 @@ class OutboundClient:
         try:
             with self._deadline.begun():
                 while (answer := await self._send(target, content, attempt)) is None:
-                    pass  # it ends, because each further turn either dials or uses up one kept connection
+                    pass  # terminates: each iteration either opens a connection or uses up one that was kept
                 return answer
         except (aiohttp.ClientError, OSError) as error:
             raise attempt.refusal or self._named(error) from error
@@ -183,10 +179,10 @@ class OutboundClient:
             _attempt.reset(reset)
 
     async def _send(self, target: "_Target", content: bytes, attempt: _Attempt) -> Answered | None:
-        """The answer, or None if the receiver had closed the kept connection which the request went into.
+        """Return the response, or None if the receiver had closed the kept connection on which the request was sent.
 
-        Then it is sent again, as RFC 9112 §9.3.1 allows where that does no harm: receivers know a message by its id.
-        """
+        Then it is sent again, as RFC 9112 §9.3.1 allows for idempotent requests: receivers recognize a message by its
+        id."""
         started = time.perf_counter()
         try:
             connection = await self._connector.connect(target.request, [], _NO_TIMEOUT)
@@ -205,14 +201,14 @@ class OutboundClient:
         return Answered(message.code, kept, _excerpt(received), round((time.perf_counter() - started) * 1000))
 
     async def _exchange(self, connection: Connection, content: bytes) -> tuple[RawResponseMessage, bytes]:
-        """One request in one piece, and its answer, whose interim ones (100 Continue) are passed over."""
+        """Send one request and return its response, skipping interim ones (100 Continue)."""
         protocol = connection.protocol
         assert protocol is not None
         protocol.set_response_params(
             read_until_eof=True,
             auto_decompress=False,
             read_bufsize=self._maximum_response_bytes,
-            max_line_size=self._maximum_response_bytes,  # the budget ends the head, under its own name
+            max_line_size=self._maximum_response_bytes,  # the limit of bytes ends the head, with its own error
             max_field_size=self._maximum_response_bytes,
         )
         if protocol.transport is None:  # closed while it was waiting to be used
@@ -224,7 +220,7 @@ class OutboundClient:
                 if not 100 <= message.code <= 199 or message.code == http.HTTPStatus.SWITCHING_PROTOCOLS:
                     return message, await payload.read()
         except HttpProcessingError as error:
-            raise ProtocolError("The answer is not well-formed HTTP.") from error
+            raise ProtocolError("The response is not well-formed HTTP.") from error
 
     def _aim(self, url: str) -> "_Target":
         scheme, target = self._check_target(url)
@@ -233,9 +229,9 @@ class OutboundClient:
 
     def _check_target(self, url: str) -> tuple[str, URL]:
         parsed = check_url(url, self._allowed_networks)
-        target = URL(parsed.url, encoded=True)  # sent as it was given: some receivers sign their URL's text
+        target = URL(parsed.url, encoded=True)  # sent as given: some receivers sign their URL's text
         if (target.scheme, target.raw_host, target.port) != (parsed.scheme, parsed.host.strip("[]"), parsed.port):
-            raise InvalidUrl("The URL's host and port cannot be read.")
+            raise InvalidUrl("The URL's host and port are invalid.")
         return parsed.scheme, target
 
     def _make_connector(self) -> aiohttp.TCPConnector:
@@ -247,13 +243,13 @@ class OutboundClient:
             ssl=self._tls or True,
             socket_factory=self._open_socket,
         )
-        # aiohttp has no public way to give the protocol; the tests of the budget fail if this stops working.
+        # aiohttp has no public way to set the protocol; the tests of the limit of bytes fail if this stops working.
         factory = functools.partial(_BoundedHandler, asyncio.get_running_loop(), self._maximum_response_bytes)
         connector._factory = cast("functools.partial[ResponseHandler]", factory)
         return connector
 
     def _open_socket(self, dial: tuple[Any, ...]) -> socket.socket:
-        """Called by aiohttp for each address in the moment in which it is dialled."""
+        """Check the address and open a socket. Called by aiohttp for each address before it connects."""
         family, kind, protocol, _, (address, *_) = dial
         attempt = _attempt.get()
         attempt.dialled = True
@@ -268,37 +264,38 @@ class OutboundClient:
         return opened
 
     def _named(self, error: aiohttp.ClientError | OSError) -> OutboundError:
-        """Our name for a failure of aiohttp or of the system; the order matters, for the classes overlap."""
+        """Return the OutboundError for a failure of aiohttp or of the system. The order matters, since the classes
+        overlap."""
         cause = getattr(error, "os_error", None) or error.__cause__
         match error:
             case TimeoutError():
-                return TimedOut(f"No complete answer within {self._deadline_seconds:g} s.")
+                return TimedOut(f"No complete response within {self._deadline_seconds:g} s.")
             case aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError():
                 return TlsFailed(f"TLS failed: {_sentence(cause or error)}.")
             case aiohttp.InvalidURL():
-                return InvalidUrl("The URL cannot be dialled.")
+                return InvalidUrl("The URL is invalid.")
             case aiohttp.ClientPayloadError():
-                return ProtocolError("The body of the answer is cut short or badly framed.")
+                return ProtocolError("The response body is truncated or badly framed.")
         if isinstance(cause, ssl.SSLError):
             return TlsFailed(f"TLS failed: {_sentence(cause)}.")
         number = getattr(cause, "errno", None) or getattr(error, "errno", None)
         if number == errno.ECONNREFUSED:
             return ConnectionRefused("The connection was refused.")
         if number == errno.ETIMEDOUT:
-            return TimedOut("The host does not answer.")
+            return TimedOut("The host does not respond.")
         if isinstance(error, aiohttp.ClientConnectorError) and number not in _RESETS:
             return ConnectionFailed(f"The host could not be reached: {_sentence(cause or error)}.")
-        return ConnectionReset("The connection was closed before there was an answer.")
+        return ConnectionReset("The connection was closed before a response was received.")
 
 
 # Without Accept-Encoding any encoding would be welcome (RFC 9110 §12.5.3).
 _CONSTANT_HEADERS = "User-Agent: officepro\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
-_NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)  # ours is the only clock
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)  # Deadline is the only timeout
 _RESETS = frozenset((errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, None))
 
 
 def _as_bytes(headers: Mapping[str, str], length: int) -> bytes:
-    """The rest of the head. Raises ValueError for what would end its line."""
+    """Return the rest of the head. Raises ValueError for a control character, which could end its line."""
     if not "".join(headers.values()).isprintable():
         raise ValueError("a header holds a control character")
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]

@@ -1,8 +1,7 @@
-"""One deadline for many tasks, each from its own beginning, on one timer.
+"""One timeout for many tasks, each from its own start, on one timer.
 
-asyncio.timeout arms a timer and takes it down again for each use, which costs a delivery a tenth of all its sending.
-As all of these last equally long, the first to begin is the first to end, and one timer is enough.
-"""
+asyncio.timeout creates and cancels a timer for each use, which takes a tenth of the time of a delivery. As all of these
+timeouts are equally long, the first to start is the first to end, and one timer is enough."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,16 +10,16 @@ from typing import Self
 
 
 class Deadline:
-    """What is awaited within `with deadline.begun():` gets TimeoutError when it takes longer than `seconds`."""
+    """Raises TimeoutError within `with deadline.begun():` when it takes longer than `seconds`."""
 
     def __init__(self, seconds: float, loop: asyncio.AbstractEventLoop) -> None:
         self.seconds = seconds
-        self._loop = loop  # asking for it would cost a system call each time, in Python 3.11
-        self._running: dict[Running, None] = {}  # the first to end comes first
+        self._loop = loop  # getting the running loop costs a system call each time, in Python 3.11
+        self._running: dict[Running, None] = {}  # in the order of their ends
         self._timer: asyncio.TimerHandle | None = None
 
     def begun(self) -> "Running":
-        """The current task is cut off when its time is over."""
+        """Return a context in which the current task is cancelled when its time is over."""
         task = asyncio.current_task(self._loop)
         assert task is not None
         running = Running(task, self._loop.time() + self.seconds, self._running)
@@ -29,7 +28,7 @@ class Deadline:
         return running
 
     def stop(self) -> None:
-        """No more is to begin."""
+        """Cancel the timer. Call when no more tasks begin."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -50,7 +49,8 @@ class Deadline:
 
 
 class Running:
-    """As asyncio.Timeout does it: a cancellation of ours becomes TimeoutError, and one of others' stays what it is."""
+    """Context of one task. Like asyncio.Timeout, it turns its own cancellation into TimeoutError, and leaves others
+    unchanged."""
 
     __slots__ = ("_all", "_cancellations_before", "_is_cut_off", "_task", "ends")
 
@@ -62,6 +62,7 @@ class Running:
         self._is_cut_off = False
 
     def cut_off(self) -> None:
+        """Cancel the task because its time is over."""
         self._is_cut_off = True
         self._task.cancel()
 

@@ -1,4 +1,4 @@
-"""Which URLs are taken, and in which spelling they are dialled."""
+"""Which URLs are accepted, and their normalized form."""
 
 import re
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from officepro.foundation.outbound.failures import InvalidUrl
 MAXIMUM_URL_CHARACTERS = 2048
 MAXIMUM_HOST_CHARACTERS = 253  # RFC 1035 §2.3.4, without the final dot
 
-# "Bad ports" of the Fetch standard (fetch.spec.whatwg.org/#port-blocking): what listens there is not HTTP, and could be
-# talked into something by the text of a request.
+# "Bad ports" of the Fetch standard (fetch.spec.whatwg.org/#port-blocking): servers there do not speak HTTP, and could
+# interpret the text of a request as commands.
 _BAD_PORTS = frozenset(
     (
         *(1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109),
@@ -29,12 +29,12 @@ _URL = re.compile(r"(https?)://([^/?#\\]+)([/?][^#\\]*)?", re.IGNORECASE)
 _TARGET = re.compile(r"[!$-;=?-\[\]_a-z~]*")  # printable ASCII but " # < > \ ^ ` { | }, which must be percent-encoded
 _AUTHORITY = re.compile(r"(\[[^\[\]@]*\]|[^\[\]@:]+)(?::([0-9]{1,5}))?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # such a last label makes others take the host for an IPv4 address
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # with such a last label, other parsers read the host as an IPv4 address
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedUrl:
-    """A URL in the one spelling that is dialled; `address` is set if the host is a literal."""
+    """A URL in normalized form; `address` is set if the host is an IP address."""
 
     url: str
     scheme: str
@@ -44,22 +44,21 @@ class ParsedUrl:
 
 
 def check_url(url: str, allowed_networks: Sequence[Network] = ()) -> ParsedUrl:
-    """Takes a URL apart strictly; raises InvalidUrl, or ForbiddenAddress if its host is a forbidden address.
+    """Parse a URL strictly. Raises InvalidUrl, or ForbiddenAddress if its host is a forbidden address.
 
-    https is required, and http is accepted only where the settings allow some network: then each address must lie in
-    it, which the dial checks. The text that is dialled is put together from the parts found here, so that no second
-    parser can see another host in it.
-    """
+    https is required; http is accepted only if the settings allow some network, which must contain each address; this
+    is checked when a connection is opened. The URL that is used is built from the parts found here, so that no second
+    parser can find another host in it."""
     if len(url) > MAXIMUM_URL_CHARACTERS:
         raise InvalidUrl(f"The URL is longer than {MAXIMUM_URL_CHARACTERS} characters.")
     match = _URL.fullmatch(url)
     if match is None:
-        raise InvalidUrl("The URL must look like https://host/path, without a fragment or a backslash.")
+        raise InvalidUrl("The URL must have the form https://host/path, without a fragment or a backslash.")
     scheme, target = match[1].lower(), match[3] or "/"
     if scheme == "http" and not allowed_networks:
         raise InvalidUrl("The URL must start with https://.")
     if _TARGET.fullmatch(target) is None:
-        raise InvalidUrl("Path and query may hold printable ASCII only; percent-encode the rest.")
+        raise InvalidUrl("Path and query must be printable ASCII; percent-encode other characters.")
     host, port = _host_and_port(match[2], scheme)
     address = _literal(host)
     if address is not None:
@@ -70,23 +69,23 @@ def check_url(url: str, allowed_networks: Sequence[Network] = ()) -> ParsedUrl:
 
 
 def without_query(url: str) -> str:
-    """The URL as delivery records show it. A receiver's secret may be part of the query, so that is replaced by `?…`.
-    (A user name or password is refused at sign-up.)"""
+    """Return the URL as shown in delivery records. The query may contain a secret of the receiver, so it is replaced by
+    `?…`. (A user name or password is refused when a subscription is created.)"""
     address, mark, _ = url.partition("?")
     return f"{address}?…" if mark else address
 
 
 def _host_and_port(authority: str, scheme: str) -> tuple[str, int]:
     if "@" in authority:
-        raise InvalidUrl("The URL must not hold a user name or password.")
+        raise InvalidUrl("The URL must not contain a user name or password.")
     match = _AUTHORITY.fullmatch(authority)
     if match is None:
-        raise InvalidUrl("The URL's host and port cannot be read.")
+        raise InvalidUrl("The URL's host and port are invalid.")
     port = int(match[2]) if match[2] else _DEFAULT_PORTS[scheme]
     if not 1 <= port <= 65535:
         raise InvalidUrl("The port must lie between 1 and 65535.")
     if port in _BAD_PORTS:
-        raise InvalidUrl(f"Port {port} belongs to another protocol than HTTP.")
+        raise InvalidUrl(f"Port {port} is reserved for another protocol than HTTP.")
     return (_ipv6_host(match[1]) if match[1].startswith("[") else _named_host(match[1])), port
 
 
@@ -96,7 +95,7 @@ def _ipv6_host(bracketed: str) -> str:
     try:
         return f"[{IPv6Address(bracketed[1:-1])}]"
     except ValueError:
-        raise InvalidUrl("The brackets in the URL don't hold an IPv6 address.") from None
+        raise InvalidUrl("The brackets in the URL do not contain an IPv6 address.") from None
 
 
 def _named_host(text: str) -> str:
@@ -109,7 +108,8 @@ def _named_host(text: str) -> str:
 
 
 def _to_ascii(host: str) -> str:
-    """IDNA 2008 with the mapping of UTS 46, as browsers do; the standard library's codec is IDNA 2003."""
+    """Encode a host name by IDNA 2008 with the mapping of UTS 46, as browsers do; the standard library's codec is IDNA
+    2003."""
     if host.isascii():
         return host.lower()
     try:
