@@ -63,7 +63,7 @@ async def test_a_cut_tail_is_found_by_the_worker_s_anchor_and_only_so(
     anchored: Office, owner: asyncpg.Connection, kept: Path
 ) -> None:
     untouched = await verify(anchored, "--anchors", str(kept))
-    assert untouched == (0, f"{anchored.practicepass}: 10 rows, as written\n")
+    assert untouched == (0, f"{anchored.practicepass}: 10 rows, OK\n")
 
     await _cut_tail_and_head(owner, anchored)
 
@@ -237,4 +237,4 @@ async def test_rows_that_were_written_anew_after_the_cut_are_found(
         await Ledger(database).record(disclosure(anchored, number, [5]))
 
     assert (await verify(anchored))[0] == 0
-    assert "row 10 is not the one of the anchor" in (await verify(anchored, "--anchors", str(kept)))[1]
+    assert "row 10 does not match the anchor" in (await verify(anchored, "--anchors", str(kept)))[1]

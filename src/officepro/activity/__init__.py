@@ -1,1 +1,1 @@
-"""What was done through the API, and who read which person's record."""
+"""Request log, usage figures, and the log of disclosures of patients' data."""

@@ -1,9 +1,9 @@
 """Anchors of the disclosure log: number and hash of each practice's last row, signed, kept outside the database.
 
-The hash chain finds rows that were changed, removed or moved, and the head finds a tail that was cut. The owner of the
-database can rewrite both; that is found by an anchor from before, which the owner cannot change where it is kept, nor
-sign without the encryption keys. The worker writes anchors when it starts and once a day: a line each to its log, and
-by setting to a file (OFFICEPRO_ANCHOR_FILE) and to an address (OFFICEPRO_ANCHOR_URL). (docs/operating.md)
+The hash chain detects rows that were changed, removed or moved; the head detects rows missing at the end. The owner of
+the database can rewrite both. An earlier anchor detects that: the owner can neither change it where it is stored nor
+sign another without the encryption keys. The worker writes anchors when it starts and once a day: one line each to its
+log and, if set, to a file (OFFICEPRO_ANCHOR_FILE) and a URL (OFFICEPRO_ANCHOR_URL). (docs/operating.md)
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from officepro.foundation.outbound.client import OutboundClient
 from officepro.foundation.outbound.failures import OutboundError
 from officepro.settings import Key, Settings
 
-ANCHORS_PER_REQUEST = 200  # 250 bytes each, of the 64 KiB that a request may have
+ANCHORS_PER_REQUEST = 200  # 250 bytes each; a request may have 64 KiB
 FILE_MODE = 0o640
 _PURPOSE = b"officepro disclosure anchor"  # of the signing key, which is derived from an encryption key
 
@@ -40,14 +40,14 @@ class AnchorNotStored(OfficeProError):
 
 
 class InvalidAnchor(OfficeProError):
-    """The file of anchors cannot be used: it must have one JSON object a line, as `officepro disclosure anchor` prints
-    it and the worker writes it, each with a signature by a key of OFFICEPRO_ENCRYPTION_KEYS."""
+    """The anchor file is invalid: each line must be one JSON object as printed by `officepro disclosure anchor` or
+    written by the worker, with a signature by a key of OFFICEPRO_ENCRYPTION_KEYS."""
 
     code = "invalid_anchor"
 
 
 class Anchor(msgspec.Struct, frozen=True):
-    """The last row of a practice's disclosure log at a time."""
+    """Number and hash of the last row of a practice's disclosure log at a point in time, signed."""
 
     practicepass: str
     number: int
@@ -57,18 +57,19 @@ class Anchor(msgspec.Struct, frozen=True):
     hmac: str  # SHA-256, hexadecimal
 
     def as_line(self) -> str:
+        """Return the anchor as one line of JSON, without a newline."""
         return json.dumps(msgspec.structs.asdict(self))
 
 
 def signed(practicepass: str, number: int, sha256: bytes, at: datetime, keys: Sequence[Key]) -> Anchor:
-    """Sign with the first key, as it also encrypts."""
+    """Return a signed anchor. The first key signs, as it also encrypts."""
     anchor = Anchor(practicepass, number, sha256.hex(), timestamp(at), keys[0].kid, "")
     return msgspec.structs.replace(anchor, hmac=_signature(anchor, keys[0]))
 
 
 def anchors_in(text: str, keys: Sequence[Key]) -> list[Anchor]:
-    """The anchors of JSON lines, which may have further members, as those of a worker's log have. Raises InvalidAnchor
-    for a line that is none, and for one whose signature is wrong or cannot be checked."""
+    """Parse JSON lines into anchors. Further members, as in a worker's log, are ignored. Raises InvalidAnchor for a
+    line that is not an anchor, and for a signature that is wrong or cannot be checked."""
     return [_checked(number, line, keys) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
@@ -95,10 +96,11 @@ def _signature(anchor: Anchor, key: Key) -> str:
 
 
 class AnchorJob:
-    """A maintenance job: writes the anchors when a worker starts, and again when the database's UTC date has changed.
+    """Maintenance job: writes the anchors when a worker starts, and again when the database's UTC date has changed.
 
-    Each place is written on its own and remembered when it succeeded, so that a failing address is tried again without
-    more lines in the log and the file."""
+    Each destination is written on its own, and its success is noted, so that a failing URL is retried without more
+    lines in the log and the file.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -110,7 +112,7 @@ class AnchorJob:
         self._written: dict[str, date] = {}
 
     async def run(self, database: Database) -> None:
-        """Raises AnchorNotStored, after every place was tried."""
+        """Write the anchors to every destination that is due. Raises AnchorNotStored after all were tried."""
         async with database.system() as db:
             at = await disclosure_queries.time_of_database(db)
             due = [place for place in self._places if self._written.get(place) != at.date()]
@@ -143,14 +145,14 @@ class AnchorJob:
                 body = "".join(f"{anchor.as_line()}\n" for anchor in some).encode()
                 answer = await client.post(self._settings.anchor_url, body, headers)
                 if not 200 <= answer.status < 300:
-                    raise AnchorNotStored(f"OFFICEPRO_ANCHOR_URL answers {answer.status}.")
+                    raise AnchorNotStored(f"OFFICEPRO_ANCHOR_URL returned status {answer.status}.")
 
 
 def _append_to(path: Path, content: bytes) -> None:
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, FILE_MODE)
     try:
         if os.write(file, content) != len(content):
-            raise OSError(f"{path} takes no more")
+            raise OSError(f"{path} could not be written completely")
         os.fsync(file)
     finally:
         os.close(file)

@@ -1,8 +1,8 @@
-"""What a handler asks for whose answer tells of a person: `disclosures: TheDisclosures`.
+"""Handler dependency that records disclosures: `disclosures: TheDisclosures`.
 
     await disclosures.record(visit.patient_id)
 
-is awaited once, before the answer, and outside any transaction: the row needs a connection of its own.
+Await it once, before the response, and outside any transaction: the row needs its own connection.
 """
 
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ from officepro.foundation.wire import MAXIMUM_ID
 
 
 class ChangeNotTold(Unavailable):
-    """Your change was made, but its answer could not be put on record as a disclosure, so it was not told: repeat the
-    request with the same Idempotency-Key, which gives the answer and makes nothing twice, or read the record."""
+    """Your change was saved, but the response was withheld because it could not be written to the disclosure log. Retry
+    with the same Idempotency-Key to get it; nothing is done twice."""
 
     code = "change_not_told"
 
 
 class Disclosures:
-    """The ledger as one request sees it."""
+    """Records the disclosures of one request in the disclosure log, and counts them against the key's budget."""
 
     def __init__(self, ledger: Ledger, gate: Gate, scope: Scope) -> None:
         self._ledger = ledger
@@ -40,25 +40,29 @@ class Disclosures:
         self._kept: list[int] = []
 
     def of(self, *patient_ids: int | None) -> Disclosure:
-        """What is to be kept, for work that keeps it itself, in its own transaction, and then says that they are
-        `kept`."""
+        """Return the disclosure for a handler that writes the row in its own transaction. The handler reports it with
+        `kept` after the commit."""
         return self._disclosure(told_of(patient_ids))
 
     def kept(self, disclosure: Disclosure) -> None:
+        """Note that the handler has written this disclosure itself."""
         self._kept = disclosure.patient_ids
         self._ledger.note_kept()
 
     def not_kept(self, failure: Exception) -> NotOnRecord:
-        """What to raise for a read that failed where it would have been kept."""
+        """Return the error to raise for a read whose disclosure could not be written."""
         self._ledger.note_not_kept(failure, 1)
         return NotOnRecord()
 
     async def record(self, *patient_ids: int | None) -> None:
-        """Does nothing for who is `kept` already. Raises NotOnRecord, or ChangeNotTold where the answer is to a change,
-        which has been committed by then; PatientBudgetExceeded for a read.
+        """Write the disclosure of these patients, unless `kept` has reported it already. None is ignored.
 
-        The key's patient budget counts what is recorded, here and nowhere else. A response that is withheld for it
-        has its row: the disclosure log may say more than was sent, never less."""
+        Raises NotOnRecord; ChangeNotTold for a response to a change, which is committed by then; PatientBudgetExceeded
+        for a read.
+
+        The key's patient budget counts what is recorded here, and nothing else. A response that is withheld for the
+        budget has its row: the disclosure log may list more than was sent, never less.
+        """
         if not (told := told_of(patient_ids)):
             return
         if told != self._kept:
@@ -72,7 +76,7 @@ class Disclosures:
 
     @property
     def _is_read(self) -> bool:
-        """Whether the request changes nothing, so that its answer may be refused."""
+        """Whether the request changes nothing, so that its response may be refused."""
         return self._scope["method"] == "GET" or READS in self._scope["route_handler"].opt
 
     def _disclosure(self, told: list[int]) -> Disclosure:
@@ -97,7 +101,7 @@ class Disclosures:
 
 
 async def record_replay(ledger: Ledger, scope: Scope, body: bytes) -> None:
-    """An answer that was given before is told again; the admin's are about nobody."""
+    """Record the disclosure of a stored response that is sent again. Responses to the admin are none."""
     if "caller" in scope:
         await Disclosures(ledger, scope["litestar_app"].state.gate, scope).record(
             *patients_in(msgspec.json.decode(body))
@@ -110,7 +114,8 @@ TheDisclosures = NamedDependency[Disclosures]
 
 
 def patients_in(part: Any) -> Iterator[int]:
-    """Every PatientID in a JSON value, at any depth. In an EMR's `Data` it may also be a list or digits."""
+    """Yield every PatientID in a JSON value, at any depth. In the `Data` of an EMR's event it may also be a list or
+    digits."""
     if isinstance(part, list):
         for item in part:
             yield from patients_in(item)
@@ -133,7 +138,7 @@ def _ids(value: Any) -> Iterator[int]:
 
 
 def _disclosures(scope: Scope) -> Any:
-    """Refuses a key whose patient budget is used up, before any work is done."""
+    """Provide `Disclosures`. Raises PatientBudgetExceeded before any work if the key's budget is used up."""
     state = scope["litestar_app"].state
     state.gate.count_patients(scope["caller"], 0)  # type: ignore[typeddict-item]
     return Disclosures(state.ledger, state.gate, scope)

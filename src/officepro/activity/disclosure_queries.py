@@ -1,4 +1,4 @@
-"""The disclosure ledger in the database: appended to, listed, and read again link by link."""
+"""Queries of the disclosure log: append, list, and read in order for verification."""
 
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -9,15 +9,15 @@ import msgspec
 
 from officepro.foundation.database import Connection, Row
 
-CHAIN_ROWS = 5_000  # read at a time when the ledger is verified
+CHAIN_ROWS = 5_000  # read at a time during verification
 
-# What is appended of one answer: key, partner, method, endpoint, request id, company, name of the key, network address,
+# Columns of one response: key, partner, method, endpoint, request id, company, name of the key, network address,
 # purpose, kinds, patients.
 Answer = tuple[int, int, str, str, str, str, str, str, str, str, list[int]]
 
 
 async def append(db: Connection, practice_id: int, answers: Sequence[Answer]) -> int:
-    """Insert one row for each answer, in one statement and so in one transaction; return the number of the last one."""
+    """Insert one row for each response, in one statement and so in one transaction. Return the last row's number."""
     *columns, patients = zip(*answers, strict=True)
     number: int = await db.fetchval(
         "SELECT append_disclosures($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
@@ -29,7 +29,7 @@ async def append(db: Connection, practice_id: int, answers: Sequence[Answer]) ->
 
 
 async def append_to_several(db: Connection, answers: Mapping[int, Sequence[Answer]]) -> None:
-    """The same for several practices, in one statement that binds itself to one after the other."""
+    """Insert the rows of several practices in one statement, which sets each practice in order of id."""
     rows = [
         (practice_id, *request, "\n".join(recipient), patients)
         for practice_id in sorted(answers)
@@ -45,23 +45,23 @@ async def append_to_several(db: Connection, answers: Mapping[int, Sequence[Answe
 
 
 def _as_text(numbers: Iterable[int]) -> str:
-    """A list as PostgreSQL writes it, since several of different lengths are handed over: no array holds those."""
+    """Return a list as a PostgreSQL array literal. Lists of different lengths cannot be one array of arrays."""
     return "{" + ",".join(map(str, numbers)) + "}"
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which disclosures are wanted."""
+    """Conditions of a list of disclosures; None means any."""
 
     patient_id: int | None = None
     api_key_id: int | None = None
     since: datetime | None = None
     until: datetime | None = None
-    before: int | None = None  # the number of the last one of the page before
+    before: int | None = None  # number of the last row of the previous page
 
 
 async def some(db: Connection, practice_id: int, wanted: Filter, limit: int) -> list[Row]:
-    """Newest first. Company and key are named as of the disclosure; rows that do not have the names, written before
-    revision 0020, show the present ones, and no address, purpose and kinds."""
+    """Return the matching rows, newest first. Company and key name are as of the disclosure. Rows written before
+    revision 0020 have no recipient: they show the present names, and NULL for address, purpose and kinds."""
     arguments: list[Any] = [practice_id]
     conditions = ["practice_id = $1"]
     for value, condition in (
@@ -88,7 +88,7 @@ async def some(db: Connection, practice_id: int, wanted: Filter, limit: int) -> 
 
 
 async def practices(db: Connection, practicepass: str | None = None) -> list[Row]:
-    """(practice_id, practicepass) of one practice or of all, whether or not anybody was ever read there."""
+    """Return (practice_id, practicepass) of one practice or of all, also of those without a disclosure."""
     return await db.fetch(
         """
         SELECT practice_id, practicepass FROM practice WHERE $1::text IS NULL OR practicepass = $1
@@ -99,13 +99,13 @@ async def practices(db: Connection, practicepass: str | None = None) -> list[Row
 
 
 async def head(db: Connection, practice_id: int) -> tuple[int, bytes]:
-    """How many rows there must be, and the last one's hash."""
+    """Return the expected number of rows and the last row's hash; (0, b"") where there is none."""
     row = await db.fetchrow("SELECT last, last_sha256 FROM disclosure_head WHERE practice_id = $1", practice_id)
     return (0, b"") if row is None else (row["last"], row["last_sha256"])
 
 
 async def heads(db: Connection) -> list[tuple[str, int, bytes]]:
-    """Practicepass, number and hash of the last row of every practice that has one, in one snapshot."""
+    """Return practicepass, number and hash of the last row of every practice that has one, in one snapshot."""
     rows = await db.fetch(
         """
         SELECT practicepass, last, last_sha256 FROM disclosure_head JOIN practice USING (practice_id)
@@ -116,12 +116,13 @@ async def heads(db: Connection) -> list[tuple[str, int, bytes]]:
 
 
 async def time_of_database(db: Connection) -> datetime:
+    """Return the database's current time."""
     now: datetime = await db.fetchval("SELECT now()")
     return now
 
 
 async def in_order(db: Connection, practice_id: int) -> AsyncIterator[Row]:
-    """Every row by number."""
+    """Yield every row of a practice, ordered by number."""
     number = -(2**63)
     while True:
         rows = await db.fetch(
@@ -140,8 +141,8 @@ RECIPIENT = ("company", "key_name", "address", "purpose", "kinds")  # all of the
 
 
 def link(before: bytes, row: Mapping[str, Any] | Row) -> bytes:
-    """The hash that a row must have after the one before it; the SQL function disclosure_sha256 is the same. Where any
-    of the recipient's columns is there, all of them are under the hash."""
+    """Return the hash that a row must have after the row before it, as the SQL function disclosure_sha256 computes it.
+    If any of the recipient's columns is set, all of them are hashed."""
     recipient = [row[column] for column in RECIPIENT]
     lines = (
         row["practice_id"],

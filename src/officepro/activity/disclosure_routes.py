@@ -1,4 +1,4 @@
-"""Who was told of whom: the disclosure ledger, for the practice's own eyes and for its auditors."""
+"""Admin endpoint that lists disclosures, as JSON or CSV: for the practice and its auditors."""
 
 from collections.abc import AsyncIterator, Iterable
 from typing import Annotated, Literal
@@ -23,7 +23,7 @@ from officepro.foundation.wire import MAXIMUM_ID
 from officepro.practices.asked import PRACTICE_PROVIDED, ThePractice
 from officepro.practices.queries import UnknownPractice
 
-ROWS_AT_ONCE = 1_000  # of a file: read one after the other, with no connection held while the caller reads
+ROWS_AT_ONCE = 1_000  # per query of a CSV download; no connection is held while the client reads
 CSV = "text/csv"
 _COLUMNS = (
     "number", "time", "patientId", "partner", "partnerId", "key", "keyId", "method", "endpoint", "requestId",
@@ -31,15 +31,15 @@ _COLUMNS = (
 )  # fmt: skip
 
 OfPatient = Annotated[
-    int | None, QueryParameter(name="patientId", ge=1, le=MAXIMUM_ID, description="Only answers that told of this one.")
+    int | None, QueryParameter(name="patientId", ge=1, le=MAXIMUM_ID, description="Filter by patient.")
 ]
 Format = Annotated[
     Literal["json", "csv"] | None,
-    QueryParameter(name="format", description="`csv` for a file; so does `Accept: text/csv`."),
+    QueryParameter(name="format", description="`csv` returns a file, as `Accept: text/csv` does."),
 ]
 Before = Annotated[
     int | None,
-    QueryParameter(name="cursor", ge=1, le=MAXIMUM_ID, description="`nextCursor` of the part before."),
+    QueryParameter(name="cursor", ge=1, le=MAXIMUM_ID, description="`nextCursor` of the previous page."),
 ]
 
 _DISCLOSURE = {
@@ -61,12 +61,12 @@ _DISCLOSURE = {
 
 @get(
     "/disclosures",
-    summary="Who was told of whom",
+    summary="List disclosures",
     opt=documented(
         path_example={"PPass": "DemoOffice"},
         example_response={"data": [_DISCLOSURE], "count": 1, "nextCursor": None},
         errors=[UnknownPractice],
-        further_media={CSV: "A line for each person of each answer; all of them, whatever `limit` says."},
+        further_media={CSV: "One line per patient and response; all matching rows, regardless of `limit`."},
     ),
 )
 async def list_disclosures(
@@ -81,9 +81,9 @@ async def list_disclosures(
     cursor: Before = None,
     as_format: Format = None,
 ) -> Response[Stretch[DisclosedAnswer]]:
-    """Every answer about patients, newest first: its recipient (company, key and network address as of the disclosure),
-    the purpose of the key, the kinds of fields, the route and the patients. A row is written before its answer is sent,
-    and `officepro disclosure verify` finds later changes."""
+    """Lists responses that contained patients, newest first: the recipient (company, key and network address as of the
+    disclosure), the purpose of the key, the kinds of fields, the route and the patients. Each row is written before its
+    response is sent. `officepro disclosure verify` detects later changes."""
     refuse_backward(since, until)
     wanted = Filter(patient_id=patient_id, api_key_id=key_id, since=since, until=until, before=cursor)
     if as_format == "csv" or (as_format is None and _asks_for_csv(request)):

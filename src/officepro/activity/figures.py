@@ -1,4 +1,4 @@
-"""PURE: what the sums of a time say: success rate, average, percentiles."""
+"""PURE: statistics of a period: success rate, average, percentiles."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,19 @@ BUCKETS_PER_OCTAVE = 4
 
 
 def success_rate(calls: int, errors: int) -> float:
-    """Percent, two decimals; 0 when nothing was called, as the seeds' dashboard shows it."""
+    """Return the success rate in percent, with two decimals; 0 without calls, as in the dashboard of the source API
+    specification."""
     return round(100 * (calls - errors) / calls, 2) if calls else 0.0
 
 
 def average_milliseconds(calls: int, microseconds: int) -> float:
+    """Return the average duration in milliseconds, with two decimals; 0 without calls."""
     return round(microseconds / calls / 1000, 2) if calls else 0.0
 
 
 def percentile_milliseconds(durations: Sequence[int], share: float) -> float:
-    """From counts by bucket (bucket n begins at 2^(n/4) microseconds), straight lines drawn inside the bucket."""
+    """Return a percentile in milliseconds from counts by bucket; 0 without calls. Bucket n begins at 2^(n/4)
+    microseconds; values are interpolated linearly within it."""
     total = sum(durations)
     if not total:
         return 0.0

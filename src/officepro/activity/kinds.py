@@ -2,7 +2,7 @@
 description of the information disclosed.
 
     identity      PatientID, names
-    contact       phone numbers, e-mail and postal addresses, also those of the person whom the practice may contact
+    contact       phone numbers, e-mail and postal addresses, also those of the emergency contact
     demographics  date of birth, gender, pronouns, language, life stage
     appointments  visits: time, provider, room, type, status
     notes         free text: Notes, VisitNotes, VisitComplaint, CancelReason
@@ -10,7 +10,7 @@ description of the information disclosed.
     tags          tags of the practice
     events        that something was changed, and when
 
-The words are stored in each row of the disclosure log and are part of its hash, so they never change their meaning.
+The words are stored in each row of the disclosure log and are part of its hash, so their meaning never changes.
 """
 
 from collections.abc import Mapping
@@ -40,5 +40,6 @@ KINDS: Mapping[tuple[str, str], str] = {
 
 
 def kinds_of(method: str, endpoint: str) -> str:
-    """Separated by commas; empty for a route that is not listed, which a convention test refuses."""
+    """Return the kinds of fields, separated by commas; empty for a route that is not listed, which a convention test
+    refuses."""
     return KINDS.get((method, endpoint), "")

@@ -1,8 +1,8 @@
-"""The disclosure ledger: no answer that tells of a person leaves before its row is kept.
+"""The disclosure log: a response that contains a patient is sent only after its row is committed.
 
-A handler awaits its row. While one write is under way, the answers that come meanwhile, of whatever practice, wait
-together and share the next one, so that the busier it is the fewer commits there are for each answer. Where nothing
-may be left in a session (behind a pooler, in a distributed database), each practice has a write of its own.
+Handlers await their row. Group commit: rows that arrive while a write is in progress, of any practice, form the next
+batch, so that commits per response decrease with load. Without session state (behind a pooler, in a distributed
+database), each practice has its own write. (docs/decisions/0006)
 
 The rule: **every response that contains a `PatientID` is a disclosure**, for any caller and purpose: records, visits
 with their patient, a patient's tags, events of the feed (also where the `Data` of an EMR's event has it), and the
@@ -30,13 +30,13 @@ logger = logging.getLogger("officepro")
 
 
 class NotOnRecord(Unavailable):
-    """This could not be put on record as a disclosure, so it was not told; try again in a moment."""
+    """The response was withheld because it could not be written to the disclosure log. Try again in a moment."""
 
     code = "not_on_record"
 
 
 class Disclosure(msgspec.Struct, frozen=True):
-    """One answer about people: who got it, and where."""
+    """One response about patients: its recipient, route and patients."""
 
     practice_id: int
     api_key_id: int
@@ -45,15 +45,15 @@ class Disclosure(msgspec.Struct, frozen=True):
     endpoint: str
     request_id: str
     patient_ids: list[int]
-    company: str = ""  # the recipient's, as of the disclosure
+    company: str = ""  # of the recipient, as of the disclosure
     key_name: str = ""
-    address: str = ""  # network address of the recipient, behind trusted proxies the one that they report
+    address: str = ""  # network address of the recipient; behind trusted proxies, as they report it
     purpose: str = ""  # of the key: treatment, payment, operations or other
     kinds: str = ""  # of fields, separated by commas: see kinds.py
 
     def request(self) -> dict[str, Any]:
-        """All but the patients, by the names of the statements that find or write them. The recipient is one text, as
-        it is hashed: one part to a line."""
+        """Return the parameters, without the patients, of the statements that select or insert patients' data and write
+        the row themselves. The recipient is one text with one part per line, as it is hashed."""
         return {
             "practice_id": self.practice_id,
             "api_key_id": self.api_key_id,
@@ -66,7 +66,7 @@ class Disclosure(msgspec.Struct, frozen=True):
 
 
 class Ledger:
-    """One in each worker."""
+    """Writes disclosures in batches. One instance per worker process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -79,18 +79,20 @@ class Ledger:
 
     @property
     def waiting(self) -> int:
+        """Number of disclosures that are not yet written."""
         return len(self._waiting)
 
     def note_kept(self) -> None:
-        """A row was kept by the work itself that it tells of."""
+        """Count a row that was written in the transaction of the request itself."""
         self.rows += 1
 
     def note_not_kept(self, failure: Exception, answers: int) -> None:
+        """Log and count `answers` disclosures that could not be written."""
         logger.log(level_of(failure), "disclosures not kept", extra={"answers": answers, **log_fields(failure)})
         self.failures += answers
 
     async def record(self, disclosure: Disclosure) -> None:
-        """Returns when the row is kept. Raises NotOnRecord."""
+        """Write the disclosure; return when its row is committed. Raises NotOnRecord."""
         waiting = _Waiting(disclosure, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._writer is None:
@@ -107,7 +109,7 @@ class Ledger:
                     answers[one.disclosure.practice_id].append(one)
                 try:
                     await self._keep_all(answers)
-                except Exception as failure:  # nobody awaits this task, but each of these waits for its row
+                except Exception as failure:  # this task is not awaited, but each request of the batch awaits its row
                     self._refuse(failure, batch)
         finally:
             self._writer = None
@@ -124,7 +126,8 @@ class Ledger:
                 self._refuse(failure, some)
 
     async def _after(self, failure: Exception, answers: "Mapping[int, list[_Waiting]]") -> None:
-        """What is wrong with one practice must not harm the others; a database that is away harms them all."""
+        """Retry each practice separately after an error, so that one practice's error does not affect the others. If
+        the database is unavailable, all fail."""
         if len(answers) > 1 and not isinstance(failure, Unavailable):
             await self._keep_each(answers)
         else:
@@ -158,7 +161,7 @@ class Ledger:
 
 
 class _Waiting(msgspec.Struct):
-    """One request that waits for its row."""
+    """A request that awaits its row."""
 
     disclosure: Disclosure
     kept: asyncio.Future[None]
@@ -180,7 +183,7 @@ class _Waiting(msgspec.Struct):
         )
 
     def succeed(self) -> None:
-        if not self.kept.done():  # whose caller has gone does not wait any more
+        if not self.kept.done():  # done where the request was cancelled
             self.kept.set_result(None)
 
     def fail(self) -> None:
@@ -189,5 +192,5 @@ class _Waiting(msgspec.Struct):
 
 
 def told_of(patient_ids: Iterable[int | None]) -> list[int]:
-    """Everybody that an answer tells of, once; a time that is only held is nobody's."""
+    """Return the distinct patient ids, sorted. None, as of a hold, is left out."""
     return sorted({patient_id for patient_id in patient_ids if patient_id is not None})

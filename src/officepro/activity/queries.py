@@ -1,6 +1,6 @@
-"""The request log and its daily figures, in the database; under the system role.
+"""Queries of the request log and its daily figures; under the system role.
 
-The figures are kept of each key at each endpoint, and once more of everybody together, as practice, partner and key -1.
+Figures are stored per key and endpoint, and also for all keys together, as practice, partner and key -1.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,10 @@ import msgspec
 from officepro.foundation.database import Connection, Row
 from officepro.foundation.wire import encode
 
-# A crash of PostgreSQL may take the last half second of the log with it, whole transactions from the end backwards, so
-# that rows and figures agree; waiting for the disk thirty times a second would slow down what must be safe.
+# A crash of PostgreSQL may lose the last half second of the log, as whole transactions from the end, so that rows and
+# figures agree. Waiting for the disk thirty times a second would slow down the commits that must be durable.
 _NEED_NOT_WAIT = "set_config('synchronous_commit', 'off', true)"
-# No call is dated later than the database's clock says, which makes the partitions: this process's own may be ahead.
+# Times are capped at the database's clock, by which partitions are created: the clock of this process may be ahead.
 _WRITE = f"""
     WITH logged AS (
         INSERT INTO request_log (happened_at, method, endpoint, status, duration_microseconds, partner_id, api_key_id,
@@ -34,7 +34,7 @@ _WRITE = f"""
     INSERT INTO request_log_unsummed (first_at, last_at, request_log_ids)
     SELECT min(happened_at), max(happened_at), array_agg(request_log_id) FROM logged, {_NEED_NOT_WAIT}
 """
-_MOST_SUMMED = 200  # statements' rows at once
+_MOST_SUMMED = 200  # rows of request_log_unsummed at once
 _SUM = f"""
     WITH taken AS (
         DELETE FROM request_log_unsummed WHERE request_log_unsummed_id IN (
@@ -82,18 +82,18 @@ _SUM = f"""
 
 
 async def write(db: Connection, calls: Sequence[object]) -> None:
-    """Calls, each with the fields of `recorder.Call`; the figures do not know of them before `sum_up`."""
+    """Insert calls, each with the fields of `recorder.Call`. The figures include them after `sum_up`."""
     await db.execute(_WRITE, encode(calls).decode())
 
 
 async def sum_up(db: Connection) -> None:
-    """Adds to the figures whatever has been written and is not in them, by whom ever. Safe for several at once."""
+    """Add all calls that are not in the figures yet, of any process. Safe to run concurrently."""
     while await db.fetchval(_SUM) == _MOST_SUMMED:
         pass
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which calls are wanted."""
+    """Conditions of a list of calls; None means any."""
 
     practice_id: int | None = None
     partner_id: int | None = None
@@ -104,13 +104,13 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     greatest_status: int | None = None
     since: datetime | None = None
     until: datetime | None = None
-    before: tuple[datetime, int] | None = None  # the last one of the page before
+    before: tuple[datetime, int] | None = None  # the last row of the previous page
 
 
 _CONDITIONS = (
     ("practice_id", "log.practice_id = {}"),
     ("partner_id", "log.partner_id = {}"),
-    # A key belongs to one partner, and by partner there is an index.
+    # A key belongs to one partner, and there is an index by partner.
     ("api_key_id", "log.api_key_id = {0} AND log.partner_id = (SELECT partner_id FROM api_key WHERE api_key_id = {0})"),
     ("method", "log.method = {}"),
     ("endpoint", "log.endpoint = {}"),
@@ -120,7 +120,7 @@ _CONDITIONS = (
 
 
 async def calls(db: Connection, wanted: Filter, limit: int) -> list[Row]:
-    """Newest first."""
+    """Return the matching calls, newest first."""
     arguments: list[Any] = []
     conditions = list(_of_status(wanted))
     for name, condition in _CONDITIONS:
@@ -146,7 +146,8 @@ async def calls(db: Connection, wanted: Filter, limit: int) -> list[Row]:
 
 
 def _of_status(wanted: Filter) -> Iterator[str]:
-    """Written out as numbers, because the indexes of errors serve only what is plainly about errors."""
+    """Yield the conditions on the status, with literal numbers: the partial indexes of errors are used only for
+    literals."""
     yield f"log.status BETWEEN {wanted.least_status or 0:d} AND {wanted.greatest_status or 999:d}"
     for boundary in (400, 500):
         if (wanted.least_status or 0) >= boundary:
@@ -154,7 +155,7 @@ def _of_status(wanted: Filter) -> Iterator[str]:
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """The sums of a time."""
+    """Sums of a period."""
 
     calls: int
     caller_errors: int
@@ -178,7 +179,7 @@ async def figures(
     partner_id: int | None = None,
     api_key_id: int | None = None,
 ) -> Figures:
-    """Of whole UTC days, from the day of `since` to the day before `until`."""
+    """Return the sums of whole UTC days, from the day of `since` to the day before `until`."""
     which, arguments = _which(since, until, practice_id, partner_id, api_key_id)
     sums = await db.fetchrow(f"SELECT {_SUMS} FROM request_day WHERE {which}", *arguments)
     assert sums is not None
@@ -200,7 +201,7 @@ async def by_day(
     partner_id: int | None = None,
     api_key_id: int | None = None,
 ) -> list[tuple[date, int, int]]:
-    """(UTC day, calls, errors), oldest first, days without a call too."""
+    """Return (UTC day, calls, errors) of each day, also of days without a call, oldest first."""
     which, arguments = _which(since, until, practice_id, partner_id, api_key_id)
     rows = await db.fetch(
         f"""
@@ -224,7 +225,7 @@ async def by_endpoint(
     api_key_id: int | None = None,
     limit: int = 50,
 ) -> list[Row]:
-    """The endpoints that were called most."""
+    """Return the sums of the endpoints with the most calls."""
     which, arguments = _which(since, until, practice_id, partner_id, api_key_id)
     return await db.fetch(
         f"""
@@ -237,9 +238,11 @@ async def by_endpoint(
 
 
 def _which(since: datetime, until: datetime, *whose: int | None) -> tuple[str, list[Any]]:
-    """SQL for the days and for whose calls; only what is asked for, so that the right index is used.
+    """Return the SQL conditions and arguments of a period and its practice, partner and key; only those that are given,
+    so that the right index is used.
 
-    Everybody's are kept as those of practice -1: a few rows a day, however many keys there are."""
+    The sums of all keys are stored as practice -1: a few rows a day, for any number of keys.
+    """
     conditions = ["day >= $1::date", "day < $2::date"]
     if whose == (None, None, None):
         conditions.append("practice_id = -1")
@@ -248,6 +251,6 @@ def _which(since: datetime, until: datetime, *whose: int | None) -> tuple[str, l
         if value is not None:
             arguments.append(value)
             conditions.append(f"{column} = ${len(arguments)}")
-            if column == "api_key_id":  # a key belongs to one partner, and by partner there is an index
+            if column == "api_key_id":  # a key belongs to one partner, and there is an index by partner
                 conditions.append(f"partner_id = (SELECT partner_id FROM api_key WHERE {column} = ${len(arguments)})")
     return " AND ".join(conditions), arguments

@@ -1,9 +1,8 @@
-"""The request log is written here: in batches, off the request's path.
+"""Writer of the request log: in batches, outside the request's path.
 
-A request costs its own thread of work one append to a list. As soon as so many have come together that a statement is
-worth it, and six times a second in any case, they are written by one; a killed worker loses no more than that. Small
-pieces, so that nobody's request stands behind a big one. Once a second the daily figures are summed from what was
-written, by whoever has written.
+A request costs one append to a list. Calls are written by one statement when 40 are waiting, and every 0.15 s in any
+case; a killed worker loses no more than those. Batches are small, so that no request waits behind a large one. Once a
+second each process that has written adds the new rows to the daily figures. (docs/decisions/0017)
 """
 
 import asyncio
@@ -28,16 +27,16 @@ from officepro.foundation.errors import OfficeProError
 from officepro.foundation.input import template
 
 WORTH_WRITING = 40  # calls; a statement costs as much as writing twenty of them
-FLUSH_SECONDS = 0.15  # the longest that fewer than those wait
-REST_SECONDS = 0.03  # between two statements at least, so that under much load the pieces grow
+FLUSH_SECONDS = 0.15  # the longest delay of fewer calls
+REST_SECONDS = 0.03  # least delay between two statements, so that batches grow under load
 SUM_SECONDS = 1.0
-MAXIMUM_WAITING = 50_000  # while the database is away; older ones are given up, and counted
+MAXIMUM_WAITING = 50_000  # while the database is unavailable; the oldest are dropped, and counted
 MAXIMUM_BATCH = 5_000
 LONGEST_MICROSECONDS = 2**31 - 1
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNKNOWN = "(unknown)"
 TURNED_AWAY = "(turned away)"
-# A caller's request id is stored only where it can be about no person: a UUID, a ULID, or 24 to 64 hexadecimal digits.
+# A client's request id is stored only if it cannot contain personal data: a UUID, a ULID, or 24 to 64 hex digits.
 _ANONYMOUS_ID = re.compile(
     r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-7][0-9A-HJKMNP-TV-Z]{25}|[0-9A-Fa-f]{24,64}"
 )
@@ -46,17 +45,17 @@ logger = logging.getLogger("officepro")
 
 
 class Done(msgspec.Struct):
-    """One request, when its answer has left."""
+    """One request, when its response has been sent."""
 
     scope: Scope
     status: int
     duration_seconds: float
-    was_turned_away: bool = False  # at the door: there were too many inside
-    route: tuple[str, str] = ("", "")  # method and template, which its scope tells
+    was_turned_away: bool = False  # by the edge middleware: too many requests were in flight
+    route: tuple[str, str] = ("", "")  # method and route template, taken from the scope
 
     def __post_init__(self) -> None:
-        """Anybody may make up a method: made-up ones are all the same to us. Of the address only the template is kept,
-        never what stood in it itself, which may be about a person."""
+        """Set the route. Methods outside the standard are stored as OTHER. Of the path only the template is stored,
+        never its values, which may be personal data."""
         method: str = self.scope["method"]  # type: ignore[typeddict-item]
         if method not in METHODS:
             method = "OTHER"
@@ -65,7 +64,7 @@ class Done(msgspec.Struct):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One request as the log keeps it."""
+    """One row of the request log."""
 
     happened_at: datetime
     method: str
@@ -77,37 +76,40 @@ class Call(msgspec.Struct, frozen=True):
     practice_id: int | None
     address: str
     request_id: str
-    practicepass: str | None = None  # of the path: the practice where practice_id is None
+    practicepass: str | None = None  # of the path: identifies the practice where practice_id is None
     client_request_id: str | None = None
 
 
 def _storable(practicepass: str | None) -> str | None:
-    """None for what cannot be a practice's: the database refuses NUL and lone surrogates, and a batch with them."""
+    """Return None for text that cannot be a practicepass: PostgreSQL rejects NUL and lone surrogates, and with them the
+    whole batch."""
     return practicepass if practicepass and practicepass.isascii() and practicepass.isprintable() else None
 
 
 def _anonymous(client_request_id: str | None) -> str | None:
-    """None for an id that could hold a name, a number or an address of a person: the request log is about none."""
+    """Return None for an id that could contain a person's name, number or address: the request log has no personal
+    data."""
     return client_request_id if client_request_id and _ANONYMOUS_ID.fullmatch(client_request_id) else None
 
 
 class Recorder:
-    """Collects what was done and writes it down; one in each worker."""
+    """Collects calls and writes them to the request log. One instance per worker process."""
 
     def __init__(self) -> None:
         self._waiting: deque[Call] = deque()
         self._is_worth_writing = asyncio.Event()
-        self._has_unsummed = True  # somebody else's, who was killed
-        self._writing = asyncio.Lock()  # so that who flushes waits for what is under way
+        self._has_unsummed = True  # there may be rows of a process that was killed
+        self._writing = asyncio.Lock()  # so that flush waits for a write in progress
         self._summing = asyncio.Lock()
         self.given_up = 0
 
     @property
     def waiting(self) -> int:
+        """Number of calls that are not yet written."""
         return len(self._waiting)
 
     def note(self, done: Done) -> None:
-        """Called by the door when an answer has left."""
+        """Add a call. The edge middleware calls this when a response has been sent."""
         scope: dict[str, Any] = done.scope  # type: ignore[assignment]
         if not scope["path"].startswith("/v1/"):
             return
@@ -136,7 +138,7 @@ class Recorder:
 
     @asynccontextmanager
     async def writing(self, database: Database) -> AsyncIterator[None]:
-        """While it lasts, everything noted is written down; what is left at its end as well."""
+        """Context in which calls are written; at its end the rest is flushed."""
         tasks = [
             asyncio.create_task(again_and_again(database))
             for again_and_again in (self._write_again_and_again, self._sum_again_and_again)
@@ -150,7 +152,7 @@ class Recorder:
             await self.flush(database)
 
     async def flush(self, database: Database) -> None:
-        """Writes and sums what waits. What cannot be, because the database is away, stays and is tried again."""
+        """Write and sum the waiting calls. They stay for a later retry if the database is unavailable."""
         await self._write(database)
         await self._sum(database)
 
@@ -174,7 +176,7 @@ class Recorder:
                 pass
 
     async def _write_some(self, database: Database) -> bool:
-        """False where the database is away."""
+        """Write one batch. Return False if the database is unavailable."""
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAXIMUM_BATCH))]
         try:
             async with database.system() as db:
@@ -184,7 +186,7 @@ class Recorder:
             logger.log(level_of(error), "request log not written", extra={"calls": len(batch), **log_fields(error)})
             self._waiting.extendleft(reversed(batch))
             return False
-        except Exception as error:  # not to be tried again for ever
+        except Exception as error:  # not retried: it would fail again
             logger.error("request log given up", extra={"kind": type(error).__name__, "calls": len(batch)})
             self.given_up += len(batch)
         return True

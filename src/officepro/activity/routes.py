@@ -1,4 +1,5 @@
-"""What is done through the API: figures, and every call. (seeds: Dashboard Overview, Recent Activity)"""
+"""Admin endpoints of usage statistics and the request log. (Source API specification: Dashboard Overview, Recent
+Activity)"""
 
 from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
@@ -26,34 +27,42 @@ TOP_ENDPOINTS = 10
 DEFAULT_ROWS, MAXIMUM_ROWS = 50, 200
 
 OfPractice = Annotated[
-    str | None, QueryParameter(name="practicepass", max_length=64, description="Only calls of this practice.")
+    str | None, QueryParameter(name="practicepass", max_length=64, description="Filter by practice.")
 ]
 OfPartner = Annotated[
-    int | None, QueryParameter(name="partnerId", ge=1, le=MAXIMUM_ID, description="Only calls of this partner.")
+    int | None, QueryParameter(name="partnerId", ge=1, le=MAXIMUM_ID, description="Filter by partner.")
 ]
-OfKey = Annotated[int | None, QueryParameter(name="keyId", ge=1, le=MAXIMUM_ID, description="Only calls by this key.")]
-Days = Annotated[int, QueryParameter(name="days", ge=1, le=MAXIMUM_DAYS, description="UTC days, today included.")]
+OfKey = Annotated[int | None, QueryParameter(name="keyId", ge=1, le=MAXIMUM_ID, description="Filter by key.")]
+Days = Annotated[
+    int, QueryParameter(name="days", ge=1, le=MAXIMUM_DAYS, description="Number of UTC days, including today.")
+]
 OfMethod = Annotated[
-    Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None, QueryParameter(name="method", description="Only these.")
+    Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None,
+    QueryParameter(name="method", description="Filter by method."),
 ]
 OfEndpoint = Annotated[
     str | None,
-    QueryParameter(name="endpoint", max_length=200, pattern=NO_NUL, description="A route's template, as it is told."),
+    QueryParameter(
+        name="endpoint",
+        max_length=200,
+        pattern=NO_NUL,
+        description="Filter by route template, as returned in `endpoint`.",
+    ),
 ]
 OfStatus = Annotated[
     str | None,
     QueryParameter(
         name="status",
         pattern=rf"^[1-5]([0-9]{{2}}|xx){END}",
-        description="A status such as 404, or a class such as 4xx.",
+        description="Filter by a status such as 404, or a class such as 4xx.",
     ),
 ]
-From = Annotated[Moment | None, QueryParameter(name="from", description="From this moment on.")]
-To = Annotated[Moment | None, QueryParameter(name="to", description="Before this moment.")]
-Rows = Annotated[int, QueryParameter(name="limit", ge=1, le=MAXIMUM_ROWS, description="How many at once.")]
+From = Annotated[Moment | None, QueryParameter(name="from", description="Start, inclusive.")]
+To = Annotated[Moment | None, QueryParameter(name="to", description="End, exclusive.")]
+Rows = Annotated[int, QueryParameter(name="limit", ge=1, le=MAXIMUM_ROWS, description="Rows per page.")]
 Cursor = Annotated[
     str | None,
-    QueryParameter(name="cursor", min_length=1, max_length=100, description="`nextCursor` of the part before."),
+    QueryParameter(name="cursor", min_length=1, max_length=100, description="`nextCursor` of the previous page."),
 ]
 
 _OVERVIEW = {
@@ -95,7 +104,7 @@ _CALL = {
 
 @get(
     "/overview",
-    summary="How much, how well, how fast",
+    summary="Get usage statistics",
     opt=documented(example_response={"data": _OVERVIEW}, errors=[UnknownPractice]),
 )
 async def get_overview(
@@ -105,8 +114,8 @@ async def get_overview(
     key_id: OfKey = None,
     days: Days = DEFAULT_DAYS,
 ) -> One[Overview]:
-    """The figures of the dashboard, over whole UTC days, today included: of everybody, or of one practice, one partner,
-    one key. They follow a call within a second."""
+    """Returns the dashboard's figures over whole UTC days, including today: of all calls, or of one practice, partner
+    or key. Calls appear within a second."""
     until = now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     since = until - timedelta(days=days)
     async with database.system() as db:
@@ -119,7 +128,7 @@ async def get_overview(
 
 @get(
     "/activity",
-    summary="Every call, newest first",
+    summary="List API requests",
     opt=documented(example_response={"data": [_CALL], "count": 1, "nextCursor": None}, errors=[UnknownPractice]),
 )
 async def list_activity(
@@ -135,8 +144,8 @@ async def list_activity(
     limit: Rows = DEFAULT_ROWS,
     cursor: Cursor = None,
 ) -> Stretch[Activity]:
-    """The request log: what was called and how it ended; never what was asked for or answered. It is kept as long as
-    OFFICEPRO_REQUEST_LOG_RETENTION_DAYS says."""
+    """Lists the request log, newest first. Request and response bodies are not stored. Entries are kept for
+    OFFICEPRO_REQUEST_LOG_RETENTION_DAYS."""
     refuse_backward(since, until)
     least, greatest = _statuses(status)
     async with database.system() as db:
@@ -160,8 +169,9 @@ async def list_activity(
 
 
 def refuse_backward(since: datetime | None, until: datetime | None) -> None:
+    """Raise Invalid if `until` is not after `since`."""
     if since is not None and until is not None and until <= since:
-        raise Invalid.at("query.to", "must lie after `from`")
+        raise Invalid.at("query.to", "must be after `from`")
 
 
 async def _practice_id(db: Connection, practicepass: str | None) -> int | None:

@@ -1,4 +1,5 @@
-"""Activity and disclosures on the wire. (seeds: Dashboard Overview; API.md: Admin endpoints)"""
+"""Response schemas of activity and disclosures. (Source API specification: Dashboard Overview; API.md: Admin
+endpoints)"""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -10,7 +11,7 @@ Record = TypeVar("Record")
 
 
 class Stretch(msgspec.Struct, Generic[Record], rename="camel"):
-    """Part of a long list, newest first; `cursor={nextCursor}` goes on from there, and null is its end."""
+    """A page of a long list, newest first. Pass `nextCursor` as `cursor` to get the next page; null at the end."""
 
     data: Sequence[Record]
     count: int
@@ -18,7 +19,7 @@ class Stretch(msgspec.Struct, Generic[Record], rename="camel"):
 
 
 class UsageOfDay(msgspec.Struct):
-    """The calls of one UTC day."""
+    """Calls of one UTC day."""
 
     date: date
     calls: int
@@ -26,7 +27,7 @@ class UsageOfDay(msgspec.Struct):
 
 
 class UsageOfEndpoint(msgspec.Struct, rename="camel"):
-    """The calls of one endpoint."""
+    """Calls of one endpoint."""
 
     method: str
     endpoint: str
@@ -36,8 +37,8 @@ class UsageOfEndpoint(msgspec.Struct, rename="camel"):
 
 
 class Overview(msgspec.Struct, rename="camel"):
-    """The dashboard's figures, of whole UTC days, today included. An error is any answer of 400 and above: those of
-    callers are 4xx, our own 5xx. Percentiles are drawn from a histogram and exact to a few per cent."""
+    """Dashboard figures over whole UTC days, including today. Errors are responses of 400 and above: client errors are
+    4xx, server errors 5xx. Percentiles are computed from a histogram, accurate to a few percent."""
 
     total_calls: int
     success_rate: float  # per cent
@@ -53,8 +54,8 @@ class Overview(msgspec.Struct, rename="camel"):
 
 
 class Activity(msgspec.Struct, rename="camel"):
-    """One call. `endpoint` is the route's template, `(unknown)` where no route was met. `clientRequestId` is the
-    caller's X-Request-Id; null where there was none, or none that is a UUID, a ULID or 24 to 64 hexadecimal digits."""
+    """One API request. `endpoint` is the route template, `(unknown)` if no route matched. `clientRequestId` is the
+    client's X-Request-Id; null if there was none, or if it is not a UUID, a ULID or 24 to 64 hexadecimal digits."""
 
     time: datetime
     method: str
@@ -71,9 +72,9 @@ class Activity(msgspec.Struct, rename="camel"):
 
 
 class DisclosedAnswer(msgspec.Struct, rename="camel"):
-    """One answer about patients. `partner`, `key`, `address` (the recipient's network address), `purpose` (of the key)
-    and `kinds` (of fields) are as of the disclosure; rows written before revision 0020 have the present names, and null
-    for the other three."""
+    """One response that contained patients. `partner`, `key`, `address` (the recipient's network address), `purpose`
+    (of the key) and `kinds` (of fields) are as of the disclosure. Rows written before revision 0020 have the present
+    names, and null for the other three."""
 
     number: int
     time: datetime

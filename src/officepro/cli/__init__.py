@@ -1,4 +1,4 @@
-"""The officepro command: one file for each group of commands, put together here."""
+"""The officepro command, put together from one module per command group."""
 
 import sys
 from importlib import import_module
@@ -14,9 +14,9 @@ from officepro.settings import SettingsError
 
 FAILED = 1
 MISUSED = 2
-SERVICES = ("serve", "worker")  # all that these write is JSON, for the collector of an operator's logs
+SERVICES = ("serve", "worker")  # these write JSON only, for a log collector
 
-# Where each command stands: file and name in it. In the order of the help.
+# Module and attribute of each command, in the order of the help.
 COMMANDS = {
     "run": "run.run",
     "serve": "serve.serve",
@@ -37,7 +37,8 @@ COMMANDS = {
 
 
 def main() -> None:
-    """A user's mistake is one clear line and an exit code; a traceback is left to our own."""
+    """Run the command. Expected errors print one line and set the exit code; unexpected ones print a traceback, or are
+    logged as a crash by `serve` and `worker`."""
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     fail = _refuse_start if asked in SERVICES else _fail
     try:
@@ -55,8 +56,8 @@ def main() -> None:
 
 
 def command(asked: str) -> typer.Typer:
-    """Only the command that is asked for is loaded: a worker that loaded the API's modules would need twice the memory.
-    Whoever asks for another word, such as --help, gets them all."""
+    """Load only the requested command: a worker that loaded the API's modules would need twice the memory. For any
+    other word, such as --help, load all commands."""
     app = typer.Typer(
         name="officepro",
         help="The partner API of a medical practice's record system.",
@@ -76,7 +77,7 @@ def command(asked: str) -> typer.Typer:
 
 
 def _group() -> None:
-    """Without a callback Typer takes an application of one command for that command itself."""
+    """Callback without function: without one, Typer runs an application of one command as that command."""
 
 
 def _refuse_start(reason: str, code: int) -> None:

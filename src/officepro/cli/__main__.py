@@ -1,4 +1,4 @@
-"""`python -m officepro.cli`, by which the supervisor starts its children with its own interpreter."""
+"""`python -m officepro.cli`: the supervisor starts its child processes with this, in its own interpreter."""
 
 from officepro.cli import main
 

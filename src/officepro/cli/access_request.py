@@ -1,4 +1,4 @@
-"""`officepro access-request`: who would like a key, from a terminal."""
+"""`officepro access-request`: list, approve and deny requests for API keys."""
 
 from typing import Annotated
 
@@ -17,18 +17,18 @@ from officepro.requests.shapes import AccessRequest, Approve, Approved, Deny, St
 
 COLUMNS = ("id", "company", "practice", "contact", "email", "scopes", "status", "createdAt")
 
-access_request = typer.Typer(help="Requests for access: list, approve, deny.", no_args_is_help=True)
+access_request = typer.Typer(help="Access requests: list, approve, deny.", no_args_is_help=True)
 
-RequestId = Annotated[int, typer.Argument(min=1, help="Its number, as `officepro access-request list` shows it.")]
+RequestId = Annotated[int, typer.Argument(min=1, help="Id of the request, from `officepro access-request list`.")]
 
 
 @access_request.command("list")
 def list_requests(
-    status: Annotated[Status | None, typer.Option(help="Only those of this status.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Filter by status.")] = None,
     page: PageNumber = 1,
     as_json: AsJson = False,
 ) -> None:
-    """List requests for access, the newest first."""
+    """List access requests, newest first."""
     asked = Page(page, MAXIMUM_LIMIT)
 
     async def read(database: Database) -> tuple[list[Row], int]:
@@ -46,16 +46,14 @@ def list_requests(
 @access_request.command("approve")
 def approve(
     request_id: RequestId,
-    scope: Annotated[
-        list[str] | None, typer.Option(help="Only this of what was requested; once for each. [all of it]")
-    ] = None,
-    practicepass: Annotated[str | None, typer.Option(help="The practice. [the one that was requested]")] = None,
-    all_practices: Annotated[bool, typer.Option("--all-practices", help="The key opens every practice.")] = False,
-    expires_at: Annotated[str | None, typer.Option(help="When it ends, such as 2027-01-01T00:00:00Z.")] = None,
-    name: Annotated[str | None, typer.Option(help="The key's name. [the company]")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="Scope to grant (repeatable). [all requested]")] = None,
+    practicepass: Annotated[str | None, typer.Option(help="Practice (PPass). [as requested]")] = None,
+    all_practices: Annotated[bool, typer.Option("--all-practices", help="Valid for every practice.")] = False,
+    expires_at: Annotated[str | None, typer.Option(help="Expiry, such as 2027-01-01T00:00:00Z.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the key. [the company]")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the partner and its key, which is shown this once."""
+    """Create the partner and its API key (shown once)."""
     if practicepass is not None and all_practices:
         raise CommandError("Give either --practicepass or --all-practices.")
     given = {"scopes": scope or None, "practicepass": practicepass, "expiresAt": expires_at, "name": name}
@@ -76,16 +74,16 @@ def approve(
         show_json(approved)
         return
     show(msgspec.structs.replace(approved, api_key=None))
-    typer.echo(f"\n{approved.api_key}\n\nThis is the only time that the key is shown; keep it now.")
+    typer.echo(f"\n{approved.api_key}\n\nCopy the key now: it will not be shown again.")
 
 
 @access_request.command("deny")
 def deny(
     request_id: RequestId,
-    reason: Annotated[str, typer.Option(help="Why not; kept with the request.")],
+    reason: Annotated[str, typer.Option(help="Reason; stored with the request.")],
     as_json: AsJson = False,
 ) -> None:
-    """Deny a request."""
+    """Deny an access request."""
     why = checked(Deny, {"reason": reason}).reason
 
     async def write(database: Database) -> Row:
@@ -96,4 +94,4 @@ def deny(
     if as_json:
         show_json(denied)
     else:
-        typer.echo(f"Request {denied.id} of {denied.company} is denied.")
+        typer.echo(f"Access request {denied.id} of {denied.company} denied.")

@@ -1,4 +1,4 @@
-"""`officepro kb`: articles of the knowledge base, from a terminal."""
+"""`officepro kb`: articles of the knowledge base."""
 
 import sys
 from pathlib import Path
@@ -18,17 +18,17 @@ kb = typer.Typer(help="The knowledge base: create an article.", no_args_is_help=
 
 @kb.callback()
 def articles() -> None:
-    """Keeps `create` a word of its own while it is the only command."""
+    """Callback without function: keeps `create` a subcommand while it is the only one."""
 
 
 @kb.command("create")
 def create(
-    title: Annotated[str, typer.Option(help="What it is called.")],
-    category: Annotated[str, typer.Option(help="Such as Billing.")],
-    kind: Annotated[str, typer.Option("--type", help="Such as HowTo.")],
-    file: Annotated[Path, typer.Option(help="The article in Markdown; - reads standard input.")],
-    tags: Annotated[str | None, typer.Option(help='Such as "insurance, verification".')] = None,
-    inactive: Annotated[bool, typer.Option("--inactive", help="Keep it out of the lists for now.")] = False,
+    title: Annotated[str, typer.Option(help="Title.")],
+    category: Annotated[str, typer.Option(help="Category, such as Billing.")],
+    kind: Annotated[str, typer.Option("--type", help="Type, such as HowTo.")],
+    file: Annotated[Path, typer.Option(help="Markdown file; - reads standard input.")],
+    tags: Annotated[str | None, typer.Option(help='Tags, such as "insurance, verification".')] = None,
+    inactive: Annotated[bool, typer.Option("--inactive", help="Create it inactive, not listed.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create an article from a Markdown file."""
@@ -43,7 +43,7 @@ def create(
     if as_json:
         show_json(created)
     else:
-        typer.echo(f"Article {created.article_id}, {created.title}, is created.")
+        typer.echo(f"Article {created.article_id}, {created.title}, created.")
 
 
 def _read(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""`officepro demo`: the demo practice, or big data for measurements."""
+"""`officepro demo`: load the demo practice, or generate large data sets for measurements."""
 
 import json
 from typing import Annotated
@@ -19,26 +19,27 @@ from officepro.migrations.run import migrate
 
 def demo(
     practices: Annotated[
-        int | None, typer.Option(min=1, max=MOST_PRACTICES, help="Big data: so many practices, Demo0001 and on.")
+        int | None,
+        typer.Option(min=1, max=MOST_PRACTICES, help="Large data set: number of practices, named Demo0001 and so on."),
     ] = None,
     patients: Annotated[
-        int | None, typer.Option(min=0, max=MOST_ROWS, help="Big data: so many people in all, spread over them.")
+        int | None, typer.Option(min=0, max=MOST_ROWS, help="Large data set: total number of patients.")
     ] = None,
     visits: Annotated[
-        int | None, typer.Option(min=0, max=MOST_ROWS, help="Big data: so many visits in all, spread over them.")
+        int | None, typer.Option(min=0, max=MOST_ROWS, help="Large data set: total number of visits.")
     ] = None,
     one_practice: Annotated[
-        bool, typer.Option("--one-practice", help="Big data: Demo0001 gets all people and visits.")
+        bool, typer.Option("--one-practice", help="Large data set: all patients and visits in Demo0001.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Load the demo practice, which is safe to repeat; or, with numbers, make big data for measurements.
+    """Load the demo practice (safe to repeat) or, with numbers, generate a large data set for measurements.
 
-    Big data is made up to the numbers given: what is there already counts, and an interrupted run goes on.
+    Numbers are totals: existing rows count, and an interrupted run can be continued by repeating it.
     """
     is_big = one_practice or not (practices is None and patients is None and visits is None)
     if visits and not patients:
-        raise typer.BadParameter("visits need people: give --patients too", param_hint="--visits")
+        raise typer.BadParameter("--visits requires --patients", param_hint="--visits")
     with open_house() as house:
         if house.owner_url:
             migrate(house.owner_url, house.application_login)
@@ -52,7 +53,8 @@ def demo(
 
 
 def _load(house: House, as_json: bool) -> None:
-    """The demo's key is kept in the data folder of an embedded PostgreSQL; elsewhere each loading makes a new one."""
+    """Load the demo practice. An embedded installation stores the demo key in its data folder; with another database
+    each call creates a new key."""
     data_dir = house.settings.data_dir
     kept = kept_secrets(data_dir).get(DEMO_KEY) if house.is_embedded else None
     loaded = load_demo(house.settings, kept)
@@ -62,7 +64,7 @@ def _load(house: House, as_json: bool) -> None:
         typer.echo(json.dumps({"practice": DEMO_PRACTICE, "apiKey": loaded.api_key, "made": loaded.made}))
         return
     typer.echo(
-        f"Loaded {' and '.join(loaded.made)}." if loaded.made else "The demo was there already; nothing changed."
+        f"Loaded {' and '.join(loaded.made)}." if loaded.made else "The demo practice exists already; nothing changed."
     )
     typer.echo(f"Practice {DEMO_PRACTICE}\nDemo key {loaded.api_key}")
 
@@ -73,7 +75,7 @@ def _grown(house: House, wanted: Wanted) -> Made:
         totals = {"practices": wanted.practices, "patients": wanted.patients, "visits": wanted.visits}
         tasks: dict[str, TaskID] = {what: progress.add_task(what, total=total) for what, total in totals.items()}
         made = grow_demo(house.settings, wanted, lambda what, rows: progress.advance(tasks[what], rows))
-        for what, task in tasks.items():  # what was there before counts
+        for what, task in tasks.items():  # existing rows count
             progress.update(task, completed=totals[what])
         return made
 
@@ -82,7 +84,7 @@ def _tell_of_big_data(made: Made, as_json: bool) -> None:
     if as_json:
         typer.echo(msgspec.json.encode(msgspec.to_builtins(made)).decode())
         return
-    table = Table("", "added", "a second")
+    table = Table("", "added", "per second")
     table.add_row("patients", f"{made.patients:,}", _rate(made.patients_per_second))
     table.add_row("visits", f"{made.visits:,}", _rate(made.visits_per_second))
     Console().print(table)

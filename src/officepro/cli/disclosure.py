@@ -17,10 +17,10 @@ from officepro.settings import Settings
 disclosure = typer.Typer(help="The disclosure log: verify it, anchor it.", no_args_is_help=True)
 
 UNSEEN = (
-    "Not checked against anchors: rows that were cut from the end together with the head would not be seen. "
-    "Give the lines that the worker wrote with --anchors."
+    "Not checked against anchors: rows removed from the end together with the head cannot be detected. "
+    "Pass a file of anchors with --anchors."
 )
-OfPractice = Annotated[str | None, typer.Option("--practice", help="Only this practice's (PPass).")]
+OfPractice = Annotated[str | None, typer.Option("--practice", help="Only this practice (PPass).")]
 
 
 @disclosure.command("verify")
@@ -28,15 +28,13 @@ def verify(
     practice: OfPractice = None,
     anchors: Annotated[
         Path | None,
-        typer.Option(
-            "--anchors", "--anchor", help="Lines that the worker wrote or `disclosure anchor` printed, kept since."
-        ),
+        typer.Option("--anchors", "--anchor", help="File of anchors, written by the worker or `disclosure anchor`."),
     ] = None,
 ) -> None:
-    """Find rows that were changed, removed, moved or cut off. Fails if there are any."""
+    """Verify the integrity of the disclosure log. Fails if rows were changed, removed or moved."""
     found, _ = _verified(practice, None if anchors is None else _read(anchors))
     for one in found:
-        typer.echo(f"{one.practicepass}: {one.rows} rows, {'as written' if not one.faults else 'NOT as written'}")
+        typer.echo(f"{one.practicepass}: {one.rows} rows, {'OK' if not one.faults else 'FAILED'}")
         for fault in one.faults:
             typer.echo(f"  {fault}")
     if anchors is None:
@@ -47,11 +45,11 @@ def verify(
 
 @disclosure.command("anchor")
 def anchor(practice: OfPractice = None) -> None:
-    """Verify, and print number and hash of each practice's last row, signed, to be kept outside the database."""
+    """Verify the log, and print a signed anchor per practice, to be stored outside the database."""
     found, settings = _verified(practice, "")
     for one in found:
         if one.faults:
-            raise CommandError(f"The log of {one.practicepass} is not as it was written; see disclosure verify.")
+            raise CommandError(f"Verification of {one.practicepass} failed: run officepro disclosure verify.")
         if one.rows:
             line = signed(one.practicepass, one.rows, one.last_sha256, now(), settings.encryption_keys).as_line()
             typer.echo(line)
@@ -64,7 +62,7 @@ def _verified(practice: str | None, text: str | None) -> tuple[list[Verified], S
 
     found, settings = in_database_with_settings(look)
     if not found and practice is not None:
-        raise CommandError(f"There is no practice {practice}.")
+        raise CommandError(f"Practice {practice} not found.")
     return found, settings
 
 

@@ -1,4 +1,4 @@
-"""`officepro distribute`: a migrated database, spread over the nodes of a Citus cluster."""
+"""`officepro distribute`: distribute a migrated database over the nodes of a Citus cluster."""
 
 from typing import Annotated
 
@@ -9,9 +9,9 @@ from officepro.migrations import distribution
 
 
 def distribute(
-    plan: Annotated[bool, typer.Option("--plan", help="Print the SQL that is left to do, and do nothing.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the remaining SQL without running it.")] = False,
 ) -> None:
-    """Spread the database over the nodes of a Citus cluster, by practice; safe to run twice."""
+    """Distribute the database over the nodes of a Citus cluster, by practice. Safe to repeat."""
     with open_house() as house:
         if not house.owner_url:
             raise CommandError(
@@ -22,4 +22,4 @@ def distribute(
                 typer.echo(f"{statement};")
             return
         done = distribution.distribute(house.owner_url, tell=lambda statement: typer.echo(f"{statement};"))
-    typer.echo("The database is distributed." if done else "The database is distributed already; nothing was done.")
+    typer.echo("The database is distributed." if done else "The database is already distributed; nothing was done.")

@@ -1,5 +1,5 @@
-"""Where a command finds its database and its secrets: in the settings, or in the data folder of the embedded
-PostgreSQL, which is started for the command when it is not running."""
+"""Context of a command: database and secrets, from the settings or from the data folder of the embedded PostgreSQL,
+which is started for the command if it is not running."""
 
 import os
 from collections.abc import Iterator
@@ -17,27 +17,30 @@ MADE_SECRETS = ("admin_secret", "token_keys", "encryption_keys")
 
 
 class CommandError(Exception):
-    """A command cannot do what it was asked; the message says why and what to do about it."""
+    """A command failed for an expected reason. The message states the reason and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    settings: Settings  # with the database's address and every secret
-    owner_url: str  # of the login that owns the schema; empty where only an operator may migrate
-    application_login: str | None  # made by the migration; None where the operator has made it
+    """Database and secrets of a command."""
+
+    settings: Settings  # including the database URL and all secrets
+    owner_url: str  # of the login that owns the schema; empty if only an operator may migrate
+    application_login: str | None  # created by the migration; None if the operator has created it
     is_embedded: bool
 
 
 def read_settings() -> Settings:
-    """Raises SettingsError, which lists every fault."""
+    """Read the settings from the environment. Raises SettingsError, which lists every error."""
     return Settings.from_environment(os.environ)
 
 
 @contextmanager
 def open_house(settings: Settings | None = None) -> Iterator[House]:
-    """An embedded PostgreSQL that this had to start is stopped at the end.
+    """Provide database and secrets. An embedded PostgreSQL that was started here is stopped at the end.
 
-    Raises SettingsError, EmbeddedError, KeptSecretsError, CommandError."""
+    Raises SettingsError, EmbeddedError, KeptSecretsError, CommandError.
+    """
     settings = settings or read_settings()
     if not settings.is_embedded:
         yield House(settings, settings.owner_database_url, None, is_embedded=False)
@@ -54,8 +57,8 @@ def open_house(settings: Settings | None = None) -> Iterator[House]:
 
 @contextmanager
 def own_house(settings: Settings) -> Iterator[House]:
-    """As open_house, but the embedded PostgreSQL is stopped at the end even if it was found running: for the
-    supervisor, which takes over what a killed one has left."""
+    """As open_house, but always stop the embedded PostgreSQL at the end: for the supervisor, which also takes over a
+    server that a killed supervisor has left."""
     if not settings.is_embedded:
         yield House(settings, settings.owner_database_url, None, is_embedded=False)
         return
@@ -67,10 +70,11 @@ def own_house(settings: Settings) -> Iterator[House]:
 
 
 def make_data_dir(data_dir: Path) -> None:
+    """Create the data folder. Raises CommandError."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
     except OSError as error:
-        raise CommandError(f"The data folder {data_dir} cannot be made: {error.strerror}.") from error
+        raise CommandError(f"The data folder {data_dir} cannot be created: {error.strerror}.") from error
 
 
 def _embedded_house(settings: Settings, server: embedded.EmbeddedServer) -> House:

@@ -1,4 +1,4 @@
-"""`officepro key`: partners' keys, from a terminal. A key's secret is printed when it is made, and never again."""
+"""`officepro key`: API keys of partners. A key's secret is printed only when it is created."""
 
 from typing import Annotated
 
@@ -16,25 +16,23 @@ from officepro.partners.shapes import IssuedKey, Key, NewKey, RotateKey
 
 COLUMNS = ("keyId", "company", "practicepass", "name", "scopes", "purpose", "status", "expiresAt", "lastUsedAt")
 
-key = typer.Typer(help="Partners' keys: create, list, revoke, rotate.", no_args_is_help=True)
+key = typer.Typer(help="API keys: create, list, revoke, rotate.", no_args_is_help=True)
 
-KeyId = Annotated[int, typer.Argument(min=1, help="The key's number, as `officepro key list` shows it.")]
+KeyId = Annotated[int, typer.Argument(min=1, help="Id of the key, from `officepro key list`.")]
 
 
 @key.command("create")
 def create(
-    partner_id: Annotated[int, typer.Option(help="Whose key it is.")],
-    name: Annotated[str, typer.Option(help="What it is for.")],
-    practicepass: Annotated[str | None, typer.Option(help="The practice that it opens.")] = None,
-    all_practices: Annotated[bool, typer.Option("--all-practices", help="It opens every practice.")] = False,
-    scope: Annotated[
-        list[str] | None, typer.Option(help="What it is good for; once for each. [Prospects and Tags]")
-    ] = None,
-    expires_at: Annotated[str | None, typer.Option(help="When it ends, such as 2027-01-01T00:00:00Z.")] = None,
-    purpose: Annotated[Purpose, typer.Option(help="What its calls serve; recorded with each disclosure.")] = "other",
+    partner_id: Annotated[int, typer.Option(help="Id of the partner.")],
+    name: Annotated[str, typer.Option(help="Name of the key.")],
+    practicepass: Annotated[str | None, typer.Option(help="Practice (PPass).")] = None,
+    all_practices: Annotated[bool, typer.Option("--all-practices", help="Valid for every practice.")] = False,
+    scope: Annotated[list[str] | None, typer.Option(help="Scope (repeatable). [Prospects and Tags]")] = None,
+    expires_at: Annotated[str | None, typer.Option(help="Expiry, such as 2027-01-01T00:00:00Z.")] = None,
+    purpose: Annotated[Purpose, typer.Option(help="Purpose of its requests; stored with each disclosure.")] = "other",
     as_json: AsJson = False,
 ) -> None:
-    """Issue a key; its secret is shown this once."""
+    """Create a key (shown once)."""
     if (practicepass is None) != all_practices:
         raise CommandError("Give either --practicepass or --all-practices.")
     given = {
@@ -56,13 +54,13 @@ def create(
 
 @key.command("list")
 def list_keys(
-    partner_id: Annotated[int | None, typer.Option(help="Only this partner's.")] = None,
-    practicepass: Annotated[str | None, typer.Option(help="Only those that work in this practice.")] = None,
-    status: Annotated[Status | None, typer.Option(help="Only those of this status.")] = None,
+    partner_id: Annotated[int | None, typer.Option(help="Filter by partner.")] = None,
+    practicepass: Annotated[str | None, typer.Option(help="Filter by practice.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Filter by status.")] = None,
     page: PageNumber = 1,
     as_json: AsJson = False,
 ) -> None:
-    """List keys, the newest first."""
+    """List keys, newest first."""
     asked = Page(page, MAXIMUM_LIMIT)
 
     async def read(database: Database) -> tuple[list[keys.Key], int]:
@@ -79,7 +77,7 @@ def list_keys(
 
 @key.command("revoke")
 def revoke(key_id: KeyId, as_json: AsJson = False) -> None:
-    """Revoke a key for good; it and its tokens stop within 5 seconds."""
+    """Revoke a key permanently. The key and its tokens stop working within 5 seconds."""
 
     async def write(database: Database) -> keys.Key:
         async with database.system_transaction() as db:
@@ -89,16 +87,16 @@ def revoke(key_id: KeyId, as_json: AsJson = False) -> None:
     if as_json:
         show_json(revoked)
     else:
-        typer.echo(f"Key {revoked.key_id} of {revoked.company} is revoked.")
+        typer.echo(f"Key {revoked.key_id} of {revoked.company} revoked.")
 
 
 @key.command("rotate")
 def rotate(
     key_id: KeyId,
-    grace_seconds: Annotated[int, typer.Option(help="How long the old key works beside the new one; 0: not at all.")],
+    grace_seconds: Annotated[int, typer.Option(help="Seconds for which the old key stays valid; 0: none.")],
     as_json: AsJson = False,
 ) -> None:
-    """Replace a key by a new one like it, whose secret is shown this once."""
+    """Replace a key by a new one with the same permissions (shown once)."""
     grace = checked(RotateKey, {"graceSeconds": grace_seconds}).grace_seconds
 
     async def write(database: Database) -> tuple[keys.Issued, keys.Key]:
@@ -113,4 +111,4 @@ def _show_issued(issued: IssuedKey, as_json: bool) -> None:
         show_json(issued)
         return
     show(issued, leave_out=["apiKey"])
-    typer.echo(f"\n{issued.api_key}\n\nThis is the only time that the key is shown; keep it now.")
+    typer.echo(f"\n{issued.api_key}\n\nCopy the key now: it will not be shown again.")

@@ -1,4 +1,4 @@
-"""`officepro partner`: partners, from a terminal."""
+"""`officepro partner`: partners."""
 
 from typing import Annotated
 
@@ -18,14 +18,14 @@ partner = typer.Typer(help="Partners: create, list.", no_args_is_help=True)
 
 @partner.command("create")
 def create(
-    company: Annotated[str, typer.Option(help="The partner's company.")],
-    contact: Annotated[str, typer.Option(help="Whom to ask there.")],
-    email: Annotated[str, typer.Option(help="Where mail reaches them.")],
-    phone: Annotated[str | None, typer.Option(help="Where a call reaches them.")] = None,
-    website: Annotated[str | None, typer.Option(help="https://…")] = None,
+    company: Annotated[str, typer.Option(help="Company.")],
+    contact: Annotated[str, typer.Option(help="Contact person.")],
+    email: Annotated[str, typer.Option(help="E-mail address.")],
+    phone: Annotated[str | None, typer.Option(help="Phone number.")] = None,
+    website: Annotated[str | None, typer.Option(help="Website, https://…")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create a partner; `officepro key create` then gives it a key."""
+    """Create a partner. Create an API key for it with `officepro key create`."""
     given = {"company": company, "contact": contact, "email": email, "phone": phone, "website": website}
     new = queries.NewPartner(**msgspec.structs.asdict(checked(NewPartner, given)))
 

@@ -1,4 +1,4 @@
-"""The port that the API listens on, checked before anything is started."""
+"""Check of the API's port before anything is started."""
 
 import errno
 import socket
@@ -12,9 +12,10 @@ POLL_SECONDS = 0.1
 
 
 def with_a_free_port(settings: Settings) -> Settings:
-    """The settings, with a number where the port is 0. Raises CommandError.
+    """Return the settings with the actual port number if the port is 0. Raises CommandError if the port cannot be used.
 
-    Granian's workers bind with SO_REUSEPORT, so that two servers would share a port without a word."""
+    Granian's workers bind with SO_REUSEPORT, so two servers would share a port without an error.
+    """
     deadline = time.monotonic() + RELEASE_SECONDS
     while True:
         try:
@@ -30,7 +31,7 @@ def _refusal(settings: Settings, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"Port {settings.port} is already in use: stop the process that uses it, or set OFFICEPRO_PORT to another "
-            "one (0 is any free port)."
+            "port (0: any free port)."
         )
     return f"OFFICEPRO_HOST {settings.host} with OFFICEPRO_PORT {settings.port} cannot be used: {error.strerror}."
 

@@ -1,4 +1,4 @@
-"""`officepro practice`: practices, from a terminal."""
+"""`officepro practice`: practices."""
 
 from typing import Annotated, Any
 
@@ -16,14 +16,14 @@ COLUMNS = ("practicepass", "name", "timezone", "slotMinutes", "active", "created
 
 practice = typer.Typer(help="Practices: create, list, show, set.", no_args_is_help=True)
 
-Practicepass = Annotated[str, typer.Argument(help="The name in every address, such as DemoOffice.")]
-SlotMinutes = Annotated[int | None, typer.Option(help="Visits start every so many minutes. [15]")]
-Notice = Annotated[int | None, typer.Option(help="How many minutes before its start a visit is booked at the latest.")]
-Horizon = Annotated[int | None, typer.Option(help="How many days ahead a visit is booked at the most.")]
+Practicepass = Annotated[str, typer.Argument(help="PPass, the practice's name in URLs, such as DemoOffice.")]
+SlotMinutes = Annotated[int | None, typer.Option(help="Slot interval in minutes. [15]")]
+Notice = Annotated[int | None, typer.Option(help="Minimum booking notice in minutes.")]
+Horizon = Annotated[int | None, typer.Option(help="Booking horizon in days.")]
 
 
 class Shown(msgspec.Struct, rename="camel"):
-    """A practice with its set-up."""
+    """A practice with its configuration."""
 
     practice: Practice
     providers: list[Provider]
@@ -34,14 +34,14 @@ class Shown(msgspec.Struct, rename="camel"):
 @practice.command("create")
 def create(
     practicepass: Practicepass,
-    name: Annotated[str, typer.Option(help="What people call it.")],
-    timezone: Annotated[str, typer.Option(help="An IANA time zone, such as America/New_York.")],
+    name: Annotated[str, typer.Option(help="Display name.")],
+    timezone: Annotated[str, typer.Option(help="IANA time zone, such as America/New_York.")],
     slot_minutes: SlotMinutes = None,
     minimum_notice_minutes: Notice = None,
     booking_horizon_days: Horizon = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create a practice; its providers, rooms and visit types follow by the admin API."""
+    """Create a practice. Add providers, rooms and visit types with the admin API."""
     given = {
         "practicepass": practicepass,
         "name": name,
@@ -78,7 +78,7 @@ def list_practices(page: PageNumber = 1, as_json: AsJson = False) -> None:
 
 @practice.command("show")
 def show_practice(practicepass: Practicepass, as_json: AsJson = False) -> None:
-    """Show a practice and its set-up."""
+    """Show a practice and its configuration."""
 
     async def read(database: Database) -> Shown:
         async with database.system() as db:
@@ -104,20 +104,18 @@ def show_practice(practicepass: Practicepass, as_json: AsJson = False) -> None:
 @practice.command("set")
 def change(
     practicepass: Practicepass,
-    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
-    timezone: Annotated[str | None, typer.Option(help="An IANA time zone. Visits stay at their instants.")] = None,
+    name: Annotated[str | None, typer.Option(help="Display name.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="IANA time zone. Visits keep their instants.")] = None,
     slot_minutes: SlotMinutes = None,
     minimum_notice_minutes: Notice = None,
     booking_horizon_days: Horizon = None,
-    no_booking_horizon: Annotated[
-        bool, typer.Option("--no-booking-horizon", help="As far ahead as one likes.")
-    ] = False,
+    no_booking_horizon: Annotated[bool, typer.Option("--no-booking-horizon", help="No limit.")] = False,
     active: Annotated[
-        bool | None, typer.Option("--active/--inactive", help="An inactive practice lets no partner in.")
+        bool | None, typer.Option("--active/--inactive", help="Partners have no access to an inactive practice.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change what is given, and leave the rest."""
+    """Change the given properties; others are unchanged."""
     given = {
         "name": name,
         "timezone": timezone,
@@ -130,7 +128,7 @@ def change(
     if no_booking_horizon:
         changes["booking_horizon_days"] = None
     if not changes:
-        raise CommandError("Say what to change; officepro practice set --help lists what there is.")
+        raise CommandError("No change given; officepro practice set --help lists the options.")
 
     async def write(database: Database) -> queries.Practice:
         async with database.system_transaction() as db:

@@ -1,4 +1,4 @@
-"""Children that end with their parent, and are started again when they fall."""
+"""Child processes: they end with their parent, and are restarted when they exit."""
 
 import ctypes
 import json
@@ -22,18 +22,18 @@ from officepro.foundation.logs import configure_logging
 from officepro.settings import Settings, declarations
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-STEADY_SECONDS = 60.0  # what ran that long is started again at once, when it ends
+STEADY_SECONDS = 60.0  # after that uptime the restart delay is reset
 LONGEST_PAUSE_SECONDS = 60.0
 LONGEST_DATABASE_PAUSE_SECONDS = 8.0
 DATABASE_CHECK_SECONDS = 0.5
-REFUSALS = (1, 2)  # exit codes of the command: with the same settings it would refuse again
+REFUSALS = (1, 2)  # exit codes of the command: with the same settings it would fail again
 KILL_GRACE_SECONDS = 2.0
 
 logger = logging.getLogger("officepro.run")
 
 
 def log_start(logger: logging.Logger, settings: Settings) -> None:
-    """Have this process log as the settings say, and write its first line: the version, what is set, no secret."""
+    """Configure logging by the settings, and log the first line: version, settings without secrets, database."""
     configure_logging(settings.log_level)
     database = place_of(settings.database_url) if settings.database_url else "embedded"
     extra = {"version": __version__, "settings": settings.public, "database": database}
@@ -41,18 +41,20 @@ def log_start(logger: logging.Logger, settings: Settings) -> None:
 
 
 def stop_with_parent(parent: int) -> None:
-    """Have the kernel send SIGTERM when this process's parent ends, even by SIGKILL. Linux only; elsewhere nothing."""
+    """Let the kernel send SIGTERM when this process's parent ends, even by SIGKILL. Linux only; without effect on other
+    systems."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # it ended before the kernel knew
+        if os.getppid() != parent:  # the parent ended before the call
             sys.exit(0)
 
 
 def settings_of_process(parent: int) -> Settings:
-    """The settings of `serve` and `worker`: those of the environment, or of standard input under a supervisor (the
-    process `parent`, with which this process ends): child processes inherit an environment, and /proc shows it.
+    """Return the settings of `serve` and `worker`: from the environment or, under a supervisor (the process `parent`,
+    with which this process ends), from standard input: child processes inherit an environment, and /proc shows it.
 
-    Raises SettingsError."""
+    Raises SettingsError.
+    """
     if not parent:
         return read_settings()
     stop_with_parent(parent)
@@ -60,14 +62,16 @@ def settings_of_process(parent: int) -> Settings:
 
 
 class Supervised(Protocol):
-    """What the supervisor keeps running."""
+    """A process that the supervisor keeps running."""
 
     def look_after(self, now: float) -> None:
-        """Start it again when it has ended; `now` is of the monotonic clock."""
+        """Restart it if it has ended; `now` is of the monotonic clock."""
 
 
 @dataclass
 class Child:
+    """A child process, running one officepro command."""
+
     name: str
     arguments: list[str]  # of the officepro command
     settings: Mapping[str, str]  # by variable, as text
@@ -77,18 +81,19 @@ class Child:
     due_at: float = field(default=0.0)
 
     def start(self) -> None:
+        """Start the process in a session of its own, without secrets in its environment."""
         command = [sys.executable, "-m", "officepro.cli", *self.arguments, "--stop-with-parent", str(os.getpid())]
-        # A session of its own: Ctrl-C reaches the supervisor alone, which stops its children in order.
+        # In a session of its own: only the supervisor receives Ctrl-C, and stops its children in order.
         secret = {setting.variable for setting in declarations() if setting.secret}
         others = {name: text for name, text in os.environ.items() if name not in secret}
         self.process = subprocess.Popen(command, env=others, stdin=subprocess.PIPE, start_new_session=True)
         self.started_at = time.monotonic()
         assert self.process.stdin is not None
-        with suppress(BrokenPipeError), self.process.stdin as pipe:  # broken when it has ended already
+        with suppress(BrokenPipeError), self.process.stdin as pipe:  # broken if it has ended already
             pipe.write(json.dumps(dict(self.settings)).encode())
 
     def look_after(self, now: float) -> None:
-        """Start it again when it has ended, later each time, and never give up: the others go on meanwhile."""
+        """Restart it if it has ended, with exponential delay and without limit."""
         if self.process is None:
             if now >= self.due_at:
                 self.start()
@@ -100,13 +105,13 @@ class Child:
             self.process, self.due_at = None, now + pause
 
     def has_refused(self) -> bool:
-        """Whether it has ended because of its settings, or of a database that will not do."""
+        """Whether it has ended because of its settings, or of an unusable database."""
         return self.process is not None and self.process.poll() in REFUSALS
 
 
 @dataclass
 class EmbeddedDatabase:
-    """The embedded PostgreSQL. It is not a child process; it is found by its data folder."""
+    """The embedded PostgreSQL. It is not a child process; it is identified by its data folder."""
 
     data_dir: Path
     starts: int = 0
@@ -114,7 +119,7 @@ class EmbeddedDatabase:
     due_at: float = 0.0
 
     def look_after(self, now: float) -> None:
-        """Start it again when it has ended, later each time, and never give up."""
+        """Restart it if it has ended, with exponential delay and without limit."""
         if now < self.due_at:
             return
         self.due_at = now + DATABASE_CHECK_SECONDS
@@ -137,7 +142,7 @@ def _ending(code: int) -> str:
 
 
 def stop_all(children: list[Child], drain_seconds: float) -> None:
-    """SIGTERM to all at once; who is not gone after the drain is killed with all its own children."""
+    """Send SIGTERM to all children. A child that has not ended after the drain is killed with its own children."""
     processes = [child.process for child in children if child.process is not None]
     for process in processes:
         process.terminate()

@@ -1,4 +1,4 @@
-"""`officepro routes`: every route with its handler and the permission that it requires."""
+"""`officepro routes`: all routes with handler and permission."""
 
 import typer
 
@@ -9,7 +9,7 @@ from officepro.settings import Settings
 
 def routes() -> None:
     """List every route: method, path, handler, permission. Needs no database."""
-    # The application is assembled and never started; the settings are those that it cannot do without.
+    # The application is assembled and never started; these are the required settings.
     app = create_inner_app(Settings.from_environment({"OFFICEPRO_DATA_DIR": "nowhere", "OFFICEPRO_PORT": "0"}))
     rows = list(route_table(app))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

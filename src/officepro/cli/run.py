@@ -1,4 +1,4 @@
-"""`officepro run`, behind `make run`: the whole house under one supervisor, stopped as one."""
+"""`officepro run`, behind `make run`: database, API and worker under one supervisor."""
 
 import asyncio
 import fcntl
@@ -31,14 +31,14 @@ DEMO_PRACTICE = "DemoOffice"
 DEMO_FILE = "demo.json"
 DEMO_KEY = "demo_api_key"
 READY_REPORT_SECONDS = 60.0
-RETRY_SECONDS = 1.0  # from one attempt to reach a database that is away to the next
+RETRY_SECONDS = 1.0  # delay between attempts to connect to an unavailable database
 POLL_SECONDS = 0.1
 
 logger = logging.getLogger("officepro.run")
 
 
 class Stop(KeyboardInterrupt):
-    """A signal asked us to end."""
+    """A signal to stop was received."""
 
 
 def run(
@@ -59,7 +59,7 @@ def run(
             house = stack.enter_context(own_house(settings))
             demo_key = _furnish(house)
             if demo_key is not None:
-                _write_demo_file(house.settings, demo_key)  # before /readyz says that all of it is there
+                _write_demo_file(house.settings, demo_key)  # before /readyz succeeds
             children = stack.enter_context(_children(house))
             supervised: list[Supervised] = [*children]
             if house.is_embedded:
@@ -73,7 +73,8 @@ def run(
 
 
 def _furnish(house: House) -> str | None:
-    """Migrates where we may, and loads the demo practice once; its key is known to the data folder alone."""
+    """Migrate if the owner's URL is set, and load the demo practice once. Return the demo key, which is stored in the
+    data folder only; None without an embedded database."""
     if house.owner_url:
         _migrate(house)
     if not house.is_embedded:
@@ -88,7 +89,7 @@ def _furnish(house: House) -> str | None:
 
 
 def _migrate(house: House) -> None:
-    """A database that is away is waited for. Raises CannotConnect, MigrationRefused."""
+    """Migrate; retry while the database is unavailable. Raises CannotConnect, MigrationRefused."""
     while True:
         try:
             migrate(house.owner_url, house.application_login)
@@ -102,7 +103,7 @@ def _migrate(house: House) -> None:
 
 @contextmanager
 def _children(house: House) -> Iterator[list[Child]]:
-    given = {"OFFICEPRO_UNREADY_SECONDS": "0"} | dict(house.settings.given)  # no balancer has to notice the stop
+    given = {"OFFICEPRO_UNREADY_SECONDS": "0"} | dict(house.settings.given)  # there is no load balancer to wait for
     given.pop("OFFICEPRO_OWNER_DATABASE_URL", None)  # API and worker use the application's login only
     children = [Child("API", ["serve"], given), Child("worker", ["worker"], given)]
     try:
@@ -114,12 +115,13 @@ def _children(house: House) -> Iterator[list[Child]]:
 
 
 def _wait_until_ready(settings: Settings, children: list[Child], supervised: Sequence[Supervised]) -> None:
-    """However long it takes. Raises CommandError when a child refuses to start, which trying again does not change."""
+    """Wait until /readyz succeeds, without limit. Raises CommandError if a child refuses to start, which a retry does
+    not change."""
     report_at = time.monotonic() + READY_REPORT_SECONDS
     while (missing := _missing(settings)) is not None:
         for child in children:
             if child.has_refused():
-                raise CommandError(f"The {child.name} refused to start; the line above says why.")
+                raise CommandError(f"The {child.name} refused to start; see the log line above.")
         if time.monotonic() > report_at:
             report_at += READY_REPORT_SECONDS
             logger.warning("not_ready", extra={"reason": missing})
@@ -127,7 +129,7 @@ def _wait_until_ready(settings: Settings, children: list[Child], supervised: Seq
 
 
 def _missing(settings: Settings) -> str | None:
-    """What /readyz says is missing; None when nothing is."""
+    """Return the reason for which /readyz fails; None if it succeeds."""
     connection = http.client.HTTPConnection(settings.local_host, settings.port, timeout=5)
     try:
         connection.request("GET", "/readyz")
@@ -136,7 +138,7 @@ def _missing(settings: Settings) -> str | None:
             return None
         return str(json.loads(answer.read()).get("detail"))
     except (OSError, http.client.HTTPException, ValueError):
-        return "the API does not answer"
+        return "the API does not respond"
     finally:
         connection.close()
 
@@ -162,7 +164,8 @@ def _write_demo_file(settings: Settings, demo_key: str) -> None:
 
 
 def _announce(settings: Settings, demo_key: str | None, *, show_secrets: bool) -> None:
-    """Prints no secret unless asked to: what is printed is often kept, in logs and in terminals' histories."""
+    """Print URLs and an example. Secrets are printed only on request: output is often stored in logs and terminal
+    histories."""
     base = settings.base_url
     typer.echo(f"\n  API      {base}\n  Portal   {base}/portal")
     if demo_key is None:
@@ -193,9 +196,9 @@ Ready; Ctrl-C stops it.
 
 @contextmanager
 def _stop_on_signals() -> Iterator[None]:
-    """The first signal raises Stop; while that is acted upon, further ones change nothing."""
+    """Raise Stop at the first signal; ignore further ones."""
     watched = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it ignored
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
         watched.append(signal.SIGHUP)
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -219,7 +222,7 @@ def _alone(data_dir: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise CommandError(f"officepro already runs on {data_dir} (process {lock.read().strip()}).") from None
+            raise CommandError(f"officepro is already running on {data_dir} (process {lock.read().strip()}).") from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()

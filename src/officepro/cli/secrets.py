@@ -17,9 +17,9 @@ secrets = typer.Typer(help="Encrypted secrets: re-encrypt them with a new key.",
 
 @secrets.command("reencrypt")
 def reencrypt(as_json: AsJson = False) -> None:
-    """Re-encrypt all webhook secrets with the first of OFFICEPRO_ENCRYPTION_KEYS. An interrupted run can be repeated.
+    """Re-encrypt all webhook secrets with the first of OFFICEPRO_ENCRYPTION_KEYS. Safe to repeat.
 
-    Fails if a secret cannot be decrypted; then no key may be removed from the settings yet.
+    Fails if a secret cannot be decrypted; then do not remove any key from the settings yet.
     """
 
     async def work(database: Database, settings: Settings) -> tuple[str, Reencrypted]:

@@ -1,10 +1,10 @@
 """`officepro serve`: the API, by several Granian workers.
 
-SIGTERM, SIGINT   stop: /readyz says no and every answer asks its caller to come by another connection, while all are
-                  still answered (OFFICEPRO_UNREADY_SECONDS); then nobody new is let in, who is inside is answered
-                  (OFFICEPRO_DRAIN_SECONDS), and the workers end. A second one skips the first part.
-SIGHUP            the workers are replaced, one after another, by new ones; before one ends, its answers ask their
-                  callers to come by another connection.
+SIGTERM, SIGINT   graceful shutdown: /readyz fails and responses have `Connection: close`, while all requests are still
+                  served (OFFICEPRO_UNREADY_SECONDS); then no new request is accepted, requests in flight are finished
+                  (OFFICEPRO_DRAIN_SECONDS), and the workers end. A second signal skips the first part.
+SIGHUP            rolling restart: the workers are replaced one by one; before a worker ends, its responses have
+                  `Connection: close`.
 """
 
 import asyncio
@@ -33,12 +33,12 @@ from officepro.migrations.verification import refuse_what_waiting_does_not_mend
 from officepro.settings import Settings
 
 BACKLOG_CONNECTIONS = 2048
-# Idle ones too: with no room for more than are answered at once, who holds connections would keep all others waiting.
+# Includes idle connections: otherwise clients that keep connections open would block all others.
 CONNECTIONS_PER_WORKER = 4096
-# Granian's thread waits as long for the interpreter with each piece of a body that it hands over while Python works.
-# With Python's 5 ms, a large body kept all other requests of a worker waiting for half a second.
+# Granian's thread waits up to this long for the interpreter lock with each chunk of a body that it passes to Python.
+# With Python's default of 5 ms, a large body delayed all other requests of a worker by half a second.
 INTERPRETER_SWITCH_SECONDS = 0.0005
-RESPAWN_SECONDS = 3.5  # a new worker's start, for which the one that it replaces works on
+RESPAWN_SECONDS = 3.5  # time for a new worker to start, while the worker that it replaces continues
 # From the main process to its workers.
 ABOUT_TO_STOP = signal.SIGUSR1
 ABOUT_TO_BE_REPLACED = signal.SIGUSR2
@@ -55,20 +55,20 @@ def serve(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=Tr
         asyncio.run(refuse_what_waiting_does_not_mend(house.settings))
         _allow_as_many_files_as_may_be()
         for told in (ABOUT_TO_STOP, ABOUT_TO_BE_REPLACED):
-            signal.signal(told, signal.SIG_IGN)  # and so do workers, until they know what it means
+            signal.signal(told, signal.SIG_IGN)  # inherited by workers, until they install their handlers
         try:
-            # Granian hands the settings over from process to process: read once, and in no environment.
+            # Granian passes the settings to its processes: they are read once, and in no environment.
             _server(house.settings).serve(target_loader=partial(application, house.settings), wrap_loader=False)
         finally:
             logger.info("stopped")
 
 
 def warn_of_no_public_url(settings: Settings) -> None:
-    """Log a warning where clients of other machines can call, and nothing says by which address they do."""
+    """Log a warning if clients of other machines can connect and OFFICEPRO_PUBLIC_URL is not set."""
     if not settings.public_url and not _is_loopback(settings.host):
         logger.warning(
-            "OFFICEPRO_PUBLIC_URL is not set, and the API listens on %s: set it to the address that clients use. Until "
-            "then links name %s, and cookies are Secure only where a proxy of OFFICEPRO_TRUSTED_PROXIES sends "
+            "OFFICEPRO_PUBLIC_URL is not set, and the API listens on %s: set it to the URL that clients use. Until "
+            "then links use %s, and cookies are Secure only if a proxy of OFFICEPRO_TRUSTED_PROXIES sends "
             "X-Forwarded-Proto: https",
             settings.host,
             settings.base_url,
@@ -83,7 +83,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def application(settings: Settings) -> Door:
-    """What each Granian worker calls. It ends with Granian's main process, even when that is killed."""
+    """Return the ASGI application of a Granian worker. The worker ends with Granian's main process, even if that is
+    killed."""
     stop_with_parent(os.getppid())
     sys.setswitchinterval(INTERPRETER_SWITCH_SECONDS)
     try:
@@ -97,7 +98,7 @@ def application(settings: Settings) -> Door:
 
 
 class DrainingServer(MPServer):
-    """Granian, whose workers are told of their end before it comes."""
+    """Granian server that notifies its workers before it stops or replaces them."""
 
     def __init__(self, *arguments: Any, unready_seconds: float, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -106,9 +107,9 @@ class DrainingServer(MPServer):
         self._main_process = os.getpid()
 
     def signal_handler_interrupt(self, *_: Any, **__: Any) -> None:
-        if (
-            os.getpid() != self._main_process
-        ):  # a worker that is still starting: it has this handler from the main process
+        """Handle SIGTERM and SIGINT: notify the workers, then stop after the grace period. A second signal stops at
+        once."""
+        if os.getpid() != self._main_process:  # a worker that is still starting has inherited this handler
             sys.exit()
         if not self._is_told:
             logger.info("stopping")
@@ -123,7 +124,7 @@ class DrainingServer(MPServer):
         waiting.start()
 
     def _respawn_workers(self, workers: Any, spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
-        """Without a delay, those that have died are replaced."""
+        """Replace workers, after a grace period. Without a delay, the workers have died already."""
         farewell = self._unready_seconds if delay else 0
         for place in workers:
             if farewell:
@@ -133,7 +134,7 @@ class DrainingServer(MPServer):
             super()._respawn_workers([place], spawn_target, target_loader, delay + farewell)
 
     def _stop(self) -> None:
-        super().signal_handler_interrupt()  # type: ignore[no-untyped-call]  # Granian's are not typed
+        super().signal_handler_interrupt()  # type: ignore[no-untyped-call]  # Granian's methods are not typed
 
 
 def _tell(worker: Any, what: signal.Signals) -> None:
@@ -143,7 +144,7 @@ def _tell(worker: Any, what: signal.Signals) -> None:
 
 def _server(settings: Settings) -> DrainingServer:
     return DrainingServer(
-        "officepro",  # a name for messages; what is served is the loader's
+        "officepro",  # a name for messages; the loader provides the application
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
@@ -158,12 +159,12 @@ def _server(settings: Settings) -> DrainingServer:
         workers_kill_timeout=max(1, settings.drain_seconds),
         log_level=LogLevels.error if settings.log_level == "error" else LogLevels.warning,
         log_dictconfig=granian_logging(),
-        log_access=False,  # the application writes its own, without a word about persons
+        log_access=False,  # the application writes its own, without personal data
         unready_seconds=settings.unready_seconds,
     )
 
 
 def _allow_as_many_files_as_may_be() -> None:
-    """Each connection is one, and the usual limit of 1,024 is older than servers of many."""
+    """Raise the limit of open files to its maximum. Each connection is one file; the usual soft limit is 1,024."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,4 +1,4 @@
-"""`officepro settings`: what can be set."""
+"""`officepro settings`: all settings."""
 
 import os
 from typing import Annotated
@@ -12,9 +12,9 @@ from officepro.settings import Declaration, declarations, markdown_table
 
 
 def settings(
-    markdown: Annotated[bool, typer.Option("--markdown", help="The table as it stands in the README.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the Markdown table of the README.")] = False,
 ) -> None:
-    """List every setting with its default, its unit and its present value; secrets stay hidden."""
+    """List every setting with its default, unit and current value. Secrets are not shown."""
     if markdown:
         typer.echo(markdown_table())
         return
@@ -25,7 +25,7 @@ def settings(
 
 
 def _now(setting: Declaration) -> str:
-    """The value that holds; of a secret whether it is set and by which variable, never the secret."""
+    """Return the current value; for a secret only whether it is set, and by which variable."""
     text = os.environ.get(setting.variable, "").strip()
     if not setting.secret:
         return text or setting.default

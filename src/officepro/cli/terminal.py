@@ -1,5 +1,5 @@
-"""What the commands of an operator have in common: a database to work on, input checked as the API checks it, and
-answers as a table for people or as JSON for programs."""
+"""Shared parts of the operator's commands: database access, input validation as in the API, and output as a table or as
+JSON."""
 
 import asyncio
 import re
@@ -24,22 +24,23 @@ from officepro.migrations.known import revisions
 from officepro.settings import Settings
 
 CONNECTIONS = 2
-PIPED_WIDTH = 200  # characters of a table that goes to a file or another program
+PIPED_WIDTH = 200  # columns of a table that is written to a file or pipe
 
 Answer = TypeVar("Answer")
 Shape = TypeVar("Shape")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON, as the API does.")]
-PageNumber = Annotated[int, typer.Option("--page", min=1, help=f"The page, of {MAXIMUM_LIMIT} rows each.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as the API returns it.")]
+PageNumber = Annotated[int, typer.Option("--page", min=1, help=f"Page number; {MAXIMUM_LIMIT} rows per page.")]
 
 
 def in_database(work: Callable[[Database], Awaitable[Answer]]) -> Answer:
-    """Raises CommandError, SettingsError, EmbeddedError, OfficeProError."""
+    """Run `work` with a database connection and return its result. Raises CommandError, SettingsError, EmbeddedError,
+    OfficeProError."""
     return in_database_with_settings(lambda database, _: work(database))
 
 
 def in_database_with_settings(work: Callable[[Database, Settings], Awaitable[Answer]]) -> Answer:
-    """As in_database, for work that needs the settings, which include the secrets of an embedded installation."""
+    """As in_database, for work that needs the settings, including the secrets of an embedded installation."""
     settings = read_settings()
     if settings.is_embedded and embedded.running(settings.data_dir) is None:
         raise CommandError(f"The database in {settings.data_dir} is not running: start it with make run.")
@@ -56,7 +57,9 @@ async def _connected(settings: Settings, work: Callable[[Database, Settings], Aw
     try:
         newest, *older = revisions()
         revision = await database.revision()
-        if revision is None or revision in older:  # one that is unknown is a newer version's, which this one works on
+        if (
+            revision is None or revision in older
+        ):  # an unknown revision is of a newer version, with which this one is compatible
             raise CommandError(
                 f"The database is at revision {revision or 'none'} instead of {newest}: run officepro migrate first."
             )
@@ -66,21 +69,21 @@ async def _connected(settings: Settings, work: Callable[[Database, Settings], Aw
 
 
 def checked(shape: type[Shape], given: Mapping[str, Any]) -> Shape:
-    """The options as the API would read them; those that are None were not given. Raises CommandError."""
+    """Validate options as the API would; None means not given. Raises CommandError."""
     with _faults_told():
         return read_body(encode({name: value for name, value in given.items() if value is not None}), shape)  # type: ignore[no-any-return]
 
 
 @contextmanager
 def _faults_told() -> Iterator[None]:
-    """Every fault by the name of its option: `body.slotMinutes` is --slot-minutes."""
+    """Convert validation errors to a CommandError that names options: `body.slotMinutes` is --slot-minutes."""
     try:
         yield
     except OfficeProError as error:
         faults: Sequence[Fault] = error.members.get("errors", ())
         if not faults:
             raise
-        raise CommandError("\n".join(["this cannot be:", *map(_told, faults)])) from None
+        raise CommandError("\n".join(["invalid options:", *map(_told, faults)])) from None
 
 
 def _told(fault: Fault) -> str:
@@ -90,7 +93,7 @@ def _told(fault: Fault) -> str:
 
 
 def show(record: msgspec.Struct, leave_out: Sequence[str] = ()) -> None:
-    """One record, a field on each line."""
+    """Print one record, one field per line."""
     table = Table(show_header=False, box=None)
     for name, value in msgspec.to_builtins(record).items():
         if name not in leave_out:
@@ -99,7 +102,7 @@ def show(record: msgspec.Struct, leave_out: Sequence[str] = ()) -> None:
 
 
 def show_all(records: Sequence[msgspec.Struct], columns: Sequence[str], title: str | None = None) -> None:
-    """A row for each record, with these of its fields."""
+    """Print a table of records with the given fields as columns."""
     table = Table(*columns, title=title, title_justify="left")
     for record in records:
         fields = msgspec.to_builtins(record)
@@ -108,12 +111,14 @@ def show_all(records: Sequence[msgspec.Struct], columns: Sequence[str], title: s
 
 
 def show_page(records: Sequence[msgspec.Struct], columns: Sequence[str], page: Page, total: int) -> None:
+    """Print one page of a list, with its position if there are more rows."""
     show_all(records, columns)
     if total > len(records):
         typer.echo(f"page {page.number}, {len(records)} of {total}; --page {page.number + 1} shows the next")
 
 
 def show_json(answer: object) -> None:
+    """Print indented JSON."""
     typer.echo(msgspec.json.format(encode(answer), indent=2))
 
 

@@ -1,4 +1,4 @@
-"""`officepro worker`: webhooks are fanned out and delivered, and whatever else is due gets done."""
+"""`officepro worker`: delivers webhooks and runs maintenance jobs."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from officepro.webhooks import dispatcher
 
 
 def work(stop_with: Annotated[int, typer.Option("--stop-with-parent", hidden=True)] = 0) -> None:
-    """Deliver webhooks until SIGTERM or Ctrl-C."""
+    """Deliver webhooks and run maintenance jobs until SIGTERM or Ctrl-C."""
     with open_house(settings_of_process(stop_with)) as house:
         make_data_dir(house.settings.data_dir)
         log_start(dispatcher.logger, house.settings)

@@ -1,1 +1,1 @@
-"""The OpenAPI document, drawn from the route handlers themselves so that it cannot drift, and the error reference."""
+"""OpenAPI document and error reference, generated from the route handlers and error classes."""

@@ -1,4 +1,4 @@
-"""What an operation may answer: its success, and every error that can truly occur on it, with its codes."""
+"""Responses of an operation: its success, and every error that it can return, with the codes."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ _RATE_LIMIT = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 
 def answers(path: str, handler: HTTPRouteHandler, guard: Guard, said: Documented, components: Components) -> Json:
-    """By status."""
+    """Return the responses of an operation by status."""
     success = _success(path, handler, guard, said, components)
     found = {str(handler.status_code): success}
     for status, meaning in said.further_answers.items():
@@ -76,7 +76,7 @@ def _success(path: str, handler: HTTPRouteHandler, guard: Guard, said: Documente
 
 
 def returned(handler: HTTPRouteHandler) -> Any:
-    """What the handler puts into the body; None where there is no body."""
+    """Return the type of the response body; None where there is no body."""
     kind = handler.parsed_fn_signature.return_type.annotation
     if get_origin(kind) is Response:
         (kind,) = get_args(kind)
@@ -84,7 +84,8 @@ def returned(handler: HTTPRouteHandler) -> Any:
 
 
 def _media_type(handler: HTTPRouteHandler) -> str:
-    """JSON, unless the route says otherwise; a handler that returns a Response of its own leaves it empty."""
+    """Return the media type: JSON unless the route sets another. A handler that returns a Response may leave it
+    empty."""
     told = handler.media_type
     return (told.value if isinstance(told, Enum) else told) or MediaType.JSON.value
 
@@ -122,7 +123,7 @@ def _errors_of_guard(path: str, guard: Guard) -> Iterator[type[OfficeProError]]:
 
 
 def _errors_of_request(handler: HTTPRouteHandler) -> Iterator[type[OfficeProError]]:
-    yield Invalid  # every address refuses query parameters that it does not know
+    yield Invalid  # every route rejects undeclared query parameters
     yield Overloaded
     if handler.parsed_data_field is not None:
         yield from (MalformedJson, TooLarge, TooSlow, UnsupportedMedia)
@@ -141,7 +142,7 @@ def _errors_of_request(handler: HTTPRouteHandler) -> Iterator[type[OfficeProErro
 
 
 def _failure(path: str, status: int, errors: set[type[OfficeProError]], components: Components) -> Json:
-    """One shared answer for each status and set of codes; the name says both."""
+    """Return a reference to the shared response of this status and these codes, which its name consists of."""
     meanings = sorted({error.code: meaning_of(error) for error in sorted(errors, key=_name)}.values(), key=_code)
     codes = [meaning.code for meaning in meanings]
     names = ["X-Request-Id", "X-Client-Request-Id", *(["Cache-Control"] if path.startswith("/v1/") else [])]

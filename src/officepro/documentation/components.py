@@ -1,4 +1,5 @@
-"""The document's shared parts: each shape, error answer and header is described once and referred to by name."""
+"""Shared components of the document: each schema, error response and header is described once and referenced by
+name."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,70 +17,74 @@ _REFERENCE = "#/components/schemas/"
 
 PROBLEM: Json = {
     "title": "Problem",
-    "description": "What went wrong. (RFC 9457) Some codes add members of their own.",
+    "description": "Problem details (RFC 9457). Some codes add further members.",
     "type": "object",
     "required": ["type", "title", "status", "detail", "code", "requestId"],
     "properties": {
-        "type": {"type": "string", "format": "uri-reference", "description": "The code's page in the error reference."},
-        "title": {"type": "string", "description": "The status in words."},
+        "type": {"type": "string", "format": "uri-reference", "description": "URL of the code in the error reference."},
+        "title": {"type": "string", "description": "The HTTP status phrase."},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": {"type": "string", "description": "What to do, in a sentence."},
-        "code": {"type": "string", "pattern": "^[a-z_]+$", "description": "Stable; decide by this."},
-        "requestId": {"type": "string", "description": "The answer's X-Request-Id."},
+        "detail": {"type": "string", "description": "What is wrong and what to do next."},
+        "code": {"type": "string", "pattern": "^[a-z_]+$", "description": "Stable, machine-readable error code."},
+        "requestId": {"type": "string", "description": "The response's X-Request-Id."},
         "errors": {
             "type": "array",
             "items": {"$ref": f"{_REFERENCE}{Fault.__name__}"},
-            "description": "Every fault of the request, each with its place.",
+            "description": "All validation errors.",
         },
     },
 }
 
 HEADERS: dict[str, Json] = {
     "X-Request-Id": {
-        "description": "This request's id, to quote to support.",
+        "description": "The id of this request; quote it to support.",
         "required": True,
         "schema": {"type": "string"},
     },
     "X-Client-Request-Id": {
-        "description": "The X-Request-Id that the request came with; absent where it had none, or an invalid one.",
+        "description": "The X-Request-Id of the request; absent if it was missing or invalid.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"},
     },
     "Cache-Control": {
-        "description": "Nothing of this may be kept.",
+        "description": "Responses must not be cached.",
         "required": True,
         "schema": {"type": "string", "const": "no-store"},
     },
     "RateLimit-Limit": {
-        "description": "Requests a minute that this key has; absent where there is no limit.",
+        "description": "Requests per minute of this key; absent if there is no limit.",
         "schema": {"type": "integer", "minimum": 1},
     },
     "RateLimit-Remaining": {
-        "description": "Requests that are left at once.",
+        "description": "Requests remaining right now.",
         "schema": {"type": "integer", "minimum": 0},
     },
     "RateLimit-Reset": {
-        "description": "Seconds until all of them are there again.",
+        "description": "Seconds until the full limit is available again.",
         "schema": {"type": "integer", "minimum": 0},
     },
     "Idempotent-Replay": {
-        "description": "Given where the answer is that of an earlier request with this Idempotency-Key.",
+        "description": "Present if this is the stored response of an earlier request with this Idempotency-Key.",
         "schema": {"type": "string", "const": "true"},
     },
     "Retry-After": {
-        "description": "Seconds to wait before the next try.",
+        "description": "Seconds to wait before retrying.",
         "required": True,
         "schema": {"type": "integer", "minimum": 1},
     },
-    "WWW-Authenticate": {"description": "What to send.", "required": True, "schema": {"type": "string"}},
+    "WWW-Authenticate": {
+        "description": "The required authentication scheme.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
 }
 
 
 class TwoShapesOfOneName(Exception):
-    """Two shapes would share a name in the document; rename one of them."""
+    """Two schemas would share a name in the document; rename one of them."""
 
 
 class Components:
-    """Collects what the operations refer to."""
+    """Collects the schemas and error responses that operations refer to."""
 
     def __init__(self) -> None:
         self.schemas: dict[str, Json] = {"Problem": PROBLEM}
@@ -88,7 +93,8 @@ class Components:
         self.schema_of(Fault)
 
     def schema_of(self, kind: Any) -> Json:
-        """The schema of a type as it is on the wire: in place, or a reference to where it stands."""
+        """Return the JSON Schema of a type on the wire: inline, or a reference to a component. Raises
+        TwoShapesOfOneName."""
         (schema,), found = msgspec.json.schema_components(
             [kind], schema_hook=schema_hook, ref_template=_REFERENCE + "{name}"
         )
@@ -100,10 +106,12 @@ class Components:
         return plain
 
     def response(self, name: str, response: Json) -> Json:
+        """Add a shared response, unless it is there already, and return a reference to it."""
         self.responses.setdefault(name, response)
         return {"$ref": f"#/components/responses/{name}"}
 
     def as_json(self) -> Json:
+        """Return the `components` object, sorted by name."""
         return {
             "schemas": dict(sorted(self.schemas.items())),
             "responses": dict(sorted(self.responses.items())),
@@ -111,7 +119,8 @@ class Components:
         }
 
     def _names_in(self, kind: Any) -> dict[str, str]:
-        """Who comes first keeps a name; a later room's shape of the same name has its room before it."""
+        """Return the schema names that differ from the class name: the first class has the plain name; a later class of
+        the same name gets its package as prefix."""
         names = {}
         for shape in _shapes_in(msgspec.inspect.type_info(kind), set()):
             if self._owners.setdefault(shape.__name__, shape) is not shape:
@@ -124,11 +133,12 @@ class Components:
 
 
 def header(name: str) -> Json:
+    """Return a reference to a shared header."""
     return {"$ref": f"#/components/headers/{name}"}
 
 
 def _shapes_in(node: Any, seen: set[int]) -> Iterator[type]:
-    """Every shape that a type is made of; msgspec tells types as a tree of structs."""
+    """Yield every struct class in a type's tree of msgspec type descriptions."""
     if isinstance(node, tuple):
         for item in node:
             yield from _shapes_in(item, seen)
@@ -141,8 +151,8 @@ def _shapes_in(node: Any, seen: set[int]) -> Iterator[type]:
 
 
 def _for_readers(schema: Any, names: Mapping[str, str]) -> Any:
-    """msgspec calls Written[Assigned] `Written_Assigned_`; readers and generated clients get `WrittenAssigned`. And a
-    pattern is read by the rules of ECMA-262, where the end of a text is `$`."""
+    """Replace msgspec's generic names, such as `Written_Assigned_`, by `WrittenAssigned`, and the end of text in
+    patterns by `$`, as ECMA-262 has it."""
     if isinstance(schema, list):
         return [_for_readers(item, names) for item in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""The whole document, from an assembled application. (OpenAPI 3.1, JSON Schema 2020-12)"""
+"""The OpenAPI document of an assembled application. (OpenAPI 3.1, JSON Schema 2020-12)"""
 
 from collections.abc import Iterator
 
@@ -24,6 +24,7 @@ _METHODS: tuple[Method, ...] = (
 
 
 def document(app: Litestar, public_url: str = "") -> Json:
+    """Return the OpenAPI document of all routes that are in the schema."""
     components = Components()
     paths: dict[str, Json] = {}
     used = set()
@@ -70,7 +71,7 @@ def _permission(handler: HTTPRouteHandler) -> str:
 
 
 def handlers(app: Litestar) -> Iterator[tuple[HTTPRoute, str, HTTPRouteHandler]]:
-    """Every handler of our own with its method, in the order of the route table."""
+    """Yield every handler with its route and method, in the order of the route table."""
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for method in _METHODS:

@@ -1,4 +1,4 @@
-"""The reference of every error: what each `code` means, from the exception classes themselves."""
+"""Error reference: the meaning of each `code`, taken from the exception classes."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -9,7 +9,7 @@ from officepro.foundation.errors import OfficeProError
 
 
 class ErrorMeaning(msgspec.Struct, frozen=True):
-    """One code, as callers meet it."""
+    """One error code with its status and description."""
 
     status: int
     code: str
@@ -18,11 +18,11 @@ class ErrorMeaning(msgspec.Struct, frozen=True):
 
 
 def every_error() -> list[ErrorMeaning]:
-    """By status and code. A code has two entries where it comes with two statuses: `unknown_provider` is a 404 for a
-    provider in the address and a 422 for one in the body.
+    """Return all errors that callers can receive, by status and code. A code with two statuses has two entries:
+    `unknown_provider` is 404 for a provider in the path and 422 for one in the body.
 
-    Of the faults of our own side callers see only `internal_error`; its other subclasses stop a process at its start.
-    What sends a browser elsewhere is no error.
+    Of server errors callers receive only `internal_error`; its other subclasses end a process at startup. Redirects are
+    not errors.
     """
     found: dict[tuple[int, str], ErrorMeaning] = {}
     for error in every_error_class():
@@ -32,12 +32,13 @@ def every_error() -> list[ErrorMeaning]:
 
 
 def meaning_of(error: type[OfficeProError]) -> ErrorMeaning:
+    """Return the reference entry of an error class; its docstring is the description."""
     sentence = " ".join((error.__doc__ or "").split())
     return ErrorMeaning(error.status, error.code, HTTPStatus(error.status).phrase, sentence)
 
 
 def every_error_class(root: type[OfficeProError] = OfficeProError) -> Iterator[type[OfficeProError]]:
-    """The root, then its subclasses, parents before children; only our own."""
+    """Yield the root and its subclasses, parents before children; only those of officepro."""
     yield root
     for error in root.__subclasses__():
         if error.__module__.startswith("officepro."):

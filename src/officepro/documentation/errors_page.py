@@ -1,4 +1,4 @@
-"""GET /docs/errors: the place that every problem document's `type` points to, one section for each code."""
+"""GET /docs/errors: the error reference that the `type` of every problem document points to, one section per code."""
 
 import base64
 import hashlib
@@ -16,22 +16,22 @@ from officepro.documentation.introduction import TITLE
 from officepro.foundation.input import AnyRequest
 from officepro.foundation.prepared import Prepared, prepared, send_prepared
 
-# What to do about any error of a status, beside what its own sentence says.
+# Advice by status, in addition to the description of each error.
 ADVICE = {
-    400: "Correct the request: `errors` names the first 100 faults with their places. Sent as it was, it fails again.",
-    401: "Get a new access token and send the request again with it; an admin sends the admin secret.",
-    403: "Ask the practice: it decides what a key may do, and where.",
-    404: "Check the address. A record of another practice cannot be told from one that does not exist.",
-    405: "Use one of the methods in the answer's Allow header.",
-    408: "Send the request again, without pauses inside its body.",
-    409: "Look at how things stand now, and decide anew; the answer says what stood in the way.",
-    412: "Read the record again, repeat your change on what you find, and send its new ETag in If-Match.",
-    413: "Send less at once.",
-    415: "Send JSON, and say so in Content-Type.",
-    422: "Correct what the sentence names: it can be read, but cannot be done.",
-    429: "Wait as many seconds as Retry-After says, then send the request again.",
-    500: "It is our fault. Try again later; if it lasts, tell support the requestId.",
-    503: "Wait as many seconds as Retry-After says, then send the request again, a POST with its Idempotency-Key.",
+    400: "Correct the request: `errors` lists up to 100 validation errors. Do not retry it unchanged.",
+    401: "Get a new access token and retry with it. Admin endpoints need the admin secret.",
+    403: "Ask the practice to extend the permissions of your key.",
+    404: "Check the URL and ids. For privacy, records of other practices also return 404.",
+    405: "Use one of the methods in the Allow header of the response.",
+    408: "Retry and send the whole body without pauses.",
+    409: "The resource's state conflicts with this request. Re-read it and retry with updated values.",
+    412: "Read the record again, repeat your change on it, and send its new ETag in If-Match.",
+    413: "Send a smaller request.",
+    415: "Send JSON with `Content-Type: application/json`.",
+    422: "The request is well-formed but not allowed. Fix the value described above and retry.",
+    429: "Wait for the seconds in Retry-After, then retry.",
+    500: "This is an error of the server. Retry later; if it persists, send the requestId to support.",
+    503: "Wait for the seconds in Retry-After, then retry; repeat a POST with the same Idempotency-Key.",
 }
 
 _STYLE = """
@@ -64,10 +64,11 @@ _templates = Environment(
 
 @get("/docs/errors", include_in_schema=False, media_type=MediaType.HTML)
 async def errors_page(request: AnyRequest) -> Response[bytes]:
+    """Return the error reference as HTML."""
     return send_prepared(request, _page(), "text/html", _HEADERS)
 
 
-@cache  # at the first request rather than at the start: only then are all errors there
+@cache  # at the first request, when all error classes have been imported
 def _page() -> Prepared:
     by_code = sorted(every_error(), key=_code)
     text = _templates.get_template("errors.html").render(
@@ -83,4 +84,4 @@ def _code(error: ErrorMeaning) -> str:
     return error.code
 
 
-router = Router("/", guards=[is_open("whoever meets an error may read what it means")], route_handlers=[errors_page])
+router = Router("/", guards=[is_open("error descriptions are public")], route_handlers=[errors_page])

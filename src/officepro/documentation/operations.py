@@ -16,6 +16,7 @@ MEBIBYTE = 1024 * 1024
 
 
 def operation(path_format: str, handler: HTTPRouteHandler, components: Components) -> Json:
+    """Return the Operation object of a route handler."""
     said, guard, path = documented_of(handler), guard_of(handler), template(path_format)
     described: Json = {
         "operationId": _operation_id(handler, guard),
@@ -35,13 +36,14 @@ def operation(path_format: str, handler: HTTPRouteHandler, components: Component
 
 
 def guard_of(handler: HTTPRouteHandler) -> Guard:
-    """The one guard that says who may come in; a house test sees to it that there is exactly one."""
+    """Return the one guard that decides on access. A convention test ensures that every handler has exactly one."""
     guards = guards_of(handler)
     assert len(guards) == 1, f"{handler} has {len(guards)} guards instead of one"
     return guards[0]
 
 
 def guards_of(handler: HTTPRouteHandler) -> list[Guard]:
+    """Return the access guards of a handler."""
     return [guard for guard in handler.resolve_guards() if isinstance(guard, (Requires, RequiresAdmin, IsOpen))]
 
 
@@ -52,7 +54,7 @@ def _description(handler: HTTPRouteHandler, guard: Guard) -> str:
 def _asked(guard: Guard) -> str:
     match guard:
         case Requires(scope=None):
-            return "Requires a partner's token, whatever its scopes."
+            return "Requires an access token; no scope is needed."
         case Requires(scope=scope):
             return f"Requires {scope} scope."
         case RequiresAdmin():
@@ -75,20 +77,22 @@ def _body(handler: HTTPRouteHandler, said: Documented, components: Components) -
     field = handler.parsed_data_field
     assert field is not None
     limit = handler.resolve_request_max_body_size() or 0
+    size = f"{limit / MEBIBYTE:g} MiB" if limit >= MEBIBYTE else f"{limit / 1024:g} KiB"
     schema = components.schema_of(field.annotation)
     content: Json = {"schema": {"allOf": [schema, dict(said.body_rules)]} if said.body_rules else schema}
     if said.example_request is not msgspec.UNSET:
         content["example"] = said.example_request
     return {
         "required": field.is_required,
-        "description": f"JSON of at most {limit / MEBIBYTE:g} MiB.",
+        "description": f"JSON, at most {size}.",
         "x-maximum-bytes": limit,
         "content": {"application/json": content},
     }
 
 
 def _operation_id(handler: HTTPRouteHandler, guard: Guard) -> str:
-    """Stable, because generated clients name their methods by it; the admin's `list_providers` is another."""
+    """Return the operationId. It is stable, because generated clients name their methods by it; admin operations are
+    prefixed, because `list_providers` exists twice."""
     words = handler.fn.__name__.split("_")
     if isinstance(guard, RequiresAdmin):
         words.insert(0, "admin")

@@ -1,4 +1,4 @@
-"""A handler's parameters in path, query string and headers, as the document tells them."""
+"""A handler's parameters in path, query string and headers, as Parameter objects."""
 
 import re
 from collections.abc import Iterator
@@ -16,10 +16,11 @@ from officepro.foundation.input import QueryParameter, query_parameters, wire_na
 from officepro.foundation.wire import encode_hook
 
 _PLACE = re.compile(r"\{(\w+)\}")
-EXAMPLE_PRACTICE = "DemoOffice"  # the practice of the seeds' examples
+EXAMPLE_PRACTICE = "DemoOffice"  # the practice in the examples of the source API specification
 
 
 def parameters(path_format: str, handler: HTTPRouteHandler, said: Documented, components: Components) -> list[Json]:
+    """Return the Parameter objects of a handler: path, query, headers."""
     return [
         *_path_parameters(path_format, handler, said, components),
         *(_query_parameter(one, said, components) for one in query_parameters(handler).values()),
@@ -46,7 +47,7 @@ def _path_parameters(
         }
 
 
-# Where a handler does not ask for the practice itself, its guard has held it against the token.
+# Where a handler does not declare the practice, its guard compares it with the token.
 _UNREAD_PRACTICE: Json = {"type": "string", "minLength": 1, "maxLength": 200}
 
 
@@ -89,8 +90,8 @@ _IDEMPOTENCY_KEY: Json = {
     "in": "header",
     "required": False,
     "description": (
-        "A word of your own for this request, such as a UUID. A repeat with the same key and body within "
-        f"{once.KEPT_HOURS} hours does nothing anew and gives the same answer."
+        "A unique value you generate (e.g. a UUID). Retrying with the same key and body within "
+        f"{once.KEPT_HOURS} hours returns the original response."
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": once.MAXIMUM_KEY_CHARACTERS, "pattern": "^[ -~]+$"},
 }
@@ -108,7 +109,7 @@ _REQUEST_ID: Json = {
 
 
 def _without_null(schema: Json) -> Json:
-    """Text has no null: what may be None in the handler is, on the wire, left out."""
+    """Return the schema without null: query strings and headers have none, so an optional parameter is omitted."""
     kept = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
     rest = {key: value for key, value in schema.items() if key != "anyOf"}
     match kept:

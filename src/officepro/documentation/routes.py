@@ -1,4 +1,4 @@
-"""GET /openapi.json: the document, made once and then the same bytes for everybody. (API.md: Service)"""
+"""GET /openapi.json: the document, generated once and then served as the same bytes. (API.md: Service)"""
 
 from typing import Annotated, Any, ClassVar, cast
 
@@ -15,7 +15,7 @@ from officepro.foundation.wire import encode
 
 
 class OpenApi(bytes):
-    """The document as it is sent."""
+    """The encoded OpenAPI document."""
 
     json_schema: ClassVar[dict[str, Any]] = {
         "type": "object",
@@ -26,11 +26,11 @@ class OpenApi(bytes):
 
 @get(
     "/openapi.json",
-    summary="This document",
+    summary="Get the OpenAPI document",
     media_type=MediaType.JSON,
     opt=documented(
-        answer_headers={"ETag": "This version of the document; send it back in If-None-Match."},
-        further_answers={304: "You have this version already."},
+        answer_headers={"ETag": "Version of the document; send it in If-None-Match."},
+        further_answers={304: "Not modified: you have this version already."},
     ),
 )
 async def openapi_document(
@@ -39,9 +39,9 @@ async def openapi_document(
         str | None, HeaderParameter(name="If-None-Match", description="The ETag of the version that you have.")
     ] = None,
 ) -> Response[OpenApi]:
-    """The whole API in OpenAPI 3.1, drawn from the very routes that answer."""
+    """Returns the whole API in OpenAPI 3.1, generated from the routes."""
     made: Prepared | None = request.app.state.get("openapi")
-    if made is None:  # at the first request rather than at the start: only then are all routes there
+    if made is None:  # at the first request, when all routes are registered
         body = encode(document(request.app, request.app.state.settings.public_url))
         request.app.state.openapi = made = prepared(body)
     return cast(Response[OpenApi], send_prepared(request, made, MediaType.JSON))
@@ -49,7 +49,7 @@ async def openapi_document(
 
 router = Router(
     "/",
-    guards=[is_open("whoever writes a client may read what there is")],
+    guards=[is_open("the API reference is public")],
     route_handlers=[openapi_document],
     tags=["Service"],
 )
