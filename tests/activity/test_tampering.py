@@ -151,7 +151,7 @@ async def _cut_tail_and_head(owner: asyncpg.Connection, office: Office) -> None:
 async def test_a_practice_that_there_is_none_of(house: House) -> None:
     told = await officepro(house, "disclosure", "verify", "--practice", "Nowhere")
 
-    assert (told.exit_code, told.err) == (1, "officepro: There is no practice Nowhere.\n")
+    assert (told.exit_code, told.err) == (1, "officepro: Practice Nowhere not found.\n")
 
 
 async def test_a_file_that_is_no_anchor(house: House, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def ask_for_access(page: Page, house: RunningHouse, company: str) -> None:
     page.fill("input[name=email]", f"{company.replace(' ', '.').lower()}@example.com")
     for scope in ("Prospects", "Tags", "Providers"):
         page.check(f"input[value={scope}]")
-    page.click("text=Send the request")
+    page.click("text=Send request")
     page.get_by_text("Thank you").wait_for()
 
 
@@ -41,7 +41,7 @@ def test_from_a_request_to_the_first_call_with_nothing_but_the_pages(
     sign_in(newcomer, portal_house, key)
     newcomer.click("nav >> text=Documentation")
     newcomer.fill("input[name=key]", key)
-    newcomer.click("text=Get a token")
+    newcomer.click("text=Get access token")
     newcomer.get_by_text("The token is set").wait_for()
     call = newcomer.locator("#listProspects details.try")
     call.locator("summary").click()
@@ -63,7 +63,7 @@ def test_approve_clicked_twice_approves_once(browser: Browser, portal_house: Run
     page.goto(f"{portal_house.base}/portal/requests")
     request = page.locator("section", has=page.get_by_role("heading", name="Double Click"))
     request.get_by_role("button", name="Approve").dblclick()
-    expect(page.locator(".notice")).to_contain_text("Approved: the key of Double Click, shown this once")
+    expect(page.locator(".notice")).to_contain_text("Approved: key for Double Click created")
     page.context.close()
 
     with admin_of(portal_house) as admin:
@@ -81,13 +81,13 @@ def test_what_was_typed_when_the_session_ended_is_sent_after_signing_in_again(
     page.fill("input[name=name]", "Typed before the session ended")
     page.select_option("select[name=practice]", "DemoOffice")
     query(portal_house, "UPDATE portal_session SET last_seen_at = now() - interval '16 minutes'")
-    page.click("text=Make the key")
-    page.get_by_text("What you typed is kept").wait_for()
+    page.click("button:has-text('Create API key')")
+    page.get_by_text("Your input is preserved").wait_for()
     page.fill("#secret", portal_house.demo["adminSecret"])
     page.click("button.primary")
     expect(page.locator("main")).to_contain_text("Typed before the session ended")
-    page.click("text=Send it now")
-    expect(page.locator(".notice")).to_contain_text("The key of Typed before the session ended, shown this once")
+    page.click("text=Submit form")
+    expect(page.locator(".notice")).to_contain_text("Key Typed before the session ended created")
     page.context.close()
 
 
@@ -123,7 +123,7 @@ def test_the_first_call_shows_by_itself(browser: Browser, portal_house: RunningH
     page = new_page(browser, Seen())
     sign_in(page, portal_house, key)
     page.goto(f"{portal_house.base}/portal/activity")
-    page.get_by_text("No call matches").wait_for()
+    page.get_by_text("No matching requests").wait_for()
     token = httpx.post(f"{portal_house.practice}/auth/token", json={"apiKey": key}).json()["accessToken"]
     assert httpx.get(f"{portal_house.practice}/tags", headers={"Authorization": f"Bearer {token}"}).is_success
     expect(page.locator("#calls")).to_contain_text("/v1/{PPass}/tags", timeout=10_000)

@@ -49,7 +49,7 @@ def test_the_first_call_is_made_from_the_documentation_alone(browser: Browser, p
     page = new_page(browser, seen)
     page.goto(f"{portal_house.base}/docs/console")
     page.fill("input[name=key]", portal_house.demo["apiKey"])
-    page.click("text=Get a token")
+    page.click("text=Get access token")
     page.get_by_text("The token is set").wait_for()
     page.click("#listTags details.try > summary")
     page.click("#listTags details.try button.primary")

@@ -80,7 +80,7 @@ def test_every_button_does_what_it_says(
         notice.wait_for()
 
     before = len(got)
-    press("Send a test")
+    press("Send test event")
     expect(notice).to_contain_text("received")
     assert len(got) == before + 1
     press("Pause")

@@ -38,7 +38,7 @@ async def test_a_request_is_denied_with_its_reason(demo_office: Office, house: H
     (one,) = await requests(demo_office)
     told = await officepro(house, "access-request", "deny", str(one["id"]), "--reason", "Not ours.")
 
-    assert told.out == f"Request {one['id']} of Example Company is denied.\n"
+    assert told.out == f"Access request {one['id']} of Example Company denied.\n"
     assert [(after["status"], after["reason"]) for after in await requests(demo_office)] == [("denied", "Not ours.")]
 
 

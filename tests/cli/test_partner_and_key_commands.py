@@ -36,7 +36,7 @@ async def test_from_nothing_to_a_key_that_opens_and_is_rotated_and_revoked(demo_
         assert (await exchange(demo_office, key["apiKey"])).status_code == 200
 
     revoked = await officepro(house, "key", "revoke", str(rotated["keyId"]))
-    assert revoked.out == f"Key {rotated['keyId']} of Call Centre is revoked.\n"
+    assert revoked.out == f"Key {rotated['keyId']} of Call Centre revoked.\n"
     assert (await exchange(demo_office, rotated["apiKey"])).status_code == 401
     listed = (await officepro(house, "key", "list", "--partner-id", str(partner["partnerId"]), "--json")).json
     assert [(one["keyId"], one["status"]) for one in listed["data"]] == [

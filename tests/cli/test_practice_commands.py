@@ -51,7 +51,7 @@ async def test_every_mistake_is_named_by_its_option(house: House) -> None:
     assert told.exit_code == 1
     assert told.out == ""
     lines = told.err.splitlines()
-    assert lines[0] == "officepro: this cannot be:"
+    assert lines[0] == "officepro: invalid options:"
     assert [line.split(":")[0].strip() for line in lines[1:]] == ["practicepass", "name", "slot-minutes"]
 
 

@@ -198,7 +198,7 @@ async def test_without_citus_it_is_refused_and_the_plan_is_shown(
     planned = await officepro_with(environment, "distribute", "--plan")
 
     assert (refused.exit_code, refused.out) == (1, "")
-    assert refused.err.startswith("officepro: There is no Citus in this database")
+    assert refused.err.startswith("officepro: Citus is not installed in this database")
     assert (planned.exit_code, planned.err) == (0, "")
     assert len(parsed(planned.out)) > 150  # by PostgreSQL's own grammar
     assert await asyncio.to_thread(schema, url) == before

@@ -115,13 +115,13 @@ async def test_a_form_that_is_sent_too_late_is_kept(house: House, demo_office: O
     await house.owner.execute("DELETE FROM portal_session")
     asked = await browser.post("/portal/logout", data=typed)
     assert asked.status_code == 401
-    assert "What you typed is kept" in asked.text
+    assert "Your input is preserved" in asked.text
     kept = re.search(r'name="kept" value="([^"]*)"', asked.text)
     assert kept is not None
     fields = {"next": "/portal/logout", "kept": html.unescape(kept.group(1)), "csrf_token": csrf_token(asked)}
     resumed = await browser.post("/portal/login", data={**fields, "secret": house.settings.admin_secret})
     assert "Not &lt;b&gt;now&lt;/b&gt;" in resumed.text
-    assert "Send it now" in resumed.text
+    assert "Submit form" in resumed.text
 
 
 async def test_an_admin_makes_a_key_that_works_and_revokes_it(house: House, demo_office: Office) -> None:
@@ -191,10 +191,10 @@ async def test_a_request_for_access_is_approved_once(house: House, demo_office: 
 
     approved = await browser.post(f"/portal/requests/{number}/approve", data=terms)
     assert approved.status_code == 200, approved.text
-    assert "shown this once" in approved.text
+    assert "will not be shown again" in approved.text
     again = await browser.post(f"/portal/requests/{number}/approve", data=terms)
     assert again.status_code == 409
-    assert "nothing was done" in again.text
+    assert "nothing was changed" in again.text
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ async def test_who_read_a_record_stands_in_the_disclosures_and_in_their_csv(hous
         f",{demo_office.ada},192.0.2.1,other,identity contact demographics notes tags photo"
     )
     nobody = await browser.get("/portal/disclosures", params={**query, "patient": "4711"})
-    assert "Nobody has read the record of 4711" in nobody.text
+    assert "No disclosures of patient 4711" in nobody.text
 
 
 async def test_all_practices_are_given_only_when_they_are_chosen(house: House, demo_office: Office) -> None:

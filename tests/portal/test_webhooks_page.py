@@ -58,20 +58,18 @@ async def test_events_are_replayed_from_a_number_or_a_time(
     address = f"subscriptions/{made['id']}/replay"
 
     said = await press(browser, address, **{"from": "2", "since": ""})
-    assert said == f"2 events of {demo_office.practicepass}, from number 2 to 3, are sent again."
+    assert said == f"2 events of {demo_office.practicepass}, from number 2 to 3, will be sent again."
     assert "in progress" in await press(browser, address, **{"from": "1", "since": ""})
     await worker.settle()
     assert (await press(browser, address, **{"from": "", "since": "2020-01-01T00:00"})).startswith("3 events of")
-    assert (await press(browser, f"{address}/cancel")) == (
-        "The replay is cancelled; 0 of 3 deliveries had been created."
-    )
+    assert (await press(browser, f"{address}/cancel")) == ("Replay cancelled; 0 of 3 deliveries had been created.")
     assert (await press(browser, address, **{"from": "1", "since": ""})).startswith("3 events of")
     await worker.settle()
     assert receiver.log_ids == [1, 2, 3, 2, 3, 1, 2, 3]
     assert "nothing to replay" in await press(browser, address, **{"from": "99", "since": ""})
     assert "nothing to replay" in await press(browser, address, **{"from": "", "since": "2099-01-01T00:00"})
-    assert "not a day and time" in await press(browser, address, since="2026-02-30T00:00")
-    assert "number of an event" in await press(browser, address, **{"from": "-1", "since": ""})
+    assert "not a valid date and time" in await press(browser, address, since="2026-02-30T00:00")
+    assert "event number" in await press(browser, address, **{"from": "-1", "since": ""})
 
 
 async def test_a_partner_tries_its_own_delivery_again(
@@ -118,7 +116,7 @@ async def test_an_admin_acts_on_every_subscription(
     browser = await signed_in(demo_office.house, demo_office.house.settings.admin_secret)
     address = f"subscriptions/{made['id']}/test"
 
-    assert "no such practice" in await press(browser, address, practice="Nowhere")
+    assert "Practice not found" in await press(browser, address, practice="Nowhere")
     assert (await press(browser, address, practice=demo_office.practicepass)).endswith(": received.")
     assert receiver.received[-1][1]["practicepass"] == demo_office.practicepass
     await press(browser, f"subscriptions/{made['id']}/pause")

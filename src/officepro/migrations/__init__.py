@@ -1,1 +1,1 @@
-"""The schema: Alembic revisions, each written as SQL."""
+"""Database schema: Alembic revisions, each written as SQL."""

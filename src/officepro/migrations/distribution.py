@@ -1,11 +1,11 @@
-"""Spreads a migrated database over the nodes of a Citus cluster, with what is in it.
+"""Distribute a migrated database, with its data, over the nodes of a Citus cluster.
 
-Citus distributes a table only while no foreign key ties it to one that is not distributed yet. So ours come off and are
-noted down; each table is made a reference table or is distributed by practice, next to the others of its practice;
-and the foreign keys are put back. What has been noted down is there until the end: a run that broke off is taken up
-where it stopped, and until then the service does not start.
+Citus distributes a table only if no foreign key connects it to a table that is not distributed. Therefore the foreign
+keys are stored in a table and dropped; each table becomes a reference table or is distributed by practice, colocated
+with the other tables; then the foreign keys are created again. The stored definitions remain until the end: an
+interrupted run can be continued, and until then the service does not start.
 
-Each statement is a transaction of its own, for Citus takes its own way for each kind. (docs/distributed.md)
+Each statement is a separate transaction, because Citus executes each kind differently. (docs/distributed.md)
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,17 +19,19 @@ from officepro.foundation import distribution
 from officepro.foundation.distribution import DISTRIBUTION_COLUMN, UNFINISHED, wanted
 from officepro.migrations.run import MigrationRefused, connected, refuse_pooler, revision_of, revisions
 
-FIRST_TENANT = "practice_setup"  # begins the colocation group; small, and every practice has a row in it
+FIRST_TENANT = "practice_setup"  # first of the colocation group: small, and every practice has a row in it
 
 
 class DistributionRefused(MigrationRefused):
-    """The database cannot be distributed as it stands."""
+    """The database cannot be distributed in its current state."""
 
     code = "distribution_refused"
 
 
 @dataclass(frozen=True)
 class Table:
+    """A table with its present distribution."""
+
     name: str
     spread: str | None
     colocation: int | None
@@ -37,11 +39,14 @@ class Table:
 
     @property
     def wanted(self) -> str | None:
+        """The required distribution: reference, tenant, or None."""
         return wanted(self.name, is_tenant=self.is_tenant)
 
 
 @dataclass(frozen=True)
 class ForeignKey:
+    """A foreign key with its definition."""
+
     table: str
     name: str
     definition: str
@@ -49,18 +54,18 @@ class ForeignKey:
 
 
 def plan(owner_url: str) -> list[str]:
-    """The statements that are left to do, in order; none on a database that is distributed.
+    """Return the remaining statements, in order; none for a distributed database.
 
-    Where there is no Citus they are those for a database like this one. Raises DistributionRefused.
+    Without Citus, return the statements for a database like this one. Raises DistributionRefused.
     """
     with _looking(owner_url) as connection:
         return list(_Database(connection).statements())
 
 
 def distribute(owner_url: str, tell: Callable[[str], None]) -> int:
-    """Does what `plan` says, telling each statement before it is run; how many there were.
+    """Run the statements of `plan`, passing each to `tell` before it is run. Return their number.
 
-    Safe to run twice, and again after a failure. Raises DistributionRefused.
+    Safe to repeat, also after a failure. Raises DistributionRefused.
     """
     with _looking(owner_url) as connection:
         found = _Database(connection)
@@ -74,8 +79,8 @@ def distribute(owner_url: str, tell: Callable[[str], None]) -> int:
             except sqlalchemy.exc.DBAPIError as error:
                 reason = str(error.orig).strip().splitlines()[0]
                 raise DistributionRefused(
-                    f"This statement failed: {statement}\n{reason}\nWhat was done before it stands; when the cause is "
-                    "mended, run officepro distribute again."
+                    f"This statement failed: {statement}\n{reason}\nThe statements before it were applied. Fix the "
+                    "cause, then run officepro distribute again."
                 ) from error
             done += 1
         left = [table.name for table in found.tables() if table.spread != table.wanted]
@@ -91,7 +96,7 @@ def _looking(owner_url: str) -> Iterator[sqlalchemy.Connection]:
 
 
 class _Database:
-    """The database as it stands, and the way from there."""
+    """The database's present state, and the statements that distribute it."""
 
     def __init__(self, connection: sqlalchemy.Connection) -> None:
         self._connection = connection
@@ -106,15 +111,16 @@ class _Database:
         return self._connection.exec_driver_sql(query).all()
 
     def refuse_unready(self) -> None:
+        """Raise DistributionRefused if Citus or the coordinator is not set up, or the service is running."""
         if not self._has_citus:
             raise DistributionRefused(
-                "There is no Citus in this database: install its package on every node, add citus to "
-                "shared_preload_libraries, and run CREATE EXTENSION citus. (officepro distribute --plan shows what "
-                "would be done.)"
+                "Citus is not installed in this database: install its package on every node, add citus to "
+                "shared_preload_libraries, and run CREATE EXTENSION citus. (officepro distribute --plan shows the "
+                "statements.)"
             )
         if not self._value("SELECT EXISTS (SELECT FROM pg_dist_node WHERE groupid = 0)"):
             raise DistributionRefused(
-                "The coordinator does not know itself: run SELECT citus_set_coordinator_host('its name') on it, and "
+                "The coordinator is not registered: run SELECT citus_set_coordinator_host('its name') on it, and "
                 "SELECT citus_add_node('name', 5432) for each worker."
             )
         if at_work := self._value(
@@ -122,22 +128,24 @@ class _Database:
             "AND application_name = 'officepro'"
         ):
             raise DistributionRefused(
-                f"The service is at work ({at_work} sessions), and foreign keys come off meanwhile: stop the API, the "
+                f"The service is running ({at_work} sessions), and foreign keys will be dropped: stop the API, the "
                 "worker and the pooler first."
             )
 
     def tables(self) -> list[Table]:
+        """Return all tables with their distribution."""
         query = distribution.TABLES if self._has_citus else distribution.TABLES_WITHOUT_CITUS
         return [Table(row.name, row.spread, row.colocation, row.is_tenant) for row in self._rows(query)]
 
     def statements(self) -> Iterator[str]:
+        """Yield the remaining statements. Raises DistributionRefused."""
         tables = self.tables()
         todo = [table for table in tables if table.wanted is not None and table.spread != table.wanted]
         is_unfinished = bool(self._value(distribution.IS_UNFINISHED))
         if not todo and not is_unfinished:
             return
         if strange := [table.name for table in todo if table.spread is not None]:
-            raise DistributionRefused(f"These tables are distributed in another way than ours: {', '.join(strange)}.")
+            raise DistributionRefused(f"These tables have an unexpected distribution: {', '.join(strange)}.")
         if len({table.colocation for table in tables if table.spread == "tenant"}) > 1:
             raise DistributionRefused("The tables of practices are not in one colocation group.")
         yield "CREATE EXTENSION IF NOT EXISTS btree_gist"
@@ -157,7 +165,8 @@ class _Database:
         yield f"DROP TABLE {UNFINISHED}"
 
     def _logins(self) -> Iterator[str]:
-        """A node calls another as the role that is at work, which therefore needs to be let in."""
+        """Yield statements that allow the service's roles to log in: nodes connect to each other under the current
+        role."""
         for row in self._rows(
             "SELECT rolname FROM pg_roles WHERE rolname IN ('officepro_app', 'officepro_system') AND NOT rolcanlogin "
             "ORDER BY rolname"
@@ -165,7 +174,7 @@ class _Database:
             yield f"ALTER ROLE {row.rolname} LOGIN"
 
     def _foreign_keys(self, tables: set[str]) -> list[ForeignKey]:
-        """Those of and to these tables."""
+        """Return the foreign keys of and to these tables."""
         rows = self._rows(
             """
             SELECT conrelid::regclass::text AS table, conname AS name, pg_get_constraintdef(oid) AS definition,
@@ -178,7 +187,8 @@ class _Database:
         return [key for key in found if key.table in tables or key.refers_to in tables]
 
     def _triggers(self, tables: set[str]) -> Iterator[str]:
-        """A distributed table takes none. Ours are not needed there; those of others are theirs to take off."""
+        """Yield statements that drop the service's triggers: a distributed table cannot have any. Triggers of other
+        programs have to be dropped by their owners."""
         for row in self._rows(
             """
             SELECT tgname AS name, tgrelid::regclass::text AS table FROM pg_trigger
@@ -189,7 +199,7 @@ class _Database:
                 yield f"DROP TRIGGER {row.name} ON {row.table}"
 
     def _noted(self) -> list[ForeignKey]:
-        """Those that a run before this one has taken off, and that are not back."""
+        """Return the foreign keys that an earlier run has dropped and that are not created again."""
         rows = self._rows(
             f"""
             SELECT t.table_name, t.name, t.definition FROM {UNFINISHED} t WHERE NOT EXISTS (
@@ -200,7 +210,7 @@ class _Database:
         return [ForeignKey(row.table_name, row.name, row.definition, "") for row in rows]
 
     def _opened(self) -> set[str]:
-        """Walls that a run before this one has left half open."""
+        """Return tables whose FORCE ROW LEVEL SECURITY an earlier run has switched off."""
         rows = self._rows(
             """
             SELECT c.relname::text AS name FROM pg_class c
@@ -210,7 +220,7 @@ class _Database:
         return {row.name for row in rows}
 
     def _copied(self) -> list[str]:
-        """What a run before this one has distributed and not cleared away here."""
+        """Return tables that an earlier run has distributed, and whose local data is not truncated yet."""
         rows = self._rows(
             """
             SELECT d.logicalrel::text AS name FROM pg_dist_partition d JOIN pg_class c ON c.oid = d.logicalrel
@@ -229,7 +239,7 @@ class _Database:
 
 
 def _taking_off(foreign_keys: Sequence[ForeignKey]) -> str:
-    """In one statement, so that none comes off that is not noted down."""
+    """Return one transaction that stores and drops the foreign keys, so that none is dropped without being stored."""
     values = ", ".join(
         f"\n    ({_quoted(key.table)}, {_quoted(key.name)}, {_quoted(key.definition)})" for key in foreign_keys
     )
@@ -247,7 +257,8 @@ def _taking_off(foreign_keys: Sequence[ForeignKey]) -> str:
 
 
 def _spreading(tables: Sequence[Table], todo: Sequence[Table]) -> Iterator[str]:
-    """Reference tables first: tenants' foreign keys want them."""
+    """Yield statements that distribute tables; reference tables first, because foreign keys of tenant tables refer to
+    them."""
     for table in todo:
         if table.wanted == "reference":
             yield f"SELECT create_reference_table('{table.name}')"
@@ -262,7 +273,7 @@ def _spreading(tables: Sequence[Table], todo: Sequence[Table]) -> Iterator[str]:
 
 
 def _truncating(tables: Sequence[str]) -> Iterator[str]:
-    """What was copied to the nodes is still on the coordinator's disk, unseen."""
+    """Yield statements that free the coordinator's disk of data that was copied to the nodes."""
     for table in tables:
         yield f"SELECT truncate_local_data_after_distributing_table('{table}')"
 

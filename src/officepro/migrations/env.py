@@ -1,4 +1,4 @@
-"""Runs the revisions on the connection that `run.py` hands over, in one transaction each."""
+"""Alembic environment: runs the revisions on the connection passed by `run.py`, one transaction each."""
 
 from alembic import context
 

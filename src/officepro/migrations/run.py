@@ -1,4 +1,4 @@
-"""Brings a database to the newest revision, and tells whether it is there."""
+"""Upgrade of a database to the newest revision, and checks of its revision."""
 
 import time
 from collections.abc import Iterator
@@ -17,34 +17,34 @@ from officepro.foundation.database_errors import place_of, without_password
 from officepro.foundation.errors import OfficeProError
 
 OLDEST_SERVER_VERSION = 160000
-MIGRATION_LOCK = 0x6F666669  # 'offi': one migration at a time on one database
-CONNECT_TIMEOUT_SECONDS = 10  # to each of the servers that the URL names
-LOOKS = 3  # at whether two connections have a session each
+MIGRATION_LOCK = 0x6F666669  # 'offi': serializes migrations of a database
+CONNECT_TIMEOUT_SECONDS = 10  # per server in the URL
+LOOKS = 3  # checks for a transaction pooler
 TURN_SECONDS = 0.1
-LOCK_TIMEOUT_SECONDS = 10  # how long a revision waits for a table that is in use, before it gives up unharmed
+LOCK_TIMEOUT_SECONDS = 10  # a revision that waits longer for a table is rolled back
 
 
 class MigrationRefused(OfficeProError):
-    """The database cannot be migrated as it stands."""
+    """The database cannot be migrated in its current state."""
 
     code = "migration_refused"
 
 
 class DatabaseNotReached(MigrationRefused):
-    """The database cannot be connected to."""
+    """The connection to the database failed."""
 
 
 def revisions() -> list[str]:
-    """All that this version knows, the newest first."""
+    """Return the revisions of this version, newest first."""
     return [found.revision for found in ScriptDirectory.from_config(_configuration()).walk_revisions()]
 
 
 def migrate(owner_url: str, application_login: str | None = None) -> str:
-    """Upgrade to the newest revision and return the database's; safe to run twice, and by two at once. A database that
-    a newer version has migrated stays as it is: this version works on the schema of the one after it.
+    """Upgrade to the newest revision and return the database's revision. Safe to repeat, and to run concurrently. A
+    database that a newer version has migrated is unchanged: this version works on the next version's schema.
 
-    The login that the API and the worker use is made if it is missing (without a password), and is given the two
-    roles that they work under.
+    `application_login`, used by the API and the worker, is created without a password if it is missing, and is granted
+    their two roles. Raises MigrationRefused.
     """
     with connected(owner_url) as connection:
         refuse_pooler(connection, owner_url)
@@ -53,7 +53,7 @@ def migrate(owner_url: str, application_login: str | None = None) -> str:
             raise MigrationRefused(f"PostgreSQL {version // 10000} is too old: officepro needs PostgreSQL 16 or newer.")
         _wait_for_turn(connection)
         connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
-        # Citus wants it for a new table's foreign keys; to others the name says nothing.
+        # Required by Citus for foreign keys of a new table; without effect on other servers.
         connection.exec_driver_sql("SET citus.multi_shard_modify_mode = 'sequential'")
         connection.commit()
         _upgrade(connection)
@@ -65,23 +65,23 @@ def migrate(owner_url: str, application_login: str | None = None) -> str:
 
 
 def _wait_for_turn(connection: sqlalchemy.Connection) -> None:
-    """Asking again and again, since a statement that waited for the lock would be waited for in turn by an index that
-    is made CONCURRENTLY."""
+    """Acquire the migration lock by polling: a statement that waits for a lock would block CREATE INDEX
+    CONCURRENTLY."""
     while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({MIGRATION_LOCK})").scalar_one():
         connection.commit()
         time.sleep(TURN_SECONDS)
 
 
 def refuse_pooler(connection: sqlalchemy.Connection, owner_url: str) -> None:
-    """The lock by which migrations take turns is the session's, and a pooler of transactions hands sessions round: to
-    another connection, or from one to the next. (`database.py` tells one in the same way.)"""
+    """Raise MigrationRefused if the URL is of a transaction pooler: the migration lock belongs to the session, and such
+    a pooler shares sessions between connections. (`database.py` has the same check.)"""
     with connected(owner_url) as other:
         for _ in range(LOOKS):
             session = _session(connection)
             connection.commit()
             if session == _session(other) or session != _session(connection):
                 raise MigrationRefused(
-                    "OFFICEPRO_OWNER_DATABASE_URL leads to a pooler; migrations need PostgreSQL itself: name that."
+                    "OFFICEPRO_OWNER_DATABASE_URL points to a pooler. Set it to the URL of PostgreSQL itself."
                 )
             connection.commit()
             other.commit()
@@ -92,12 +92,12 @@ def _session(connection: sqlalchemy.Connection) -> int:
 
 
 def revision_of(connection: sqlalchemy.Connection) -> str | None:
-    """None where there is no schema yet."""
+    """Return the database's revision; None without a schema."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def is_newer(revision: str) -> bool:
-    """Whether a version after this one made the revision: they are numbered, 0001 and on."""
+    """Whether the revision is of a later version; revisions are numbered from 0001."""
     return revision.isdecimal() and int(revision) > int(revisions()[0])
 
 
@@ -109,7 +109,7 @@ def _upgrade(connection: sqlalchemy.Connection) -> None:
         if is_newer(current):
             return
         raise MigrationRefused(
-            f"The database is at revision {current}, which is none of officepro's. Nothing was changed."
+            f"The database is at revision {current}, which is not a revision of officepro. Nothing was changed."
         )
     configuration.attributes["connection"] = connection
     try:
@@ -139,10 +139,11 @@ def _configuration() -> Config:
 
 @contextmanager
 def connected(owner_url: str, application_name: str = "officepro migrate") -> Iterator[sqlalchemy.Connection]:
+    """Connect as the owner. Raises DatabaseNotReached."""
     engine = sqlalchemy.create_engine(
         "postgresql+psycopg://",
         poolclass=sqlalchemy.pool.NullPool,
-        # By libpq itself, because a URL may name several servers, of which the primary is meant.
+        # By libpq, because a URL may list several servers, and the primary is needed.
         creator=partial(
             psycopg.connect,
             owner_url,

@@ -1,4 +1,4 @@
-"""What a process checks before it uses the database: the server, the login, and the schema's revision."""
+"""Checks before a process uses the database: server, login, schema revision."""
 
 from functools import cache
 
@@ -6,17 +6,17 @@ from officepro.foundation.database import CannotConnect, Database, Mode, NotMigr
 from officepro.migrations import known
 from officepro.settings import Settings
 
-_revisions = cache(known.revisions)  # it reads the names of all revisions' files
+_revisions = cache(known.revisions)  # it lists a directory
 
 
 async def verify(settings: Settings) -> None:
-    """Raises CannotConnect, NotMigrated, WrongServer, WrongRole."""
+    """Connect and compare the revision. Raises CannotConnect, NotMigrated, WrongServer, WrongRole."""
     database = await Database.connect(settings.database_url, mode=Mode(settings.database_mode), pool_size=1)
     try:
         revision = await database.revision()
     finally:
         await database.close()
-    # A revision that is unknown here is a newer version's, whose migration runs before it is deployed everywhere.
+    # An unknown revision is of a newer version, whose migration runs before its deployment.
     newest, *older = _revisions()
     if revision is None:
         raise NotMigrated
@@ -25,10 +25,11 @@ async def verify(settings: Settings) -> None:
 
 
 async def refuse_what_waiting_does_not_mend(settings: Settings) -> None:
-    """A database that is away, or not migrated yet, is waited for; a wrong password, login, database, file, server or
-    role ends the start.
+    """End the start for errors that are permanent: wrong password, login, database, file, server or role. An
+    unavailable or not yet migrated database is retried later.
 
-    Raises CannotConnect, WrongServer, WrongRole."""
+    Raises CannotConnect, WrongServer, WrongRole.
+    """
     try:
         await verify(settings)
     except CannotConnect as error:

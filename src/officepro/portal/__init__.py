@@ -1,1 +1,1 @@
-"""The portal: what a partner's engineer and an admin see in a browser. One module a page, drawn on the server."""
+"""Partner portal: server-rendered pages for partners' engineers and the admin. One module per page."""

@@ -1,4 +1,4 @@
-"""Recent activity: every call, newest first; filters stand in the address, new rows come in by themselves."""
+"""Recent activity page: API requests, newest first. Filters are in the URL; new rows are loaded by polling."""
 
 import base64
 from datetime import datetime
@@ -24,7 +24,7 @@ Partner = Annotated[str, QueryParameter(name="partner", pattern=DIGITS_OR_EMPTY)
 Method = Annotated[str, QueryParameter(name="method", max_length=10)]
 Status = Annotated[str, QueryParameter(name="status", max_length=3)]
 Before = Annotated[str, QueryParameter(name="before", max_length=100)]
-Rows = Annotated[bool, QueryParameter(name="rows", description="Only the rows, for the page itself.")]
+Rows = Annotated[bool, QueryParameter(name="rows", description="Return the rows only, for polling.")]
 
 
 @get("/activity", guards=[SignedIn()])
@@ -38,6 +38,7 @@ async def show_activity(
     before: Before = "",
     rows: Rows = False,
 ) -> Response[str]:
+    """Return the page, or only its rows."""
     visitor = visitor_of(request)
     async with database.system() as db:
         practices = await queries.practices(db, practice) if visitor.is_admin else []
@@ -77,7 +78,7 @@ def _cursor(call: Any) -> str:
 
 
 def _place(cursor: str) -> tuple[datetime, int] | None:
-    """Where the page before ended; None, which is the newest page, when the address was tampered with."""
+    """Decode a cursor to the end of the previous page. None, which is the newest page, if it is invalid."""
     try:
         moment, _, number = base64.urlsafe_b64decode(cursor + "===").decode("ascii").partition(" ")
         return (Moment.parse(moment), int(number)) if cursor and 0 < int(number) < 2**63 else None

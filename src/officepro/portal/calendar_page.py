@@ -1,4 +1,5 @@
-"""A week of one provider: hours, visits, free times for a chosen visit type, and the exact call that books one."""
+"""Calendar page: one provider's week with hours, visits, free slots for a visit type, and the request to book a
+slot."""
 
 import json
 from datetime import date, timedelta
@@ -57,6 +58,7 @@ async def show_calendar(
     week: Week = "",
     at: At = "",
 ) -> Response[str]:
+    """Return the week of a provider."""
     visitor = visitor_of(request)
     async with database.system() as db:
         practices = _open_to(visitor, await queries.practices(db, visitor.practicepass or practice))
@@ -105,7 +107,7 @@ def _nothing(duration: int) -> dict[str, Any]:
 
 
 def _open_to(visitor: Visitor, practices: list[Any]) -> list[Any]:
-    """The practices whose calendar the visitor may see."""
+    """Return the practices whose calendar the visitor has access to."""
     return [one for one in practices if visitor.practice_id in (None, one["practice_id"])]
 
 
@@ -127,7 +129,7 @@ def _day(text: str) -> date | None:
 
 
 def _monday(setup: Setup, text: str) -> date:
-    """Of the week that was asked for; else of the one that is under way, on a weekend of the next."""
+    """Return the Monday of the requested week; by default of the current week, on a weekend of the next."""
     day = _day(text) or today(setup.zone, now()) + timedelta(days=2)
     return day - timedelta(days=day.weekday()) if day.toordinal() > 7 else day
 
@@ -164,7 +166,7 @@ def _days(
 
 
 def _hours(provider: Provider, day: date) -> list[str]:
-    """The day's opening spans as they are set up, time off aside."""
+    """Return the configured opening hours of a day, without time off."""
     spans = [
         (starts, ends)
         for weekday, starts, ends, valid_from, valid_until in provider.weekly

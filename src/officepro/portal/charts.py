@@ -1,15 +1,15 @@
-"""PURE: charts as the numbers of their parts; the template draws them as SVG and, for screen readers, as a table."""
+"""PURE: chart geometry. The template renders it as SVG and, for screen readers, as a table."""
 
 from collections.abc import Sequence
 from datetime import date
 
 import msgspec
 
-STEPS = 2  # lines above the ground
+STEPS = 2  # grid lines above the baseline
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """One day, in hundredths of the chart's height."""
+    """One day; heights in percent of the chart's height."""
 
     name: str
     succeeded: int
@@ -19,12 +19,14 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 class Chart(msgspec.Struct, frozen=True):
+    """Bars and the labels of the vertical axis."""
+
     bars: list[Bar]
-    scale: list[str]  # what the lines say, from the top down
+    scale: list[str]  # labels of the grid lines, from the top down
 
 
 def bars(usage: Sequence[tuple[date, int, int]]) -> Chart:
-    """`usage` is (day, calls, errors), oldest first."""
+    """Return the chart of `usage`: (day, calls, errors), oldest first."""
     top = _round_up(max((calls for _, calls, _ in usage), default=0))
     drawn = [
         Bar(
@@ -40,7 +42,7 @@ def bars(usage: Sequence[tuple[date, int, int]]) -> Chart:
 
 
 def _round_up(highest: int) -> int:
-    """The next 1, 2, 4, 6, 8 or 10 times a power of ten."""
+    """Return the next 1, 2, 4, 6, 8 or 10 times a power of ten."""
     power = 10 ** max(len(str(highest)) - 1, 0)
     return next(step * power for step in (1, 2, 4, 6, 8, 10) if step * power >= highest) if highest else STEPS
 

@@ -1,12 +1,12 @@
 """Protection of the portal's forms against cross-site request forgery.
 
-Two independent checks. First, before anything is read, `refuse_cross_site` looks at what the browser says of the page
-that sent the form: `Sec-Fetch-Site`, or `Origin` where a browser does not send that. Second, each form carries a token
-that only a page of this server could have written into it: an HMAC of a cookie of this browser, which other sites can
-neither read nor have sent along. A client that sends neither header, such as an old browser, rests on the token alone.
+Two independent checks. First, before the body is read, `refuse_cross_site` checks the origin of the form as reported by
+the browser: `Sec-Fetch-Site`, or `Origin` if that is missing. Second, each form contains a token: an HMAC of a cookie,
+which other sites can neither read nor send. For a client that sends neither header, such as an old browser, only the
+token protects.
 
-Forms of a session are bound to the session's cookie, forms before a session (login, request for access) to a cookie of
-their own. (OWASP: Cross-Site Request Forgery Prevention, signed double-submit cookie; RFC 6454 for `Origin`)
+Forms of a session are bound to the session's cookie, forms before a session (login, request for access) to a separate
+cookie. (OWASP: Cross-Site Request Forgery Prevention, signed double-submit cookie; RFC 6454 for `Origin`)
 """
 
 import hashlib
@@ -24,31 +24,31 @@ from officepro.foundation.input import AnyRequest, header_of
 
 MAXIMUM_FIELDS = 200
 TOKEN_FIELD = "csrf_token"  # noqa: S105 -- the name of a field
-MULTIPLE_FIELDS = frozenset({"scopes"})  # of which a form may have several; of all others one
+MULTIPLE_FIELDS = frozenset({"scopes"})  # fields that may be repeated
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class CrossSiteForm(Forbidden):
-    """This form was sent by a page of another site. Open the portal yourself and send the form from its own page."""
+    """The form was sent by a page of another site. Open the portal and send the form from its own page."""
 
     code = "cross_site_form"
 
 
 class WrongForm(Forbidden):
-    """This form is out of date: open the page again and repeat what you did."""
+    """The form has expired. Reload the page and submit it again."""
 
     code = "form_out_of_date"
 
 
 class NotAForm(UnsupportedMedia):
-    """Send the form from its page: the portal takes `application/x-www-form-urlencoded` alone."""
+    """Submit the form from its page: the portal accepts only `application/x-www-form-urlencoded`."""
 
 
 async def refuse_cross_site(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Raise CrossSiteForm when the browser says that another site sent this request.
+    """Raise CrossSiteForm if the browser reports that another site sent this request.
 
-    `same-site` is refused as well: another host of the same domain is not the portal. `none` is the user's own doing,
-    such as a reload. Browsers leave `Sec-Fetch-Site` out over plain HTTP, and there send `Origin` with every POST.
+    `same-site` is refused as well: another host of the same domain is not the portal. `none` is a user's action, such
+    as a reload. Over plain HTTP browsers omit `Sec-Fetch-Site`, but send `Origin` with every POST.
     """
     if connection.scope["method"] in _SAFE_METHODS:  # type: ignore[typeddict-item]
         return
@@ -61,7 +61,7 @@ async def refuse_cross_site(connection: ASGIConnection[Any, Any, Any, Any], _: B
 
 
 def _is_own(scope: Any, origin: str) -> bool:
-    """Whether it is this server's: of the Host that was called, or of OFFICEPRO_PUBLIC_URL."""
+    """Whether the origin is this server's: of the request's Host, or of OFFICEPRO_PUBLIC_URL."""
     host = (header_of(scope, b"host") or "").lower()
     public = urlsplit(scope["litestar_app"].state.settings.public_url)
     own = {f"https://{host}", f"{public.scheme}://{public.netloc}".lower()}
@@ -71,23 +71,25 @@ def _is_own(scope: Any, origin: str) -> bool:
 
 
 def new_secret() -> str:
-    """A cookie's value, which nobody can guess."""
+    """Return a random cookie value."""
     return secrets.token_urlsafe(32)
 
 
 def token_of(cookie: str) -> str:
-    """The token of the forms that are bound to this cookie's value."""
+    """Return the token of forms that are bound to this cookie value."""
     return hmac.new(cookie.encode(), b"portal form", hashlib.sha256).hexdigest()
 
 
 def is_token(given: str, expected: str) -> bool:
+    """Compare a token in constant time."""
     return hmac.compare_digest(given.encode(), expected.encode())
 
 
 async def read_form(request: AnyRequest) -> list[tuple[str, str]]:
-    """The fields as they were sent, in their order.
+    """Return the fields in the order in which they were sent.
 
-    Raises NotAForm, and Invalid for what no browser sends: text that is not UTF-8, the character NUL, a field twice.
+    Raises NotAForm, and Invalid for input that no browser sends: text that is not UTF-8, the character NUL, a repeated
+    field.
     """
     if request.content_type[0] != RequestEncodingType.URL_ENCODED:
         raise NotAForm
@@ -95,7 +97,7 @@ async def read_form(request: AnyRequest) -> list[tuple[str, str]]:
         text = (await request.body()).decode()
         fields = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAXIMUM_FIELDS)
     except ValueError:
-        detail = f"The form could not be read: it must be UTF-8, with at most {MAXIMUM_FIELDS} fields."
+        detail = f"The form is invalid: it must be UTF-8, with at most {MAXIMUM_FIELDS} fields."
         raise Invalid([], detail) from None
     seen: set[str] = set()
     for name, value in fields:

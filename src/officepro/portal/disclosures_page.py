@@ -1,4 +1,4 @@
-"""Disclosures: who read which person's record, when, under which key; as a table and as CSV."""
+"""Disclosures page: recipients of patients' data by time, as a table and as CSV."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -31,6 +31,7 @@ Before = Annotated[str, QueryParameter(name="before", pattern=DIGITS_OR_EMPTY)]
 async def show_disclosures(
     request: AnyRequest, database: TheDatabase, practice: Practice = "", patient: Patient = "", before: Before = ""
 ) -> Response[str]:
+    """Return the page of a practice's disclosures."""
     practices, chosen, rows = await _read(database, practice, patient, before, ROWS)
     filters = {"practice": chosen, **({"patient": patient} if patient else {})}
     return page(
@@ -50,7 +51,7 @@ async def show_disclosures(
 async def download_disclosures(
     request: AnyRequest, database: TheDatabase, practice: Practice = "", patient: Patient = "", before: Before = ""
 ) -> Response[str]:
-    """The newest ten thousand; `before` goes on from there."""
+    """Return up to 10,000 disclosures as CSV, newest first; `before` continues from there."""
     _, chosen, rows = await _read(database, practice, patient, before, ROWS_OF_CSV)
     lines: list[Iterable[object]] = [COLUMNS]
     for row in rows:

@@ -1,4 +1,4 @@
-"""The documentation, drawn from our own OpenAPI document, so that it cannot drift. (seeds: Introduction and on)"""
+"""Documentation page, rendered from the OpenAPI document. (Source API specification: Introduction and following)"""
 
 import json
 import re
@@ -24,7 +24,7 @@ from officepro.practices.queries import PRACTICEPASS_FORM
 Json = dict[str, Any]
 METHODS = ("get", "post", "put", "patch", "delete")
 DEMO_PRACTICE = "DemoOffice"
-ANY_PRACTICE = "PPass-of-the-reader"  # in what is made once; the reader's practice takes its place
+ANY_PRACTICE = "PPass-of-the-reader"  # placeholder in the cached text; replaced by the reader's practice
 
 Practice = Annotated[str, QueryParameter(name="practice", max_length=64, pattern=NO_NUL)]
 
@@ -40,13 +40,15 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
+    """A response of an operation."""
+
     status: str
     meaning: str
     codes: list[str]
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """One call, as it is shown."""
+    """One operation, as displayed."""
 
     anchor: str
     method: str
@@ -58,10 +60,12 @@ class Operation(msgspec.Struct, frozen=True):
     samples: Samples
     example_answer: str | None
     answers: list[Answer]
-    tried: str  # JSON: what the page needs to try it
+    tried: str  # JSON: the request for "Try it"
 
 
 class Section(msgspec.Struct, frozen=True):
+    """Operations of one tag."""
+
     anchor: str
     name: str
     meaning: str
@@ -72,6 +76,7 @@ class Section(msgspec.Struct, frozen=True):
 async def show_documentation(
     request: AnyRequest, database: TheDatabase, settings: TheSettings, practice: Practice = ""
 ) -> Response[str]:
+    """Return the documentation for a signed-in visitor."""
     visitor = visitor_of(request)
     async with database.system() as db:
         practices = [
@@ -87,7 +92,7 @@ async def show_documentation(
 
 @get("/docs/console", guards=[open_page])
 async def show_console(request: AnyRequest, settings: TheSettings, practice: Practice = DEMO_PRACTICE) -> Response[Any]:
-    """The same, for those who have no session: a key is only needed to try something."""
+    """Return the documentation without a session: a key is needed only to try requests."""
     if practice != DEMO_PRACTICE and re.fullmatch(PRACTICEPASS_FORM, practice):
         return _show(request, settings.base_url, practice, [])
     made: tuple[date, Prepared] | None = request.app.state.get("console")
@@ -190,7 +195,7 @@ def _resolved(whole: Json, schema: Json) -> Json:
 
 
 def _kind(schema: Json) -> str:
-    """`integer 1–1440`, `text ≤ 200`, `one of m, f, o, u`."""
+    """Return the type in words: `integer 1–1440`, `text ≤ 200`, `one of m, f, o, u`."""
     if schema.get("enum"):
         return "one of " + ", ".join(str(value) for value in schema["enum"] if value is not None)
     if alternatives := schema.get("anyOf"):
@@ -211,7 +216,7 @@ def _answer(whole: Json, status: str, answer: Json) -> Answer:
 
 
 def _codes(schema: Json) -> list[str]:
-    """The values of `code` that a failure's schema names, wherever it names them."""
+    """Return the error codes in the schema of an error response."""
     found: list[str] = []
     for part in (schema, *schema.get("allOf", [])):
         code = part.get("properties", {}).get("code", {})

@@ -1,4 +1,4 @@
-"""What every page is made of: the frame around it, who may see it, and the headers that keep hostile text text."""
+"""Shared parts of all pages: layout, access control, security headers."""
 
 import hashlib
 import hmac
@@ -34,7 +34,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-PAGES = (  # address, name, who: in the order of the rail
+PAGES = (  # path, name, audience: in the order of the navigation
     ("/portal", "Overview", "all"),
     ("/portal/activity", "Recent activity", "all"),
     ("/portal/partners", "Partners", "admin"),
@@ -62,19 +62,19 @@ _templates = jinja2.Environment(
 
 
 class SignedOut(OfficeProError):
-    """Sign in to see this page."""
+    """Your session has ended. Sign in to view this page."""
 
     status = 303
     code = "signed_out"
 
     def __init__(self, typed: list[tuple[str, str]]) -> None:
-        """`typed` is the form that was sent from a page of the session that has ended, whose fields are kept."""
+        """`typed` are the fields of a form that was sent from a page of the ended session."""
         self.typed = typed
         super().__init__()
 
 
 class SignedIn(PageGuard):
-    """A guard: somebody who is signed in, and is an admin where the page is the admin's."""
+    """Guard: requires a session, optionally of the admin or with a scope."""
 
     def __init__(self, *, admin: bool = False, scope: str | None = None) -> None:
         self.admin = admin
@@ -91,17 +91,18 @@ class SignedIn(PageGuard):
         if visitor is None:
             raise SignedOut(await _typed(connection, name or ""))
         if not may_see(visitor, "admin" if self.admin else self.scope or "all"):
-            raise NotFound("There is no such page for you.")
+            raise NotFound("You don't have access to this page.")
         connection.scope["visitor"] = visitor  # type: ignore[typeddict-unknown-key]
 
 
 def _is_background(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
-    """Whether a script of the page made this request, not the person before it; those do not prolong a session."""
+    """Whether a script of the page sent this request. Such requests do not extend the session."""
     return header_of(connection.scope, b"sec-fetch-dest") == "empty" or "rows" in connection.query_params
 
 
 async def _typed(connection: ASGIConnection[Any, Any, Any, Any], session: str) -> list[tuple[str, str]]:
-    """The form, if a page of this browser's own session sent it; what anybody else sent is never shown again."""
+    """Return the fields of a form that was sent from a page of this browser's session. Fields of any other origin are
+    never displayed."""
     if session and isinstance(connection, Request) and connection.method == "POST":
         with suppress(OfficeProError, HTTPException):
             fields = await read_form(connection)
@@ -110,29 +111,31 @@ async def _typed(connection: ASGIConnection[Any, Any, Any, Any], session: str) -
     return []
 
 
-# The portal's pages answer to a session, not to a bearer token: the API's own guards do not apply to them.
-open_page = is_open("a page that is there before anybody has signed in")
+# Portal pages authenticate by session, not by access token: the API's guards do not apply.
+open_page = is_open("a page without sign-in")
 
 
 def may_see(visitor: Visitor, who: str) -> bool:
+    """Whether the visitor has access to pages for `who`: all, admin, or a scope."""
     return who == "all" or visitor.is_admin or who in visitor.scopes
 
 
 def visitor_of(request: AnyRequest) -> Visitor:
+    """Return the signed-in visitor, set by the guard."""
     visitor: Visitor = request.scope["visitor"]  # type: ignore[typeddict-item]
     return visitor
 
 
 async def checked_form(request: AnyRequest) -> dict[str, str]:
-    """The fields of a form that was sent from a page of this session; several values of one name are joined by commas.
+    """Return the fields of a form of this session; repeated fields are joined by commas.
 
-    Raises WrongForm when the token is not the session's own, and what `read_form` raises.
+    Raises WrongForm if the token is not of this session, and the errors of `read_form`.
     """
     return _checked(await read_form(request), visitor_of(request).csrf_token)
 
 
 async def checked_open_form(request: AnyRequest) -> dict[str, str]:
-    """The same for a form that `open_form_page` showed, to somebody who is not signed in."""
+    """Return the fields of a form that `open_form_page` rendered, for a visitor without a session."""
     cookie = request.cookies.get(_form_cookie_name(request.scope), "")
     return _checked(await read_form(request), csrf.token_of(cookie) if cookie else "")
 
@@ -147,10 +150,10 @@ def _checked(fields: list[tuple[str, str]], token: str) -> dict[str, str]:
 
 
 def chosen_practice(form: dict[str, str]) -> str | None:
-    """The practice that a form names; None for all of them, which must be chosen as such. Raises Invalid."""
+    """Return the practice selected in a form; None for all, which must be selected explicitly. Raises Invalid."""
     practicepass = form.get("practice", "")
     if not practicepass:
-        raise Invalid.at("practice", "must be chosen: one of the list, or all of them")
+        raise Invalid.at("practice", "must be chosen from the list")
     return None if practicepass == "*" else practicepass
 
 
@@ -162,7 +165,7 @@ def page(
     cookies: Mapping[str, str] | None = None,
     **values: Any,
 ) -> Response[str]:
-    """A whole page in the frame; `values` are what the template shows."""
+    """Return a page with layout and security headers; `values` are the template's variables."""
     visitor: Visitor | None = request.scope.get("visitor")  # type: ignore[assignment]
     rail = [(address, name) for address, name, who in PAGES if visitor and may_see(visitor, who)]
     text = _templates.get_template(template).render(
@@ -172,36 +175,36 @@ def page(
 
 
 def fragment(template: str, **values: Any) -> str:
-    """A part of a page, without the frame."""
+    """Render a template without the layout."""
     return _templates.get_template(template).render(**values)
 
 
 def open_form_page(request: AnyRequest, template: str, *, status: int = 200, **values: Any) -> Response[str]:
-    """A page with a form for somebody who is not signed in: its token is bound to a cookie of its own."""
+    """Return a page with a form for a visitor without a session. Its token is bound to a separate cookie."""
     name = _form_cookie_name(request.scope)
     secret = request.cookies.get(name) or csrf.new_secret()
-    # Lax, so that a link from an e-mail to the login does not replace it under a form that is open in another tab; no
-    # browser sends it with a POST from another site either.
+    # Lax, so that a link from an e-mail to the login does not replace the cookie of a form that is open in another tab.
+    # Browsers do not send Lax cookies with a POST from another site.
     cookie = {"Set-Cookie": f"{name}={secret}; Path=/; HttpOnly; SameSite=Lax{_secure(request.scope)}"}
     cookies = {} if name in request.cookies else cookie
     return page(request, template, status=status, cookies=cookies, form_token=csrf.token_of(secret), **values)
 
 
 def go_to(address: str, cookies: Mapping[str, str] | None = None, **query: str) -> Response[None]:
-    """After a form: the page to look at next, by GET."""
+    """Redirect to the next page after a form (303, GET)."""
     location = f"{address}?{urlencode(query)}" if query else address
     return Response(None, status_code=303, headers={"Location": location, **SAFE, **(cookies or {})})
 
 
 def tell(visitor: Visitor, address: str, said: str) -> Response[None]:
-    """After a form: the page to look at next, and what it says on top. With a proof that only this session's pages can
-    make, so that nobody's link puts words into our mouth."""
+    """Redirect to the next page after a form, with a flash message. The proof binds the message to this session, so
+    that a crafted link cannot display text."""
     said = said[:MAXIMUM_SAID_CHARACTERS]
     return go_to(address, None, said=said, proof=_proof(visitor, said))
 
 
 def said_to(visitor: Visitor, said: str, proof: str) -> str:
-    """What `tell` said; nothing where somebody else did."""
+    """Return the flash message if its proof is valid, else an empty string."""
     return said if hmac.compare_digest(_proof(visitor, said).encode(), proof.encode()) else ""
 
 
@@ -209,7 +212,7 @@ def _proof(visitor: Visitor, said: str) -> str:
     return hmac.new(visitor.csrf_token.encode(), b"said on a page: " + said.encode(), hashlib.sha256).hexdigest()
 
 
-# Of every answer of the portal that is not a static file.
+# Headers of every response of the portal except static files.
 SAFE = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
@@ -221,12 +224,13 @@ PAGE_HEADERS = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, **SAFE}
 
 
 def cookie_name(scope: Any) -> str:
-    """The browser holds a `__Host-` cookie to this host and to TLS; plain HTTP, as in development, knows none."""
+    """Return the name of the session cookie: with `__Host-` prefix over TLS, which binds it to this host; without over
+    plain HTTP, as in development."""
     return "__Host-officepro" if _is_secure(scope) else "officepro-session"
 
 
 def session_cookie(scope: Any, name: str) -> dict[str, str]:
-    """The header that gives the browser its session, or takes it away when the name is empty."""
+    """Return the header that sets the session cookie, or deletes it if the name is empty."""
     life = "" if name else "; Max-Age=0"
     return {"Set-Cookie": f"{cookie_name(scope)}={name}; Path=/; HttpOnly; SameSite=Strict{_secure(scope)}{life}"}
 
@@ -240,23 +244,23 @@ def _secure(scope: Any) -> str:
 
 
 def _is_secure(scope: Any) -> bool:
-    """Whether the browser came by TLS, as the edge middleware found out."""
+    """Whether the client uses TLS, as determined by the edge middleware."""
     return bool(scope["scheme"] == "https")
 
 
 def local_moment(moment: datetime | None) -> str:
-    """`2026-11-21 09:41:07`, in UTC as the page says."""
+    """Format a time in UTC: `2026-11-21 09:41:07`; empty for None."""
     return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def prose(text: str) -> Markup:
-    """Our own sentences, in which `code` stands between backticks."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 -- escaped one word before
+    """Escape text and render parts between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 -- escaped in the same expression
 
 
 _templates.filters["prose"] = prose
 _templates.filters["moment"] = local_moment
 _templates.filters["thousands"] = lambda number: f"{number:,}"
-# For choices: (value, text) from rows of two columns, and from plain values.
+# For select elements: (value, text) pairs from rows of two columns, and from plain values.
 _templates.filters["pairs"] = lambda rows, value, text: [(row[value], row[text]) for row in rows]
 _templates.filters["zip_same"] = lambda values: [(value, value) for value in values]

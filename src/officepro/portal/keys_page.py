@@ -1,4 +1,4 @@
-"""API keys: whose, where, for what, last used; an admin makes, rotates and revokes them."""
+"""API keys page: list; for the admin also create, rotate, revoke."""
 
 from datetime import timedelta
 from typing import Annotated, Any, get_args
@@ -31,7 +31,7 @@ from officepro.portal.frame import (
 from officepro.portal.sorting import headings
 
 ROWS = 50
-GRACES = {0: "at once", 3600: "after an hour", 86400: "after a day", 604800: "after a week"}
+GRACES = {0: "immediately", 3600: "after 1 hour", 86400: "after 1 day", 604800: "after 1 week"}
 UNUSED = timedelta(days=90)
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 COLUMNS = (
@@ -55,12 +55,14 @@ async def show_keys(
     said: Said = "",
     proof: Proof = "",
 ) -> Response[str]:
+    """Return the page."""
     order = sort if sort in keys.ORDERS else keys.NEWEST_FIRST
     return await _show(request, database, number=number, order=order, said=said_to(visitor_of(request), said, proof))
 
 
 @post("/keys", guards=[SignedIn(admin=True)], status_code=200)
 async def create_key(request: AnyRequest, database: TheDatabase) -> Response[Any]:
+    """Create a key and show it once."""
     form = await checked_form(request)
     try:
         new = _new_key(form)
@@ -73,15 +75,17 @@ async def create_key(request: AnyRequest, database: TheDatabase) -> Response[Any
 
 @post("/keys/{key_id:str}/revoke", guards=[SignedIn(admin=True)], status_code=200)
 async def revoke_key(key_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
+    """Revoke a key and return to the page with a message."""
     await checked_form(request)
     async with database.system_transaction() as db:
         revoked = await keys.revoke(db, key_id)
-    said = f"{revoked.name} is revoked; its tokens stop within 5 seconds."
+    said = f"{revoked.name} revoked; its tokens stop working within 5 seconds."
     return tell(visitor_of(request), "/portal/keys", said)
 
 
 @post("/keys/{key_id:str}/rotate", guards=[SignedIn(admin=True)], status_code=200)
 async def rotate_key(key_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
+    """Replace a key and show the new one once."""
     form = await checked_form(request)
     try:
         async with database.system_transaction() as db:
@@ -135,12 +139,12 @@ async def _show(
 
 
 def _is_unused(key: Key) -> bool:
-    """An active key that nobody used for 90 days."""
+    """Whether an active key has not been used for 90 days."""
     return key.status == "active" and (key.last_used_at or key.created_at) < now() - UNUSED
 
 
 def _new_key(form: dict[str, str]) -> NewKey:
-    """Raises Invalid with every fault."""
+    """Parse the form. Raises Invalid for the first error."""
     expires_at = None
     if form.get("expires"):
         try:
@@ -157,7 +161,7 @@ def _new_key(form: dict[str, str]) -> NewKey:
     if not name or len(name) > 200 or "\0" in name:
         raise Invalid.at("name", "must be a name of 1 to 200 characters")
     if not partner.isascii() or not partner.isdigit() or len(partner) > 18:
-        raise Invalid.at("partner", "must be one of the list")
+        raise Invalid.at("partner", "must be chosen from the list")
     scopes = [scope for scope in form.get("scopes", "").split(",") if scope]
     purpose = form.get("purpose") or "other"
     if purpose not in PURPOSES:
@@ -168,7 +172,7 @@ def _new_key(form: dict[str, str]) -> NewKey:
 def _grace(form: dict[str, str]) -> int:
     grace = form.get("grace", "")
     if grace not in map(str, GRACES):
-        raise Invalid.at("grace", "must be one of the list")
+        raise Invalid.at("grace", "must be chosen from the list")
     return int(grace)
 
 

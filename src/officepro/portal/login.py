@@ -1,7 +1,7 @@
-"""Signing in with an API key or the admin secret, and out again. (seeds: Partner Portal Login)
+"""Sign in with an API key or the admin secret, and sign out. (Source API specification: Partner Portal Login)
 
-A form that is sent when its session has ended is not lost, if a page of that very session sent it: it is kept in the
-page that asks to sign in again, and can be sent from there afterwards.
+If a session has ended when its page sends a form, the fields are preserved in the login page, and can be submitted
+after signing in.
 """
 
 import re
@@ -38,15 +38,17 @@ NextAddress = Annotated[str, QueryParameter(name="next", max_length=MAXIMUM_NEXT
 
 @get("/login", guards=[open_page])
 async def show_login(request: AnyRequest, next_address: NextAddress = "/portal") -> Response[str]:
+    """Return the login page."""
     return _show(request, next_address=own_address(next_address))
 
 
 @post("/login", guards=[open_page], status_code=200)
 async def sign_in(request: AnyRequest, database: TheDatabase, gate: TheGate, settings: TheSettings) -> Response[Any]:
+    """Start a session, then redirect to the requested page or show the preserved form."""
     try:
         form = await checked_open_form(request)
     except WrongForm:
-        return _show(request, status=403, fault="This page was out of date, and nothing was done. Sign in again here.")
+        return _show(request, status=403, fault="The page had expired and nothing was changed. Sign in again.")
     next_address, kept = own_address(form.get("next", "")), form.get("kept", "")
     entered = form.get("secret", "").strip()
     try:
@@ -55,7 +57,7 @@ async def sign_in(request: AnyRequest, database: TheDatabase, gate: TheGate, set
             await sessions.forget_ended(db)
             name = await sessions.start(db, api_key_id, entered)
             visitor = await sessions.find(db, name, settings.admin_secrets)
-            if visitor is None:  # the key's practice is closed
+            if visitor is None:  # the key's practice is inactive
                 raise InvalidApiKey
             await sessions.end_named(db, request.cookies.get(cookie_name(request.scope), ""))
     except TooManyFailures as failure:
@@ -73,6 +75,7 @@ async def sign_in(request: AnyRequest, database: TheDatabase, gate: TheGate, set
 
 @post("/logout", guards=[SignedIn()], status_code=200)
 async def sign_out(request: AnyRequest, database: TheDatabase) -> Response[None]:
+    """End this session."""
     await checked_form(request)
     async with database.system() as db:
         await sessions.end(db, visitor_of(request).session)
@@ -89,7 +92,8 @@ async def sign_out_everywhere(request: AnyRequest, database: TheDatabase) -> Res
 
 
 def ask_to_sign_in(request: AnyRequest, typed: list[tuple[str, str]]) -> Response[Any]:
-    """In place of a page that needs a session: by GET it is gone back to, and a form that was sent is kept."""
+    """Return the login page in place of a page that needs a session. After a GET the visitor returns to the page; the
+    fields of a form are preserved."""
     path = request.scope["path"]
     if request.method == "GET":
         query = request.scope["query_string"].decode("latin-1")
@@ -97,8 +101,8 @@ def ask_to_sign_in(request: AnyRequest, typed: list[tuple[str, str]]) -> Respons
         return go_to("/portal/login", None, next=address if len(address) <= MAXIMUM_NEXT_CHARACTERS else path)
     kept = urlencode(typed)
     if not kept or len(kept) > MAXIMUM_KEPT_CHARACTERS:
-        return _show(request, status=401, fault="Your session has ended, and nothing was done. Sign in again.")
-    fault = "Your session has ended. What you typed is kept: sign in, and send it from the next page."
+        return _show(request, status=401, fault="Your session has ended and nothing was changed. Sign in again.")
+    fault = "Your session has ended. Your input is preserved: sign in, then submit it on the next page."
     return _show(request, status=401, fault=fault, next_address=own_address(path), kept=kept)
 
 
@@ -112,7 +116,7 @@ _OWN = re.compile(r"/portal(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?(\?[!-~]*)?")
 
 
 def own_address(address: str) -> str:
-    """The address if it is one of the portal itself, else the overview: signing in leads to no other site."""
+    """Return the path if it is a portal page, else the overview: prevents open redirects."""
     return address if _OWN.fullmatch(address) else "/portal"
 
 

@@ -1,4 +1,4 @@
-"""The dashboard: how much, how well, how fast, by whom. (seeds: Dashboard Overview)"""
+"""Dashboard: usage, success rate, durations. (Source API specification: Dashboard Overview)"""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -31,7 +31,7 @@ Days = Annotated[int, QueryParameter(name="days", ge=1, le=90)]
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """One number of the dashboard, and what it is compared with."""
+    """One number of the dashboard, and its comparison."""
 
     name: str
     value: str
@@ -47,6 +47,7 @@ async def show_overview(
     partner: Partner = "",
     days: Days = 7,
 ) -> Response[str]:
+    """Return the dashboard."""
     visitor = visitor_of(request)
     until = _end_of_today(now())
     since = until - timedelta(days=days)
@@ -78,7 +79,7 @@ async def show_overview(
 def _whose(
     visitor: Visitor, practices: list[Any], practice: str, partner: str
 ) -> tuple[int | None, int | None, int | None]:
-    """(practice, partner, key) whose calls are shown: a partner sees its own key's."""
+    """Return (practice, partner, key) to filter by. A partner has access to the calls of its own key only."""
     if not visitor.is_admin:
         return None, visitor.partner_id, visitor.api_key_id
     ids = {row["practicepass"]: row["practice_id"] for row in practices}
@@ -97,7 +98,7 @@ def _figures(sums: Figures, before: Figures, days: int) -> list[Figure]:
     p95, p99 = (percentile_milliseconds(sums.durations, share) for share in (0.95, 0.99))
     return [
         Figure("Total Calls", f"{sums.calls:,}", change or f"in {days} days", "up" if change.startswith("▲") else ""),
-        Figure("Success Rate", f"{success_rate(sums.calls, errors):g} %", f"{errors:,} not successful"),
+        Figure("Success Rate", f"{success_rate(sums.calls, errors):g} %", f"{errors:,} failed"),
         Figure(
             "Avg Duration",
             f"{average_milliseconds(sums.calls, sums.duration_microseconds):g} ms",
@@ -106,7 +107,7 @@ def _figures(sums: Figures, before: Figures, days: int) -> list[Figure]:
         Figure(
             "Error Count",
             f"{errors:,}",
-            f"{sums.caller_errors:,} of callers · {sums.own_errors:,} of ours",
+            f"{sums.caller_errors:,} client errors (4xx) · {sums.own_errors:,} server errors (5xx)",
             "down" if sums.own_errors else "",
         ),
     ]
@@ -116,7 +117,7 @@ def _change(calls: int, before: int) -> str:
     if not before:
         return ""
     percent = round(100 * (calls - before) / before)
-    return f"{'▲' if percent >= 0 else '▼'} {abs(percent)} % on the time before"
+    return f"{'▲' if percent >= 0 else '▼'} {abs(percent)} % vs. previous period"
 
 
 def _end_of_today(moment: datetime) -> datetime:

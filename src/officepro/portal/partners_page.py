@@ -1,4 +1,4 @@
-"""Partners: each with its practices, keys, calls and when it was last seen; and the changes they requested."""
+"""Partners page: practices, keys, calls and last use of each partner; and requested changes to approve or deny."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -25,7 +25,7 @@ COLUMNS = (
     ("company", "Company", False),
     ("keys", "Active keys", True),
     ("calls", f"Calls, {CALLS_DAYS} days", True),
-    ("seen", "Last seen", True),
+    ("seen", "Last used", True),
 )
 
 Number = Annotated[int, QueryParameter(name="page", ge=1, le=1000)]
@@ -41,16 +41,19 @@ async def show_partners(
     said: Said = "",
     proof: Proof = "",
 ) -> Response[str]:
+    """Return the page."""
     return await _show(request, database, number, sort, said=said_to(visitor_of(request), said, proof))
 
 
 @post("/partners/changes/{change_id:str}/approve", guards=[SignedIn(admin=True)], status_code=200)
 async def approve_change(change_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
+    """Approve a requested change."""
     return await _decide(change_id, request, database, change_queries.approve, "approved")
 
 
 @post("/partners/changes/{change_id:str}/deny", guards=[SignedIn(admin=True)], status_code=200)
 async def deny_change(change_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
+    """Deny a requested change."""
     return await _decide(change_id, request, database, change_queries.deny, "denied")
 
 
@@ -61,14 +64,14 @@ async def _decide(
     decide: Callable[[Connection, int], Awaitable[Row]],
     decision: str,
 ) -> Response[Any]:
-    """Decide on a requested change, then return to the page with a message, or show why it could not be decided."""
+    """Approve or deny a change, then return to the page with a message; on an error, show it."""
     await checked_form(request)
     try:
         async with database.system_transaction() as db:
             row = await decide(db, change_id)
     except OfficeProError as refusal:
         return await _show(request, database, fault=refusal)
-    return tell(visitor_of(request), "/portal/partners", f"The change of {row['present_company']} is {decision}.")
+    return tell(visitor_of(request), "/portal/partners", f"The change of {row['present_company']} was {decision}.")
 
 
 async def _show(

@@ -1,15 +1,15 @@
-"""What the pages show that no room of its own has a query for; under the system role."""
+"""Queries of the portal's pages that no other package provides; under the system role."""
 
 from datetime import date
 
 from officepro.foundation.database import Connection, Row
 from officepro.foundation.paging import Page
 
-MOST_CHOICES = 500  # in a list to choose from
+MOST_CHOICES = 500  # options of a select element
 
 
 async def practices(db: Connection, chosen: str = "") -> list[Row]:
-    """The practices to choose from, by practicepass: at most MOST_CHOICES, with the chosen one in any case."""
+    """Return the practices to choose from, by practicepass: at most MOST_CHOICES, always including the chosen one."""
     return await db.fetch(
         """
         SELECT * FROM (SELECT practice_id, practicepass, name, time_zone FROM practice
@@ -22,6 +22,7 @@ async def practices(db: Connection, chosen: str = "") -> list[Row]:
 
 
 async def partners(db: Connection) -> list[Row]:
+    """Return the partners to choose from, by company: at most MOST_CHOICES."""
     return await db.fetch(
         "SELECT partner_id, company FROM partner ORDER BY lower(company), partner_id LIMIT $1", MOST_CHOICES
     )
@@ -32,7 +33,7 @@ PARTNER_ORDERS = frozenset(f"{sign}{name}" for name in _ORDERS for sign in ("", 
 
 
 async def partners_at_work(db: Connection, since: date, page: Page, order: str = "company") -> list[Row]:
-    """What they may do where, how much they called since, and when they were last seen; `order` is one of
+    """Return one page of partners with practices, active keys, calls since a day and last use; `order` is one of
     PARTNER_ORDERS."""
     direction = "DESC NULLS LAST" if order.startswith("-") else "ASC NULLS FIRST"
     return await db.fetch(
@@ -56,7 +57,7 @@ async def partners_at_work(db: Connection, since: date, page: Page, order: str =
 
 
 async def practice(db: Connection, practice_id: int | None, practicepass: str) -> Row | None:
-    """By its id or, where that is None, by its name."""
+    """Return (practice_id, practicepass) by id or, if that is None, by name; None if not found."""
     return await db.fetchrow(
         """
         SELECT practice_id, practicepass FROM practice
@@ -68,7 +69,7 @@ async def practice(db: Connection, practice_id: int | None, practicepass: str) -
 
 
 async def subscriptions(db: Connection, subscription_id: int | None) -> list[Row]:
-    """One, or all, those that fail first."""
+    """Return one subscription or all, failing first."""
     return await db.fetch(
         """
         SELECT s.subscription_id, partner.company, k.name, s.hook_url, s.scopes, s.status, s.failing_since,

@@ -1,4 +1,4 @@
-"""The form behind POST /v1/access-requests: open to everybody, scopes in plain words."""
+"""Public form for POST /v1/access-requests, with scopes in plain words."""
 
 from typing import Any
 
@@ -22,11 +22,13 @@ _LABELS = {"company": "Company", "practice": "Practice", "contact": "Contact", "
 
 @get("/request-access", guards=[open_page])
 async def show_request_access(request: AnyRequest) -> Response[str]:
+    """Return the form."""
     return _show(request)
 
 
 @post("/request-access", guards=[open_page], status_code=200)
 async def ask(request: AnyRequest, database: TheDatabase, gate: TheGate) -> Response[Any]:
+    """Save the request, or show the form again with its errors. Raises RateLimited."""
     form = await checked_open_form(request)
     typed: dict[str, Any] = {name: form.get(name, "").strip() for name in FIELDS}
     typed["scopes"] = [scope for scope in form.get("scopes", "").split(",") if scope]
@@ -56,7 +58,7 @@ def _show(
 
 
 def _faults(typed: dict[str, Any]) -> list[Fault]:
-    """What the API would say of the same request, field by field."""
+    """Return the validation errors, as the API would report them."""
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(AskForAccess)}
     faults = []
     for name, value in typed.items():

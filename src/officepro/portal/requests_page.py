@@ -1,4 +1,5 @@
-"""Requests for access: an admin approves them, with fewer scopes or an end or denies them for a reason."""
+"""Access requests page: the admin approves them, optionally with fewer scopes or an expiry, or denies them with a
+reason."""
 
 from typing import Any
 
@@ -23,11 +24,13 @@ ROWS = 100
 
 @get("/requests", guards=[SignedIn(admin=True)])
 async def show_requests(request: AnyRequest, database: TheDatabase) -> Response[str]:
+    """Return the page."""
     return await _show(request, database)
 
 
 @post("/requests/{request_id:str}/approve", guards=[SignedIn(admin=True)], status_code=200)
 async def approve(request_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
+    """Approve a request and show the new key once."""
     form = await checked_form(request)
     try:
         async with database.system_transaction() as db:
@@ -39,16 +42,17 @@ async def approve(request_id: PathId, request: AnyRequest, database: TheDatabase
 
 @post("/requests/{request_id:str}/deny", guards=[SignedIn(admin=True)], status_code=200)
 async def deny(request_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
+    """Deny a request."""
     form = await checked_form(request)
     reason = form.get("reason", "").strip()
     try:
         if not reason or len(reason) > 2000 or "\0" in reason:
-            raise Invalid.at("reason", "must say why, in at most 2,000 characters")
+            raise Invalid.at("reason", "is required, with at most 2,000 characters")
         async with database.system_transaction() as db:
             await deciding.deny(db, request_id, reason, now())
     except OfficeProError as refusal:
         return await _show(request, database, fault=refusal, typed={request_id: reason})
-    return await _show(request, database, done="The request is denied.")
+    return await _show(request, database, done="Access request denied.")
 
 
 async def _show(

@@ -1,4 +1,4 @@
-"""ONE table of the portal's pages, and how a page fails."""
+"""ONE table of the portal's pages, and their error handler."""
 
 from typing import Annotated, Any
 
@@ -32,7 +32,7 @@ Version = Annotated[str, QueryParameter(name="v", max_length=20)]
 
 @get("/portal/static/{name:str}", guards=[open_page])
 async def show_static(name: FileName, version: Version = "") -> Response[bytes]:
-    """The address carries the content's version, so that a browser never needs to ask twice."""
+    """Return a static file. Its URL contains a hash of the content, so that browsers can cache it permanently."""
     if name not in STATIC:
         raise NotFound
     return Response(
@@ -43,7 +43,7 @@ async def show_static(name: FileName, version: Version = "") -> Response[bytes]:
 
 
 def answer_fault(request: AnyRequest, error: Exception) -> Response[Any]:
-    """In place of a page that cannot be shown: what happened, and what to do."""
+    """Return an error page, or the login page if there is no session."""
     if isinstance(error, SignedOut):
         return login.ask_to_sign_in(request, error.typed)
     failure: OfficeProError = explained(request, error)

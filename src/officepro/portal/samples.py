@@ -1,4 +1,4 @@
-"""PURE: a call of the API in curl, Python and JavaScript, from its part of the OpenAPI document."""
+"""PURE: sample requests in curl, Python and JavaScript, from an operation of the OpenAPI document."""
 
 import json
 from datetime import date, timedelta
@@ -9,26 +9,29 @@ import msgspec
 
 Json = dict[str, Any]
 
-WEEKS_AHEAD = 10  # of the examples' own week, for what can only be done ahead of time
+WEEKS_AHEAD = 10  # week of the visit in an example, since visits can only be booked for the future
 
 
 class Samples(msgspec.Struct, frozen=True):
+    """One request in three languages."""
+
     curl: str
     python: str
     javascript: str
 
 
 class Call(msgspec.Struct, frozen=True):
-    """What is sent, filled in with the examples of the document."""
+    """One request, filled in with the examples of the document."""
 
     method: str
     address: str
     headers: dict[str, str]
-    body: Any  # None: there is none
+    body: Any  # None: no body
     answers_json: bool
 
 
 def call_of(base: str, path: str, method: str, operation: Json, practicepass: str, today: date) -> Call:
+    """Return the sample request of an operation."""
     filled = path
     query = {}
     for parameter in operation.get("parameters", []):
@@ -50,6 +53,7 @@ def call_of(base: str, path: str, method: str, operation: Json, practicepass: st
 
 
 def example_of(parameter: Json) -> Any:
+    """Return an example value of a parameter."""
     schema = parameter.get("schema", {})
     for candidate in (parameter.get("example"), *schema.get("examples", []), schema.get("default")):
         if candidate is not None:
@@ -60,6 +64,7 @@ def example_of(parameter: Json) -> Any:
 
 
 def samples(call: Call) -> Samples:
+    """Return the request in curl, Python and JavaScript."""
     return Samples(_curl(call), _python(call), _javascript(call))
 
 
@@ -69,7 +74,7 @@ def _body_of(operation: Json) -> Any:
 
 
 def _ahead(body: Any, today: date) -> Any:
-    """The day of a visit that is to be booked, moved or held is some weeks ahead, on the weekday that it had."""
+    """Move the date of a visit to WEEKS_AHEAD weeks from now, keeping the weekday."""
     if not isinstance(body, dict) or "VisitDate" not in body:
         return body
     day = date.fromisoformat(body["VisitDate"])
@@ -114,7 +119,7 @@ def _python(call: Call) -> str:
 
 
 def _literal(value: Any, indent: int) -> str:
-    """A Python literal of JSON, whose first line is indented already."""
+    """Return a Python literal of JSON. Its first line is not indented."""
     inside, end = "\n" + " " * (indent + 4), "\n" + " " * indent
     if isinstance(value, dict) and value:
         parts = [f"{name!r}: {_literal(each, indent + 4)}," for name, each in value.items()]

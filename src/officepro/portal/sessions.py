@@ -1,9 +1,9 @@
-"""Who is signed in to the portal: sessions are kept on the server, the browser holds a random name of one.
+"""Portal sessions: stored on the server; the browser's cookie is a random session name.
 
-A session ends after 15 minutes without a page being opened, and after 8 hours in any case. A partner's also ends with
-the key that opened it, with its partner and its practice; an admin's ends with the admin secret that was entered: the
-row holds an HMAC, keyed with that secret, of the session's name, which every worker compares with the secrets that it
-accepts now. The HMAC is of no use to guess the secret by: the name is random and not in the database.
+A session ends after 15 minutes without a page request, and after 8 hours in any case. A partner's session also ends
+with its key, partner or practice; an admin's session ends when the admin secret that was entered is removed: the row
+has an HMAC of the session's name, keyed with that secret, which workers compare with the secrets in use. The HMAC does
+not help to guess the secret: the name is random and not in the database.
 """
 
 import hashlib
@@ -19,11 +19,11 @@ from officepro.portal import csrf
 
 IDLE = timedelta(minutes=15)
 LONGEST = timedelta(hours=8)
-SEEN_EVERY = timedelta(seconds=30)  # how exactly the last call is written down
+SEEN_EVERY = timedelta(seconds=30)  # precision of the stored last request
 
 
 class Visitor(msgspec.Struct, frozen=True):
-    """Somebody who is signed in."""
+    """The signed-in partner or admin of a request."""
 
     session: bytes  # the fingerprint of the session's name
     csrf_token: str
@@ -37,15 +37,17 @@ class Visitor(msgspec.Struct, frozen=True):
 
     @property
     def is_admin(self) -> bool:
+        """Whether the session is the admin's."""
         return self.api_key_id is None
 
     @property
     def name(self) -> str:
+        """Name to display."""
         return "admin" if self.is_admin else f"{self.company} · {self.key_name}"
 
 
 async def start(db: Connection, api_key_id: int | None, entered: str) -> str:
-    """Insert a session and return its name, which only the browser gets. `entered` is the key or secret."""
+    """Insert a session and return its name, which is sent only to the browser. `entered` is the key or secret."""
     name = csrf.new_secret()
     await db.execute(
         """
@@ -91,22 +93,24 @@ async def find(db: Connection, name: str, admin_secrets: Iterable[str], *, renew
 
 
 def admin_secret_hmac(secret: str, name: str) -> bytes:
+    """Return the HMAC of a session's name, keyed with the admin secret."""
     return hmac.digest(secret.encode(), b"portal session: " + name.encode(), hashlib.sha256)
 
 
 def _is_of_one(stored: bytes | None, name: str, admin_secrets: Iterable[str]) -> bool:
-    """None is stored of sessions which an earlier version started: they end."""
+    """Whether the HMAC is of one of the secrets. It is None for sessions of an earlier version: they end."""
     return stored is not None and any(
         hmac.compare_digest(stored, admin_secret_hmac(secret, name)) for secret in admin_secrets
     )
 
 
 async def end(db: Connection, session: bytes) -> None:
+    """Delete a session."""
     await db.execute("DELETE FROM portal_session WHERE session_sha256 = $1", session)
 
 
 async def end_named(db: Connection, name: str) -> None:
-    """The same by the name that the browser holds."""
+    """Delete a session by the name in the browser's cookie."""
     await end(db, fingerprint(name))
 
 
@@ -116,6 +120,7 @@ async def end_all(db: Connection, api_key_id: int | None) -> None:
 
 
 async def forget_ended(db: Connection) -> None:
+    """Delete expired sessions."""
     await db.execute(
         "DELETE FROM portal_session WHERE last_seen_at < now() - $1::interval OR created_at < now() - $2::interval",
         IDLE,

@@ -1,4 +1,4 @@
-"""PURE: the order of a table, as it stands in the address: `sort=calls`, or `sort=-calls` for the greatest first."""
+"""PURE: sort order of a table in the URL: `sort=calls` ascending, `sort=-calls` descending."""
 
 from collections.abc import Iterable
 from urllib.parse import urlencode
@@ -7,15 +7,16 @@ import msgspec
 
 
 class Heading(msgspec.Struct, frozen=True):
-    """The head of a column that a table can be sorted by."""
+    """Header cell of a sortable column."""
 
     text: str
-    address: str  # of the page sorted by it; by it the other way round, when it is already
-    direction: str  # ascending, descending, none: as `aria-sort` says it
+    address: str  # URL that sorts by this column, or reverses the order
+    direction: str  # ascending, descending or none: value of `aria-sort`
 
 
 def headings(address: str, columns: Iterable[tuple[str, str, bool]], chosen: str) -> dict[str, Heading]:
-    """`columns` are (name, text, whether the greatest comes first); `chosen` is what was asked for."""
+    """Return the header cells. `columns` are (name, text, whether descending is first); `chosen` is the current
+    order."""
     found = {}
     for name, text, greatest_first in columns:
         first, then = (f"-{name}", name) if greatest_first else (name, f"-{name}")

@@ -1,6 +1,5 @@
-"""Webhooks: the subscriptions and their health, the deliveries and why each one failed; and what to do about it: send a
-test, pause and resume, replay, try one delivery again. A partner does so with its own subscription, an admin with all.
-"""
+"""Webhooks page: subscriptions with their health, deliveries with their errors, and actions: send a test event, pause,
+resume, replay, retry a delivery. A partner can act on its own subscription, an admin on all."""
 
 import re
 from datetime import UTC, datetime
@@ -55,6 +54,7 @@ async def show_webhooks(
     said: Said = "",
     proof: Proof = "",
 ) -> Response[str]:
+    """Return the page."""
     visitor = visitor_of(request)
     async with database.system() as db:
         practices = await queries.practices(db, practice) if visitor.is_admin else []
@@ -95,7 +95,7 @@ async def _deliveries(
     number: int,
     subscriptions: list[Any],
 ) -> list[Any]:
-    """A partner sees those of its own subscription; without one there are none."""
+    """Return the deliveries; for a partner those of its own subscription only."""
     if not visitor.is_admin and not subscriptions:
         return []
     ids = {row["practicepass"]: row["practice_id"] for row in practices}
@@ -111,6 +111,7 @@ async def _deliveries(
 async def retry(
     delivery_id: PathId, request: AnyRequest, database: TheDatabase, manual_deliveries: TheManualDeliveries
 ) -> Response[Any]:
+    """Send one delivery again, now."""
     await checked_form(request)
     visitor = visitor_of(request)
     try:
@@ -128,6 +129,7 @@ async def retry(
 async def send_test(
     subscription_id: PathId, request: AnyRequest, database: TheDatabase, manual_deliveries: TheManualDeliveries
 ) -> Response[Any]:
+    """Send a `webhook.test` event now."""
     form = await checked_form(request)
     visitor = visitor_of(request)
     try:
@@ -144,17 +146,20 @@ async def send_test(
 
 @post("/webhooks/subscriptions/{subscription_id:str}/pause", guards=[SignedIn()], status_code=200)
 async def pause(subscription_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
-    said = "The subscription is paused: events are kept, and delivered in order when it is resumed."
+    """Pause a subscription."""
+    said = "Subscription paused. Events are stored, and delivered in order after you resume it."
     return await _set_status(subscription_id, request, database, "paused", said)
 
 
 @post("/webhooks/subscriptions/{subscription_id:str}/resume", guards=[SignedIn()], status_code=200)
 async def resume(subscription_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
-    return await _set_status(subscription_id, request, database, "active", "The subscription is active again.")
+    """Resume a subscription."""
+    return await _set_status(subscription_id, request, database, "active", "Subscription resumed.")
 
 
 @post("/webhooks/subscriptions/{subscription_id:str}/replay", guards=[SignedIn()], status_code=200)
 async def replay(subscription_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
+    """Start a replay of past events."""
     form = await checked_form(request)
     try:
         async with database.system_transaction() as db:
@@ -166,11 +171,11 @@ async def replay(subscription_id: PathId, request: AnyRequest, database: TheData
             start = await _start(db, practice_id, form)
             done = await replaying.start(db, practice_id, wanted, start)
         numbers = f"from number {done.from_log_id} to {done.to_log_id}"
-        said = f"{done.deliveries} events of {practicepass}, {numbers}, are sent again."
+        said = f"{done.deliveries} events of {practicepass}, {numbers}, will be sent again."
         if done.status == "held":
-            said += " They are held until the subscription is active."
+            said += " They are held until you resume the subscription."
         if done.next_from_log_id is not None:
-            said += f" There are more: go on from {done.next_from_log_id}."
+            said += f" There are more events: start the next replay from {done.next_from_log_id}."
     except OfficeProError as refusal:
         said = refusal.faults[0].message if isinstance(refusal, Invalid) else refusal.detail
     return _told(request, said)
@@ -178,13 +183,14 @@ async def replay(subscription_id: PathId, request: AnyRequest, database: TheData
 
 @post("/webhooks/subscriptions/{subscription_id:str}/replay/cancel", guards=[SignedIn()], status_code=200)
 async def cancel_replay(subscription_id: PathId, request: AnyRequest, database: TheDatabase) -> Response[Any]:
+    """Cancel the replay in progress."""
     await checked_form(request)
     try:
         async with database.system_transaction() as db:
             await _subscription(db, visitor_of(request), subscription_id)
             cancelled = await replaying.cancel(db, subscription_id)
         created = f"{cancelled.created} of {cancelled.deliveries} deliveries had been created"
-        said = f"The replay is {cancelled.status}; {created}."
+        said = f"Replay {cancelled.status}; {created}."
     except OfficeProError as refusal:
         said = refusal.detail
     return _told(request, said)
@@ -205,37 +211,38 @@ def _sent(result: manual.Result) -> str:
 
 
 async def _own(db: Connection, visitor: Visitor) -> hooks.Subscription:
-    """Of the partner's key, or of one that it replaced. Raises UnknownSubscription."""
+    """Return the subscription of the partner's key, or of a key that it replaced. Raises UnknownSubscription."""
     assert visitor.api_key_id is not None
     return await hooks.subscription_of(db, visitor.api_key_id)
 
 
 async def _subscription(db: Connection, visitor: Visitor, subscription_id: int) -> hooks.Subscription:
-    """Locked. Raises UnknownSubscription, also for another partner's."""
+    """Lock and return a subscription. Raises UnknownSubscription, also for another partner's."""
     if not visitor.is_admin and (await _own(db, visitor)).subscription_id != subscription_id:
         raise UnknownSubscription
     return await hooks.subscription(db, subscription_id)
 
 
 async def _practice(db: Connection, subscription: hooks.Subscription, form: dict[str, str]) -> tuple[int, str]:
-    """The subscription's own practice; one that hears of all needs one to be named. Raises NotFound."""
+    """Return the subscription's practice; for a subscription to all practices, the one named in the form. Raises
+    NotFound."""
     found = await queries.practice(db, subscription.practice_id, form.get("practice", "").strip())
     if found is None:
-        raise NotFound("There is no such practice; name one, such as DemoOffice.")
+        raise NotFound("Practice not found. Enter a PPass, such as DemoOffice.")
     return found["practice_id"], found["practicepass"]
 
 
 async def _start(db: Connection, practice_id: int, form: dict[str, str]) -> int:
-    """From a number, or from a moment in UTC. Raises Invalid, ReplayOfTheFuture."""
+    """Return the first event number, given as such or as a time in UTC. Raises Invalid, ReplayOfTheFuture."""
     number, since = form.get("from", "").strip(), form.get("since", "").strip()
     if re.fullmatch(r"[0-9]{1,19}", number) and 1 <= int(number) <= MAXIMUM_ID:
         return int(number)
     if number or not since:
-        raise Invalid.at("from", "Give the number of an event, from 1, or a day and time to replay from.")
+        raise Invalid.at("from", "Enter an event number (1 or higher) or a date and time.")
     try:
         moment = datetime.fromisoformat(since).replace(tzinfo=UTC)
     except ValueError:
-        raise Invalid.at("since", f"{since} is not a day and time of the calendar.") from None
+        raise Invalid.at("since", f"{since} is not a valid date and time.") from None
     return await replaying.start_of(db, practice_id, moment, now())
 
 

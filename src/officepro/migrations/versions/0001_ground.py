@@ -1,8 +1,8 @@
-"""The ground: roles, practices and their set-up, partners and keys, people, tags, visits, the log.
+"""Base schema: roles, practices and their configuration, partners and keys, patients, tags, visits, event log.
 
 Every tenant table has `practice_id` first in its primary key and in every foreign key, unique and exclusion
-constraint, so that the schema can be distributed by practice unchanged; ids take `DEFAULT nextval(...)`, and forced
-row-level security holds every statement of the application to one practice.
+constraint, so that the schema can be distributed by practice. Ids use `DEFAULT nextval(...)`, and forced
+row-level security restricts every statement of the application to one practice.
 """
 
 from alembic import op

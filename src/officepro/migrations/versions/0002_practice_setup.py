@@ -1,4 +1,4 @@
-"""Each practice's set-up has a version, so that a worker knows when the one it remembers is out of date."""
+"""A version number per practice configuration, by which workers invalidate their cache."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""What a POST with an Idempotency-Key answered, kept for a day, so that a repeat gets the same answer."""
+"""Responses to POST requests with an Idempotency-Key, stored for a day and returned to retries."""
 
 from alembic import op
 

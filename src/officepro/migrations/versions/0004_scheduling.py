@@ -1,4 +1,4 @@
-"""What happened to a visit, how long one may take, and how long one of a type takes unless told otherwise."""
+"""History of visits, the maximum duration of a visit, and the default duration of a visit type."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Products and who owns them, the knowledge base, tickets, and requests for access."""
+"""Products and their owners, the knowledge base, tickets, and access requests."""
 
 from alembic import op
 

@@ -1,13 +1,13 @@
-"""Subscriptions to a practice's events, their deliveries, and how an EMR appends its own events by SQL.
+"""Webhook subscriptions, deliveries, and the SQL function by which an EMR appends events.
 
 A delivery's states:
 
     queued ──> sending ──> delivered
       ^  ^        │ │ └──> failed      the last attempt, or the only one of a manual delivery
       │  │        │ └────> pending ──> sending   until its next attempt is due
-      │  └────────┘  released, or its lease ran out before the first attempt was on record
+      │  └────────┘  released, or its lease expired before the first attempt was stored
       └── pending    its subscription was paused meanwhile
-    queued, pending ──> cancelled      nobody wants it any more
+    queued, pending ──> cancelled      its subscription or replay has ended
 """
 
 from alembic import op

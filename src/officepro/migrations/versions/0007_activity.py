@@ -1,4 +1,4 @@
-"""The request log, its daily figures, the disclosure ledger, and the portal's sessions."""
+"""Request log, its daily figures, disclosure log, and portal sessions."""
 
 from alembic import op
 

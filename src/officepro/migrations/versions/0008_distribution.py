@@ -1,5 +1,5 @@
-"""What a distributed database asks of ours: a new table goes where it belongs at once, and the disclosures' chain is
-made by a function, for no statement may be recursive and write."""
+"""Changes for distributed databases: new tables are distributed when they are created, and a function computes the hash
+chain of disclosures, because Citus supports no recursive statement that writes."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""The version of the record that a kept answer tells of, so that a repeat has the ETag of its first run."""
+"""Version of the record in a stored response, so that a retry has the ETag of the first response."""
 
 from alembic import op
 

@@ -1,5 +1,5 @@
-"""Daily figures of everybody together, as practice, partner and key -1: what the dashboard shows first is then a few
-rows a day, however many keys there are."""
+"""Daily figures of all keys together, as practice, partner and key -1: the dashboard's first view reads a few rows per
+day, for any number of keys."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Answers of several practices are put on record by one statement, and so by one commit."""
+"""Insert disclosures of several practices in one statement, and so in one commit."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Visits of several practices are booked by one statement, and so by one commit, each with its disclosure."""
+"""Book visits of several practices in one statement, and so in one commit, each with its disclosure."""
 
 from alembic import op
 

@@ -1,5 +1,5 @@
-"""What others write of visits leaves a trace, so that nobody need look at the visits to see that nothing has changed;
-and bookings are handed over as one text, and look at one visit of each room."""
+"""Writes to visits by other programs leave a marker row, so that a cache can be validated without reading the visits.
+Bookings are passed as one text, and check one visit per room."""
 
 from alembic import op
 
@@ -152,7 +152,7 @@ REVOKE ALL ON FUNCTION book_visits FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION book_visits TO officepro_app;
 """
 
-# The provider and the visit type are the practice's, and say so; a third look at the same cost a booking its time.
+# The foreign keys of provider and visit type include the practice; a third check of it slowed down bookings.
 UNTIED = "ALTER TABLE visit DROP CONSTRAINT visit_practice"
 
 

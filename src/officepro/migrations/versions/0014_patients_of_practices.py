@@ -1,4 +1,4 @@
-"""People of several practices are created by one statement, and so by one commit, each with its disclosure."""
+"""Create patients of several practices in one statement, and so in one commit, each with its disclosure."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Answers of several practices are put on record by one INSERT, at half the cost."""
+"""Insert disclosures of several practices by a single INSERT, at half the cost."""
 
 from alembic import op
 

@@ -1,5 +1,5 @@
-"""Whether a person has a token of a range is answered by an index alone: a search of several broad words asks it of
-thousands of people."""
+"""Index that answers whether a patient has a search token of a range: a search with several broad words checks that for
+thousands of patients."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""The request log is written without its daily figures, which are summed from its rows once a second."""
+"""The request log is written without its daily figures, which are aggregated from its rows once a second."""
 
 from alembic import op
 

@@ -1,8 +1,8 @@
-"""Nobody waits long for the index of who was told of: it sorts in what came in small pieces.
+"""Smaller pending list of the GIN index of disclosed patients, to shorten its flushes.
 
-A GIN index keeps what was inserted in a list, and whoever makes that longer than its limit sorts it in. At PostgreSQL's
-4 MB that takes 60 ms and more, every four thousand lists of people, and in it the ledger of all practices that it holds
-stands still. At 256 kB there is a sixteenth as much to sort.
+A GIN index collects new entries in a pending list, and the insert that exceeds its limit flushes it. With PostgreSQL's
+default of 4 MB a flush takes 60 ms or more, every four thousand rows, and blocks the disclosure logs of all practices
+in that statement. At 256 kB a flush has a sixteenth of the entries.
 """
 
 from alembic import op

@@ -1,8 +1,8 @@
 """Partitions are attached without holding up writers, default partitions are emptied, and nothing below its retention
-floor is dropped; what maintenance jobs have done is counted.
+floor is dropped; results of maintenance jobs are counted.
 
 Every partitioned table has a default partition, so DETACH CONCURRENTLY is not possible (PostgreSQL: "cannot detach
-partitions concurrently when a default partition exists"). Instead every lock is waited for at most 100 ms.
+partitions concurrently when a default partition exists"). Instead each lock has a timeout of 100 ms.
 """
 
 from alembic import op

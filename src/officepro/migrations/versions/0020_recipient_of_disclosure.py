@@ -1,7 +1,7 @@
 """A disclosure names its recipient as of the disclosure: company, key name, network address, the key's purpose, and the
 kinds of fields that were disclosed, all of them under the row's hash. (docs/decisions/0019)
 
-Rows without these columns were written before this revision, or meanwhile by the version before it, and keep the hash
+Rows without these columns were written before this revision, or by the version before it, and keep the hash
 that they have; the chain continues across both.
 """
 
@@ -315,4 +315,4 @@ def downgrade() -> None:
         DROP FUNCTION disclosure_sha256;
         ALTER TABLE api_key DROP COLUMN purpose;
         ALTER TABLE disclosure DROP CONSTRAINT disclosure_recipient;
-    """)  # the columns of disclosure stay: they are under the hashes of rows that have been written
+    """)  # the columns of disclosure stay: they are part of the hashes of existing rows

@@ -1,4 +1,4 @@
-"""The constraints that 0020 added without reading the tables."""
+"""Validate the constraints that 0020 added as NOT VALID."""
 
 from alembic import op
 
@@ -12,4 +12,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """A validated constraint holds for the version before too."""
+    """A validated constraint holds for the previous version too."""

@@ -1,4 +1,4 @@
-"""Changes of company and e-mail that a partner has requested and an administrator has to approve."""
+"""Changes of company and e-mail, requested by a partner and approved by an administrator."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""A session of the admin is bound to the admin secret that was entered.
+"""Bind sessions of the admin to the admin secret that was entered.
 
 `admin_secret_hmac` is an HMAC of the session's name keyed with that secret; null for a key's session, and for sessions
 that an earlier version of the service started.

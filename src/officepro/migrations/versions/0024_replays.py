@@ -1,4 +1,4 @@
-"""One replay at a time for each subscription, whose deliveries the worker creates some at a time."""
+"""One replay at a time per subscription, whose deliveries the worker creates in batches."""
 
 from alembic import op
 

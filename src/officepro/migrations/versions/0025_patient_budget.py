@@ -1,4 +1,4 @@
-"""A key can have a daily budget of patients of its own; NULL: the setting's."""
+"""Daily patient budget per key; NULL means the setting's."""
 
 from alembic import op
 

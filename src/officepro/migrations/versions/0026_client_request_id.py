@@ -1,4 +1,4 @@
-"""The request log has the caller's own request id; NULL: none, or none that may be stored."""
+"""Client's request id in the request log; NULL if there is none, or none that may be stored."""
 
 from alembic import op
 

@@ -1,8 +1,8 @@
-"""Statements hand over the recipient of a disclosure as one text, as it is hashed: company, name of the key, network
+"""Pass the recipient of a disclosure to statements as one text, as it is hashed: company, name of the key, network
 address, purpose and kinds, one to a line. Five columns fewer in each of their rows, which cost a search 7 % of its time
 in PostgreSQL. (docs/decisions/0019)
 
-What the version before calls stays, and `book_disclosed_visits` and `create_disclosed_patients` serve both.
+Functions that the previous version calls stay, and `book_disclosed_visits` and `create_disclosed_patients` serve both.
 """
 
 from alembic import op

@@ -1,4 +1,4 @@
-// What the pages can do without, and do better with: live rows, copying, search as you type.
+// Progressive enhancement: live rows, copy buttons, incremental search.
 
 const LIVE_MILLISECONDS = 2000;
 
@@ -6,12 +6,12 @@ function keepLive(section) {
   const rows = section.querySelector("tbody");
   const refresh = async () => {
     if (document.visibilityState === "visible" && !section.contains(document.getSelection()?.anchorNode ?? null)) {
-      const answer = await fetch(section.dataset.live, { redirect: "manual" }).catch(() => null); // away: tried again
-      if (answer?.type === "opaqueredirect") return location.reload(); // the session has ended: to the login
+      const answer = await fetch(section.dataset.live, { redirect: "manual" }).catch(() => null); // server unavailable: retried
+      if (answer?.type === "opaqueredirect") return location.reload(); // the session has ended: redirect to the login
       const text = answer?.ok ? await answer.text() : "";
       const fresh = new DOMParser().parseFromString(`<table><tbody>${text}</tbody></table>`, "text/html");
       const newest = fresh.querySelector("tr");
-      if (newest && !rows) return location.reload(); // the first row of all, for which there is no table yet
+      if (newest && !rows) return location.reload(); // the first row: the page has no table yet
       const known = rows?.firstElementChild?.dataset.id;
       if (newest && newest.dataset.id !== known) rows.replaceChildren(...fresh.querySelector("tbody").children);
     }
@@ -55,7 +55,7 @@ function sendOnce(form) {
   });
 }
 
-// A page that the browser kept and shows again may send its forms again.
+// A page restored from the browser's back/forward cache may submit its forms again.
 addEventListener("pageshow", (event) => {
   if (event.persisted) document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
 });
@@ -65,7 +65,7 @@ document.querySelectorAll("pre").forEach(offerCopying);
 document.querySelectorAll("[data-searches]").forEach(searchAsTyped);
 document.querySelectorAll("form[method=post]").forEach(sendOnce);
 
-// Try it: the documentation's calls, made from the page with the reader's own token.
+// Try it: sends the documented requests from the page, with the reader's token.
 const credentials = { bearer: "", admin: "" };
 
 function offerToken(form) {
@@ -85,7 +85,7 @@ function offerToken(form) {
     });
     const told = await answer.json();
     credentials.bearer = told.accessToken ?? "";
-    said.textContent = answer.ok ? "The token is set; it holds for 24 hours." : told.detail;
+    said.textContent = answer.ok ? "The token is set; it is valid for 24 hours." : told.detail;
   });
 }
 
@@ -125,7 +125,7 @@ function offerTrying(details) {
       const headers = {};
       if (call.auth === "bearer") {
         if (!credentials.bearer) {
-          shown.textContent = "Get a token first: paste an API key under “Try it” at the top.";
+          shown.textContent = "Get an access token first: paste an API key under “Try it” at the top.";
           return;
         }
         headers.Authorization = `Bearer ${credentials.bearer}`;
@@ -134,7 +134,7 @@ function offerTrying(details) {
       if (body) headers["Content-Type"] = "application/json";
       const target = new URL(address.value, location.origin);
       if (target.origin !== location.origin) {
-        shown.textContent = "Only addresses of this server can be tried.";
+        shown.textContent = "Only URLs of this server can be called.";
         return;
       }
       const answer = await fetch(target, { method: call.method, headers, body: body ? body.value : undefined });
