@@ -75,7 +75,7 @@ async def test_a_cut_tail_is_found_by_the_worker_s_anchor_and_only_so(
 
 async def test_without_anchors_the_verification_says_what_it_cannot_see(house: House, anchored: Office) -> None:
     told = await officepro(house, "disclosure", "verify", "--practice", anchored.practicepass)
-    assert "cut from the end together with the head would not be seen" in told.err
+    assert "removed from the end together with the head cannot be detected" in told.err
 
 
 async def test_the_lines_of_the_process_log_will_do(

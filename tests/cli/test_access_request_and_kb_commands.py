@@ -30,7 +30,7 @@ async def test_the_key_is_shown_to_people_too(demo_office: Office, house: House)
 
     assert told.exit_code == 0, told.err
     assert told.out.count("opk_") == 1
-    assert "only time" in told.out
+    assert "will not be shown again" in told.out
 
 
 async def test_a_request_is_denied_with_its_reason(demo_office: Office, house: House) -> None:

@@ -167,6 +167,7 @@ class _Waiting(msgspec.Struct):
     kept: asyncio.Future[None]
 
     def as_row(self) -> disclosure_queries.Answer:
+        """Return the columns of the row."""
         one = self.disclosure
         return (
             one.api_key_id,
@@ -183,10 +184,12 @@ class _Waiting(msgspec.Struct):
         )
 
     def succeed(self) -> None:
+        """Resume the request: its row is committed."""
         if not self.kept.done():  # done where the request was cancelled
             self.kept.set_result(None)
 
     def fail(self) -> None:
+        """Resume the request with NotOnRecord."""
         if not self.kept.done():
             self.kept.set_exception(NotOnRecord())
 

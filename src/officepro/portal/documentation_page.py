@@ -121,7 +121,7 @@ def _show(request: AnyRequest, base: str, practicepass: str, practices: list[str
 
 
 def _operations(request: AnyRequest, drawn: Json, base: str) -> tuple[list[Section], str]:
-    """The sections, and them as HTML for ANY_PRACTICE: made once a day, since samples show days to come."""
+    """Return the sections, and their HTML for ANY_PRACTICE; cached for a day, since samples contain dates."""
     made: tuple[date, list[Section], str] | None = request.app.state.get("operations")
     if made is None or made[0] != now().date():
         sections = _sections(drawn, base, ANY_PRACTICE, now().date())
@@ -134,7 +134,8 @@ def _operations(request: AnyRequest, drawn: Json, base: str) -> tuple[list[Secti
 
 
 def _sections(whole: Json, base: str, practicepass: str, today: date) -> list[Section]:
-    """For each group of the seeds, in their order, its calls filled in with the reader's practice."""
+    """Return the operations by tag, in the order of the source API specification, with the reader's practice in the
+    samples."""
     found: dict[str, list[Operation]] = {tag["name"]: [] for tag in whole["tags"]}
     for path, methods in whole["paths"].items():
         for method in METHODS:

@@ -62,9 +62,9 @@ async def start(db: Connection, api_key_id: int | None, entered: str) -> str:
 
 
 async def find(db: Connection, name: str, admin_secrets: Iterable[str], *, renews: bool = True) -> Visitor | None:
-    """Return who is signed in, or None when there is no such session or it has ended.
+    """Return the visitor of a session, or None if there is no such session or it has ended.
 
-    `renews` is false for requests that no person made, which do not prolong the session.
+    `renews` is false for requests of scripts, which do not extend the session.
     """
     row = await db.fetchrow(
         """
