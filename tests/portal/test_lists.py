@@ -9,8 +9,8 @@ from tests.portal.test_pages import signed_in
 from tests.world import House, Office, make_key
 
 NOTHING_HERE = {
-    "/portal/partners?page=1000": "There are no more partners.",
-    "/portal/keys?page=1000": "There are no more keys.",
+    "/portal/partners?page=1000": "No more partners.",
+    "/portal/keys?page=1000": "No more keys.",
 }
 
 
@@ -56,7 +56,7 @@ async def test_partners_come_in_the_order_that_is_asked_for(
     browser = await signed_in(house, house.settings.admin_secret)
     found, number = [], 1
     while (
-        "There are no more partners."
+        "No more partners."
         not in (page := await browser.get("/portal/partners", params={"sort": sort, "page": number})).text
     ):
         assert f'aria-sort="{direction}"' in page.text

@@ -43,7 +43,7 @@ async def test_what_happens_during_a_pause_is_delivered_after_it(
     await worker.settle()
     assert receiver.log_ids == []
 
-    assert "active" in await press(browser, f"subscriptions/{made['id']}/resume")
+    assert "resumed" in await press(browser, f"subscriptions/{made['id']}/resume")
     await worker.settle()
     assert receiver.log_ids == [1, 2, 3]
 
