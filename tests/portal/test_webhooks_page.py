@@ -66,8 +66,8 @@ async def test_events_are_replayed_from_a_number_or_a_time(
     assert (await press(browser, address, **{"from": "1", "since": ""})).startswith("3 events of")
     await worker.settle()
     assert receiver.log_ids == [1, 2, 3, 2, 3, 1, 2, 3]
-    assert "nothing to replay" in await press(browser, address, **{"from": "99", "since": ""})
-    assert "nothing to replay" in await press(browser, address, **{"from": "", "since": "2099-01-01T00:00"})
+    assert "start after the newest event" in await press(browser, address, **{"from": "99", "since": ""})
+    assert "start after the newest event" in await press(browser, address, **{"from": "", "since": "2099-01-01T00:00"})
     assert "not a valid date and time" in await press(browser, address, since="2026-02-30T00:00")
     assert "event number" in await press(browser, address, **{"from": "-1", "since": ""})
 
@@ -102,7 +102,7 @@ async def test_another_partner_s_subscription_is_not_there(
     for button in ("pause", "resume"):
         answer = await browser.post(f"{PAGE}/subscriptions/{made['id']}/{button}", data={"csrf_token": token})
         assert answer.status_code == 404
-    assert "no such webhook delivery" in await press(browser, f"{first['delivery_id']}/retry")
+    assert "No such webhook delivery" in await press(browser, f"{first['delivery_id']}/retry")
     assert receiver.url not in (await browser.get(PAGE)).text
     assert receiver.log_ids == [1]
 
