@@ -1,7 +1,6 @@
-"""Every kind of caller that there is, and what each of them holds in its hands.
+"""Every kind of caller, with its credentials.
 
-What a caller may is not told here: the matrix holds the answers against the guards of the route table.
-"""
+What a caller may do is not stated here: the matrix checks the responses against the guards of the route table."""
 
 import base64
 import itertools
@@ -32,12 +31,12 @@ class Kind:
 
     name: str
     headers: dict[str, str] = field(default_factory=dict)
-    scopes: frozenset[str] | None = None  # of a genuine token; None: there is none
+    scopes: frozenset[str] | None = None  # of a genuine token; None without one
     of_this_practice: bool = True
 
 
 def from_everywhere(app: ASGIApp) -> ASGIApp:
-    """Each request comes from an address of its own, so that the limit on failures does not end the run after ten."""
+    """Send each request from an address of its own, so that the limit on failures does not end the run after ten."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         number = next(_numbers)
@@ -80,7 +79,7 @@ def _bearer(token: str) -> dict[str, str]:
 
 
 def _strangers(genuine: str, settings: Settings) -> list[Kind]:
-    """Tokens that look like ours."""
+    """Return tokens that resemble those of this service."""
     key = settings.token_keys[0]
     claims = jwt.decode(genuine, options={"verify_signature": False})
     kid = {"kid": key.kid}
@@ -110,7 +109,7 @@ def _unsigned(claims: dict[str, Any], kid: dict[str, str]) -> str:
 
 
 async def _fallen(office: Office, other: Office, settings: Settings) -> list[Kind]:
-    """Genuine tokens whose key, partner or practice stands no more."""
+    """Return genuine tokens whose key, partner or practice is no longer valid."""
     deeds = {
         "a revoked key's token": "UPDATE api_key SET revoked_at = now() WHERE api_key_id = $1",
         "an expired key's token": "UPDATE api_key SET expires_at = now() WHERE api_key_id = $1",
@@ -133,14 +132,14 @@ async def _without(office: Office, scope: str) -> Kind:
 
 
 async def _narrowed(office: Office) -> Kind:
-    """Its token was given when the key still had every scope."""
+    """Return a token that was issued when its key still had every scope."""
     deed = "UPDATE api_key SET scopes = ARRAY['Documents'] WHERE api_key_id = $1"
     token = await _token_of_new_key(office, office.house.settings, EVERY_SCOPE, deed)
     return Kind("a key whose scopes were taken away", _bearer(token), frozenset({"Documents"}))
 
 
 async def _token_of_new_key(office: Office, settings: Settings, scopes: frozenset[str], then: str | None = None) -> str:
-    """Signed as the gate signs; `then` is what happens to the key before it is first used."""
+    """Return a token signed as by the authenticator; `then` is what happens to the key before its first use."""
     owner = office.house.owner
     await make_key(office.house, f"partner {next(_numbers)}", scopes, office.practice_id)
     key = await owner.fetchrow("SELECT api_key_id, partner_id FROM api_key ORDER BY api_key_id DESC LIMIT 1")
@@ -166,7 +165,7 @@ async def _of_all(office: Office, other: Office) -> str:
 async def _session(
     owner: asyncpg.Connection, key_id: int | None = None, hours_ago: int = 0, admin_secret: str = ""
 ) -> str:
-    """Its name, as the browser holds it. Without a key it is the admin's, who entered this secret."""
+    """Return a session's cookie value as stored by the browser. Without a key it is the session of the admin secret."""
     name = f"session {next(_numbers)}"
     await owner.execute(
         """

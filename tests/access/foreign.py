@@ -1,8 +1,7 @@
-"""Ids of another practice, in every place of every route that takes one: in the address, in the query, in the body.
+"""Ids of another practice, in every place of every route that takes one: path, query and body.
 
-Whoever sends one must be answered as if there were no such record, and nothing of the other practice may be shown or
-changed. Drawn from the route table: an id by a new name must be sorted in here first.
-"""
+A request with one must be answered as if the record did not exist, and must not return or change data of the other
+practice. Generated from the route table: an id with a new name must be added here first."""
 
 import json
 import re
@@ -35,7 +34,7 @@ OF_NO_PRACTICE = {
     "vendor_code": "a partner's",
     "name": "a file of the portal",
 }
-# What each id of a practice is called: in the address, in the query and in bodies.
+# The names of each id of a practice: in the path, in the query and in bodies.
 NAMES = {
     "patient": {"patient_id", "patientId", "PatientID"},
     "provider": {"provider_id", "providerId", "ProviderID", "providers"},
@@ -48,7 +47,7 @@ NAMES = {
     "extra hours": {"extra_hours_id"},
 }
 KIND = {name: kind for kind, names in NAMES.items() for name in names}
-# Taking off a tag that nobody wears is no error, whichever tag it is.
+# Removing a tag that is not assigned is no error, for any tag.
 NO_ERROR = {("DELETE", "/v1/{practicepass}/tags/prospects/{patient_id}/{tag_id}", "tag_id")}
 _IN_PATH = re.compile(r"{(\w+)}")
 Ids = dict[str, int]
@@ -56,11 +55,11 @@ Ids = dict[str, int]
 
 @dataclass
 class Outcome:
-    """What must be empty, beside how much was looked at."""
+    """Lists that must be empty, and the number of requests."""
 
     faults: list[str] = field(default_factory=list)
     places: int = 0
-    absent: int = 0  # of those, ids in addresses that were answered with 404
+    absent: int = 0  # of these, ids in paths that were answered 404
 
     def __str__(self) -> str:
         return f"foreign ids in {self.places} places, {self.absent} of them addresses: {len(self.faults)} faults"
@@ -68,7 +67,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an id is put."""
+    """Where an id is sent."""
 
     where: str
     name: str
@@ -129,7 +128,7 @@ def _names_in(body: Any) -> set[str]:
 def request_with(
     path: str, method: str, handler: HTTPRouteHandler, office: Office, own: Ids, place: Place, ids: Ids
 ) -> httpx.Request:
-    """The documented example of the route with own ids everywhere but in one place."""
+    """Return the documented example of the route, with the practice's own ids except in one place."""
 
     def id_at(where: str, name: str) -> int:
         return (ids if place == Place(where, name) else own).get(KIND.get(name, ""), ABSENT)
@@ -149,7 +148,7 @@ def request_with(
 
 
 def _filled(part: Any, id_of: Any) -> Any:
-    """The example with the ids that `id_of` gives, on a day to come."""
+    """Return the example with the ids that `id_of` returns, on a future day."""
     if isinstance(part, list):
         return [_filled(item, id_of) for item in part]
     if not isinstance(part, dict):
@@ -184,7 +183,7 @@ def _without_the_id(answer: httpx.Response, foreign: Ids) -> tuple[int, str]:
 
 
 async def furnish(office: Office, mark: str) -> Ids:
-    """A record of every kind, whose ids no other practice has and whose texts bear the mark."""
+    """Create a record of every kind, whose ids no other practice has and whose texts contain the mark."""
     owner, practice_id = office.house.owner, office.practice_id
     base = 70_000 + practice_id * 10
     await owner.execute(
@@ -239,7 +238,7 @@ def next_monday() -> str:
 
 
 async def digest(office: Office) -> dict[str, str]:
-    """All that the practice has, table by table; but what is kept of its calls and keys."""
+    """Return all data of the practice, table by table, except those about its requests and keys."""
     owner = office.house.owner
     tables = await owner.fetch(
         """

@@ -1,8 +1,7 @@
-"""The matrix: every route of the application × every kind of caller, held against the route's own guard.
+"""The matrix: every route of the application × every kind of caller, checked against the route's own guard.
 
-It is drawn from the route table: a route that is added tomorrow is in it, and one whose guard does not do what it says
-is a fault here.
-"""
+Generated from the route table: new routes are included, and a guard that does not do what it declares fails the
+test."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -22,14 +21,14 @@ from tests.world import Office, client
 
 ABSENT = 987_654_321
 REFUSALS = {"another_practice", "missing_scope"}
-# Its handler asks for the scopes of the events that are asked for.
+# Its handler requires the scopes of the requested events.
 ASKS_FOR_MORE = "/v1/webhooks/signup"
 Guard = Requires | RequiresAdmin | IsOpen | PageGuard
 
 
 @dataclass
 class Outcome:
-    """What must be empty, beside how much was looked at."""
+    """Lists that must be empty, and the number of requests."""
 
     faults: list[str] = field(default_factory=list)
     refused: Counter[int] = field(default_factory=Counter)  # by status
@@ -67,7 +66,7 @@ def guard_of(handler: HTTPRouteHandler) -> Guard:
 
 
 def request_of(path: str, method: str, handler: HTTPRouteHandler, office: Office) -> tuple[str, str, bytes | None]:
-    """The example of the route's own documentation, to records that there are not."""
+    """Return the documented example of the route, with ids of records that do not exist."""
     for part in path.split("/"):
         if part == "{practicepass}":
             path = path.replace(part, office.practicepass)
@@ -99,7 +98,7 @@ def _fault(guard: Guard, kind: Kind, path: str, method: str, answer: httpx.Respo
 
 
 def refusal_due(guard: Guard, kind: Kind, path: str, method: str) -> int | None:
-    """The status with which this caller must be refused; None: may come in."""
+    """Return the status with which this caller must be refused; None if it is authorized."""
     if isinstance(guard, IsOpen):
         return None
     if isinstance(guard, RequiresAdmin):

@@ -1,7 +1,7 @@
-"""Clients that share one network address with others whose credentials are no good, at a server of its own processes.
+"""Clients that share one network address with clients whose credentials are invalid, at a server with its own
+processes.
 
-Used by tests/access (small) and tests/chaos (large).
-"""
+Used by tests/access (small) and tests/chaos (large)."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ Ask = Callable[[Connection], Awaitable[int]]  # one request; its status
 
 @dataclass
 class Recovery:
-    """Clients whose tokens have expired in the same second, and when each worked again."""
+    """Clients whose tokens have expired in the same second, and when each succeeded again."""
 
     expired_at: float
     seconds: list[float] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Recovery:
 
 
 async def recover(office: Office, instance: Instance, clients: int, longest_seconds: float) -> Recovery:
-    """Well-behaved clients: at a 401 each exchanges its key, and waits as long as Retry-After says where it must."""
+    """Run well-behaved clients: after a 401 each exchanges its key, and waits for Retry-After where required."""
     for number in range(clients):
         key = await make_key(office.house, f"client {number}", EVERY_SCOPE, office.practice_id)
         office.keys[f"client {number}"] = key
@@ -60,7 +60,7 @@ async def recover(office: Office, instance: Instance, clients: int, longest_seco
                     return
                 if status == 401:
                     status, answer = await exchange(connection, office, office.keys[f"client {number}"])
-                    exchanges += status != 503  # what was shed is no exchange
+                    exchanges += status != 503  # shed requests do not count
                     recovery.exchanges[number] = exchanges
                     if status == 200:
                         token = answer["accessToken"]
@@ -81,14 +81,14 @@ async def recover(office: Office, instance: Instance, clients: int, longest_seco
 
 @dataclass
 class Beside:
-    """What good callers were answered beside callers whose credentials are no good, all at one address."""
+    """Responses to valid callers beside callers with invalid credentials, all at one address."""
 
     noise: Counter[str] = field(default_factory=Counter)
     good: Counter[str] = field(default_factory=Counter)
 
     @property
     def refused(self) -> dict[str, int]:
-        """By what was asked, and the status."""
+        """Number of refusals by request and status."""
         return {name: number for name, number in self.good.items() if not name.endswith((" 200", " 303"))}
 
     def __str__(self) -> str:
@@ -96,9 +96,9 @@ class Beside:
 
 
 async def share_an_address(office: Office, instance: Instance, good_keys: int, seconds: float) -> Beside:
-    """Beside a revoked key's token, an expired token, a forged one, a wrong secret for a known key id, an unknown key,
-    a malformed key and a wrong admin secret, each sent in a loop: keys that are exchanged and used, and an admin who
-    calls the API and signs in to the portal."""
+    """Exchange and use valid keys, call the admin API and sign in to the portal, beside requests in a loop with a
+    revoked key's token, an expired token, a forged one, a wrong secret for an existing key id, an unknown key, a
+    malformed key and a wrong admin secret."""
     house, beside, end = office.house, Beside(), time.monotonic() + seconds
     right = office.keys["partner"]
     revoked = await issue_token(office, "revoked")
@@ -154,7 +154,7 @@ def exchanging(office: Office, key: str) -> Ask:
 
 
 def using(office: Office, key: str) -> Ask:
-    """Exchanges the key and uses the token."""
+    """Exchange the key and use the token."""
 
     async def ask(connection: Connection) -> int:
         status, answer = await exchange(connection, office, key)
@@ -166,7 +166,7 @@ def using(office: Office, key: str) -> Ask:
 
 
 def signing_in(secret: str) -> Ask:
-    """Opens the login page, and sends its form."""
+    """Open the login page and send its form."""
 
     async def ask(connection: Connection) -> int:
         _, page = await connection.ask("GET", "/portal/login")

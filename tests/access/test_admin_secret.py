@@ -25,7 +25,7 @@ async def behind_the_guard() -> str:
 
 @pytest.fixture
 async def admin_only(house: House, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    """The house with one address that has nothing but the guard."""
+    """Return the application with one route that has only the guard."""
     router = Router("/v1/admin/guarded", guards=[requires_admin], route_handlers=[behind_the_guard])
     monkeypatch.setattr(routes, "ROUTERS", [*routes.ROUTERS, router])
     app = create_inner_app(settings.but(admin_secret=UNUSUAL))

@@ -1,5 +1,5 @@
-"""Who keeps whom out: a body has so long to come, and when the house is full, the longest awaited makes room; who takes
-long for another reason keeps no quick one out."""
+"""Deadline for request bodies: at the concurrency limit the request that has waited longest for its body is aborted;
+slow requests do not block fast ones."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""A client that closes its connection within a body, or sends broken chunks, is no failure of the service."""
+"""A client that closes its connection within a body, or sends invalid chunks, is not a failure of the service."""
 
 import asyncio
 from collections.abc import AsyncIterator

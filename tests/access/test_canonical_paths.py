@@ -1,4 +1,4 @@
-"""A path has one form: what a proxy's rule could read differently from the application is not there."""
+"""Paths are canonical: a path that a proxy could interpret differently from the application returns 404."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -17,7 +17,7 @@ OTHER_FORMS = [
 
 
 async def status_of(office: Office, method: str, path: str) -> int:
-    """By an admin, and by hand: clients make a path canonical themselves."""
+    """Return the status of an admin's request. Sent by hand, since HTTP clients make a path canonical themselves."""
     statuses: list[int] = []
 
     async def receive() -> Any:

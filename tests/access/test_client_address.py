@@ -1,4 +1,4 @@
-"""The client's address behind proxies, in whatever form they write it."""
+"""The client's address behind proxies, in every form that they write."""
 
 import logging
 from ipaddress import ip_address
@@ -15,7 +15,7 @@ PROXIES = "10.0.0.0/8, ::ffff:192.0.2.0/120, 2001:db8:1::/48"
 
 
 async def address(peer: str, *forwarded: str, proxies: str = PROXIES) -> str:
-    """What the application is given for a request of this peer with these headers."""
+    """Return the address of a request of this peer with these headers."""
     seen: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,7 +36,7 @@ async def address(peer: str, *forwarded: str, proxies: str = PROXIES) -> str:
     [
         ("10.0.0.5", ["198.51.100.7"], "198.51.100.7"),
         ("10.0.0.5", ["198.51.100.7:50123"], "198.51.100.7"),
-        ("10.0.0.5", [" 198.51.100.7 : 50123"], "10.0.0.5"),  # that is no form of an address
+        ("10.0.0.5", [" 198.51.100.7 : 50123"], "10.0.0.5"),  # not a form of an address
         ("10.0.0.5", ["2001:db8:9::7"], "2001:db8:9::7"),
         ("10.0.0.5", ["[2001:db8:9::7]"], "2001:db8:9::7"),
         ("10.0.0.5", ["[2001:db8:9::7]:50123"], "2001:db8:9::7"),

@@ -1,4 +1,4 @@
-"""A clock that is set: nobody is let in who may not, nobody is locked out for good, and what was written holds."""
+"""Clock jumps: no request is wrongly authorized, no client is locked out for good, and stored data stay valid."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Jump = Callable[[float], None]
 
 @pytest.fixture
 def jump(monkeypatch: pytest.MonkeyPatch) -> Jump:
-    """The process's clock by so many hours; the time since its start goes on as ever."""
+    """Move the process's clock by so many hours; the monotonic clock is unchanged."""
     true_time, true_now = time.time, clock.now
 
     def jump(hours: float) -> None:
@@ -61,7 +61,7 @@ async def test_a_token_of_a_clock_that_was_fast_ends_by_the_right_one(demo_offic
 async def test_a_revoked_key_stops_as_soon_as_ever(
     demo_office: Office, jump: Jump, hours: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is remembered of a key is counted by the time since the start, which no one sets."""
+    """The age of cached key states is measured by the monotonic clock, which cannot be set."""
     token = await token_of(demo_office, "newcomer")
     assert await status_of(demo_office, token) == 200
     jump(hours)

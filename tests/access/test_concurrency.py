@@ -1,4 +1,4 @@
-"""No API key holds more than its share of a process's places: other keys' requests are still accepted."""
+"""No API key holds more than its share of a process's capacity: other keys' requests are still accepted."""
 
 import asyncio
 from collections import Counter
@@ -17,7 +17,7 @@ SENT = 50  # slow requests of one key
 
 @asynccontextmanager
 async def slow_requests(**counts: tuple[Office, int]) -> AsyncIterator[dict[str, list["asyncio.Task[int]"]]]:
-    """Requests of each office's partner that wait for a lock, as long as the block lasts."""
+    """Send requests of each office's partner that wait for a lock, as long as the context lasts."""
 
     async def create(office: Office) -> int:
         return (await office.partner.post("/prospects", json={"FirstName": "Grace"})).status_code
@@ -39,7 +39,8 @@ def answers_of(tasks: list["asyncio.Task[int]"]) -> Counter[int]:
 
 @pytest.fixture
 def few_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer than the database has connections, and recent for however long this machine stalls."""
+    """Lower the limits below the number of database connections; requests count as recent however long this machine
+    stalls."""
     monkeypatch.setattr(concurrency, "FRESH_SECONDS", 60.0)
     for module in (concurrency, door):
         monkeypatch.setattr(module, "MAXIMUM_FRESH", PLACES)
@@ -77,7 +78,7 @@ async def test_no_more_than_half_where_others_hold_the_rest(demo_office: Office,
 
 
 async def test_places_are_given_back(demo_office: Office) -> None:
-    """After refusals, errors and successes nothing stays counted."""
+    """After refusals, errors and successes no request stays counted."""
     app = demo_office.house.app
     assert isinstance(app, door.Door)
     paths = ["/tags", "/prospects/1", "/prospects?nonsense=1"] * 40

@@ -1,4 +1,4 @@
-"""Whatever stands in a token, a cursor, If-Match or Idempotency-Key: no fault of ours, and nothing that was not due."""
+"""Made-up access tokens, cursors, If-Match and Idempotency-Key values: no 500, and no data without authorization."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ from tests.access.callers import from_everywhere
 from tests.world import Office, client
 
 many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-# What may stand in a header at all; the rest no HTTP server hands on.
+# Characters allowed in a header; HTTP servers reject others.
 header_bytes = st.binary(max_size=300).map(
     lambda raw: bytes(byte for byte in raw if byte >= 32 and byte != 127).strip()
 )
@@ -43,7 +43,7 @@ async def test_a_genuine_token_changed_anywhere_is_refused(demo_office: Office, 
     token = demo_office.partner.headers["Authorization"].removeprefix("Bearer ").encode()
     place = data.draw(st.integers(0, len(token) - 1))
     changed = token[:place] + data.draw(header_bytes) + token[place + data.draw(st.integers(0, 3)) :]
-    # The last letter of each part has bits that stand for nothing; with them it would be the same token.
+    # The last letter of each part has unused bits; changing only them leaves the token the same.
     assume([_decoded(part) for part in changed.split(b".")] != [_decoded(part) for part in token.split(b".")])
 
     assert (await ask(demo_office, b"Bearer " + changed)).status_code == 401
@@ -51,7 +51,7 @@ async def test_a_genuine_token_changed_anywhere_is_refused(demo_office: Office, 
 
 @pytest.mark.parametrize("blank", [b"\x85", b"\xa0", b"\t"])
 async def test_only_spaces_stand_between_scheme_and_token(demo_office: Office, blank: bytes) -> None:
-    """RFC 9110, 11.4; Python's own idea of a blank is wider."""
+    """RFC 9110, 11.4; Python's own definition of a blank is wider."""
     token = demo_office.partner.headers["Authorization"].removeprefix("Bearer ").encode()
 
     assert (await ask(demo_office, b"Bearer   " + token)).status_code == 200
@@ -81,7 +81,7 @@ async def test_even_signed_by_us_a_token_that_makes_no_sense_is_refused(
     token = jwt.api_jws.encode(json.dumps({**genuine, **claims}).encode(), key.secret, "HS256", {"kid": key.kid})
 
     answer = await ask(demo_office, f"Bearer {token}".encode())
-    if answer.status_code == 200:  # some changes are no matter: another moment of issue, a later end, one partner less
+    if answer.status_code == 200:  # some changes do not matter: time of issue, a later expiry, one partner fewer
         assert claims.keys() <= {"iat", "exp", "partner", "scopes"}, claims
     else:
         assert answer.status_code in (401, 403), answer.text

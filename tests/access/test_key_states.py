@@ -1,4 +1,4 @@
-"""What a worker knows of keys is asked for together, and anew before it is too old, as long as it is in use."""
+"""Key states are queried in batches, and refreshed before they expire as long as they are in use."""
 
 import asyncio
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from tests.world import Office
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[Pair]]:
-    """Of each statement: what it asked for."""
+    """Record the arguments of each statement."""
     sent: list[set[Pair]] = []
     really = queries.key_states
 
@@ -34,7 +34,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 async def pairs_of(*offices: Office) -> list[Pair]:
-    """A key of each practice, there and in the other."""
+    """Return a key of each practice, in its own and in the other practice."""
     rows = await offices[0].house.owner.fetch(
         "SELECT min(api_key_id) AS key, practice_id FROM api_key WHERE practice_id = ANY ($1) GROUP BY 2 ORDER BY 2",
         [office.practice_id for office in offices],

@@ -1,4 +1,4 @@
-"""Limits: a generic cell rate algorithm whose bound holds over all processes of a machine."""
+"""Rate limits: a generic cell rate algorithm whose bound holds over all processes of a machine."""
 
 import subprocess
 import sys
@@ -112,7 +112,7 @@ def test_no_window_ever_lets_through_more_than_twice_and_no_long_run_more_than_t
             now += step
             if limiter.spend(limit, "subject", now).allowed:
                 granted.append(now)
-        # From one grant to any later one: a full bucket, and what has trickled in since.
+        # Between any two grants: at most a full bucket, and what was replenished since.
         for index, start in enumerate(granted):
             for later, end in enumerate(granted[index:], start=1):
                 assert later <= amount + (end - start) / limit.interval + 1
@@ -122,7 +122,7 @@ def test_no_window_ever_lets_through_more_than_twice_and_no_long_run_more_than_t
 
 def test_a_clock_that_jumps_back_locks_nobody_out_for_longer_than_a_window(limiter: Limiter) -> None:
     assert allowed(limiter, 25, NOON + 86_400) == 10
-    # The clock was a day fast and is set right.
+    # The clock was a day fast and is corrected.
     assert allowed(limiter, 5, NOON) == 0
     assert allowed(limiter, 5, NOON + 6) == 1
     assert allowed(limiter, 25, NOON + 6 + 60) == 10
@@ -135,7 +135,7 @@ def test_a_clock_that_jumps_back_locks_nobody_out_who_is_only_looked_at(limiter:
 
 
 def test_a_clock_a_little_behind_gives_no_more_than_the_limit(limiter: Limiter) -> None:
-    """Processes read the clock before they take their turn, so the times of two may come in the wrong order."""
+    """Processes read the clock before they take the lock, so the times of two may arrive in the wrong order."""
     assert sum(allowed(limiter, 1, NOON - 0.001 * (number % 3)) for number in range(50)) == 10
 
 
@@ -163,7 +163,7 @@ def test_processes_that_spend_at_the_same_moment_share_the_bound(tmp_path: Path)
 
 
 def test_a_crowded_file_forgets_the_one_who_is_least_in_debt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "SLOTS", limits.PROBES + 1)  # everyone meets in the same eight slots
+    monkeypatch.setattr(limits, "SLOTS", limits.PROBES + 1)  # all subjects share the same eight slots
     limiter = Limiter(tmp_path / "limits.bin")
     try:
         allowed(limiter, 25, NOON, subject="in debt")
@@ -197,7 +197,7 @@ async def test_a_key_that_has_used_up_its_requests_is_told_when_to_come_back(
 async def test_a_limit_costs_no_question_to_the_database(
     demo_office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a key that is known, a request asks for its record and nothing else, with a limit as without."""
+    """With a cached key, a request queries its record and nothing else, with or without a limit."""
     asked: dict[str, list[str]] = {}
     for limit in ("0", "1000"):
         app = create_inner_app(settings.but(rate_limit_per_minute=limit))
@@ -215,7 +215,7 @@ async def test_a_limit_costs_no_question_to_the_database(
 
 
 def listen(patched: pytest.MonkeyPatch) -> list[str]:
-    """What the application asks the database from now on."""
+    """Record the application's queries from now on."""
     heard: list[str] = []
     for name in ("execute", "fetch", "fetchrow", "fetchval"):
         original = getattr(asyncpg.Connection, name)

@@ -1,4 +1,4 @@
-"""The limit of a key holds over all workers of a running server, under as many callers as there may be."""
+"""The rate limit of a key holds over all workers of a running server, under as many concurrent requests as allowed."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ async def call_until(
     answers: Counter[int] = Counter()
     told = []
     while time.time() < end:
-        async with Connection.opened(instance.port) as connection:  # each time another worker may take it
+        async with Connection.opened(instance.port) as connection:  # each time another worker may accept it
             status, _ = await connection.get(path, token)
             answers[status] += 1
             told.append(connection.headers)

@@ -1,4 +1,4 @@
-"""The file of the rate limits on a full disk: the process goes on, counts by itself, and says so in one line."""
+"""The rate limits' file on a full disk: the process continues, counts in its own memory, and logs one line."""
 
 import json
 import os
@@ -30,7 +30,7 @@ limiter.close()
 
 @contextmanager
 def full_disk(folder: Path) -> Iterator[str]:
-    """A file system without any space left in it where we may mount one; else a limit on the size of files."""
+    """Provide a full file system where mounting is allowed; otherwise limit the size of files."""
     folder.mkdir()
     mounting = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mounting, capture_output=True, check=False).returncode != 0:
@@ -65,4 +65,4 @@ def test_where_there_is_space_all_of_the_file_has_it(tmp_path: Path) -> None:
     Limiter(tmp_path / "limits.bin").close()
 
     file = (tmp_path / "limits.bin").stat()
-    assert file.st_blocks * 512 >= file.st_size > 0  # no hole that could not be filled later
+    assert file.st_blocks * 512 >= file.st_size > 0  # not sparse

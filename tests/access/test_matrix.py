@@ -1,4 +1,4 @@
-"""Every route × every kind of caller, drawn from the route table; and what the matrix finds when a wall is missing."""
+"""Every route × every kind of caller, generated from the route table; and that the matrix detects missing checks."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,7 +36,7 @@ async def test_nobody_comes_in_who_may_not_and_everybody_who_may(
 
 
 class AsleepAtTheDoor(Requires):
-    """Says that it asks for a scope, and lets everybody in."""
+    """A guard that declares a scope, and authorizes every request."""
 
     async def admit(self, scope: Scope) -> None:
         return None
@@ -49,7 +49,7 @@ class OnlyLooksForTheHeader(RequiresAdmin):
 
 
 class ForgetsThePractice(Requires):
-    """A partner's token of whatever practice."""
+    """A guard that accepts a partner's token of any practice."""
 
     async def admit(self, scope: Scope) -> None:
         scope["path_params"] = {}
@@ -119,7 +119,7 @@ async def test_an_id_of_another_practice_is_as_one_that_is_nobody_s(
 
 
 def looks_people_up(sql: str) -> Router:
-    """A route that reads a person by the number in its address, by this SQL."""
+    """Return a route that reads a patient by the id in its path, by this SQL."""
 
     @get("/{patient_id:str}", summary="Planted", guards=[Requires("Prospects")])
     async def look_up(patient_id: PathId, caller: TheCaller, database: TheDatabase) -> dict[str, str]:

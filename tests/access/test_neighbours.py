@@ -1,7 +1,6 @@
-"""One caller cannot stop another at the same address, whatever credentials it sends. (PROOF.md)
+"""One caller cannot block another at the same address, with any credentials. (PROOF.md)
 
-The large form, with the control that counts as it was done before, is tests/chaos/test_neighbours.py.
-"""
+The large form, with the former way of counting as control, is tests/chaos/test_neighbours.py."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

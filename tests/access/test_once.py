@@ -1,4 +1,4 @@
-"""Idempotency-Key: a POST that is repeated does its work once. (API.md: Conventions)"""
+"""Idempotency-Key: a repeated POST runs once. (API.md: Conventions)"""
 
 import asyncio
 from collections import Counter
@@ -89,7 +89,7 @@ async def test_sixty_four_at_once_leave_one_row_and_one_answer(demo_office: Offi
     answers = await asyncio.gather(*(post() for _ in range(64)))
 
     statuses = Counter(answer.status_code for answer in answers)
-    # 503: too few connections for all of them at once; 429: more than the key's share of the process
+    # 503: too few connections for all of them; 429: more than the key's share of the process
     assert set(statuses) <= {201, 409, 429, 503}, statuses
     made = {answer.content for answer in answers if answer.status_code == 201}
     assert len(made) == 1
@@ -104,7 +104,7 @@ async def test_sixty_four_at_once_leave_one_row_and_one_answer(demo_office: Offi
 
 async def test_while_the_first_is_still_running_a_repeat_is_told_so(demo_office: Office) -> None:
     async with demo_office.house.owner.transaction():
-        # The first one waits for the practice's counter, which every writer takes.
+        # The first one waits for the practice lock, which every writer acquires.
         await demo_office.house.owner.execute(
             "SELECT FROM log_head WHERE practice_id = $1 FOR UPDATE", demo_office.practice_id
         )
@@ -120,7 +120,7 @@ async def test_while_the_first_is_still_running_a_repeat_is_told_so(demo_office:
 async def test_of_two_that_both_passed_the_look_up_one_does_the_work(
     demo_office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last instant: the first commits between the second's look and its lock."""
+    """The first request commits between the second's query and its lock."""
 
     async def passed(self: Once, db: Connection) -> None: ...
 

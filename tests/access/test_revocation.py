@@ -1,4 +1,4 @@
-"""What is taken away from a key stops its tokens within seconds, on every worker. (API.md: Keys, tokens, scopes)"""
+"""Revoking a key or its permissions stops its tokens within seconds, on every worker. (API.md: Keys, tokens, scopes)"""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ def test_what_a_worker_has_learnt_of_a_key_is_forgotten_within_the_promised_time
 @pytest.mark.parametrize("what", TAKEN_AWAY)
 async def test_tokens_stop_when(demo_office: Office, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     monkeypatch.setattr(key_states, "KEY_STATE_SECONDS", 0.2)
-    assert (await demo_office.partner.get("/tags")).status_code == 200  # the worker has learnt that the key stands
+    assert (await demo_office.partner.get("/tags")).status_code == 200  # the worker has cached the key's state
 
     await demo_office.house.owner.execute(TAKEN_AWAY[what], demo_office.practice_id)
     await asyncio.sleep(0.25)

@@ -1,4 +1,4 @@
-"""What a key may touch: its scopes, in its practice."""
+"""Authorization of an API key: its scopes, in its practice."""
 
 import pytest
 
@@ -49,7 +49,7 @@ async def test_another_practice_s_token_is_refused_before_anything_is_read(
         answer = await demo_office.house.stranger.request(method, demo_office.path + path, headers=bearer)
         assert (answer.status_code, answer.json()["code"]) == (403, "another_practice"), path
 
-    # Nor does the refusal tell whether such a practice exists.
+    # The refusal does not reveal whether such a practice exists.
     unknown = await demo_office.house.stranger.get("/v1/NoSuchOffice/tags", headers=bearer)
     assert (unknown.status_code, unknown.json()["code"]) == (403, "another_practice")
 

@@ -1,4 +1,4 @@
-"""POST /v1/{PPass}/auth/token: a key for a token, and one and the same refusal for whatever is wrong."""
+"""POST /v1/{PPass}/auth/token: exchange of a key for a token; every fault is refused with the same message."""
 
 from collections.abc import AsyncIterator
 
@@ -13,7 +13,7 @@ from tests.world import House, Office, make_key
 
 @pytest.fixture
 async def visitor(house: House) -> AsyncIterator[httpx.AsyncClient]:
-    """Someone at an address of their own, whose failures are nobody else's."""
+    """Return a client at an address of its own, whose failures are counted separately."""
     async with visitor_from(house) as visitor:
         yield visitor
 
@@ -35,7 +35,7 @@ async def test_a_key_is_exchanged_for_a_token_as_the_seeds_show_it(
     assert list(answer.json()) == ["accessToken", "tokenType", "expiresIn"]
     assert answer.json()["tokenType"] == "Bearer"
     assert answer.json()["expiresIn"] == "24h"
-    assert answer.json()["accessToken"].startswith("eyJhbGciOiJIUzI1NiIs")  # as in the seeds' example
+    assert answer.json()["accessToken"].startswith("eyJhbGciOiJIUzI1NiIs")  # as in the specification's example
     assert answer.headers["Cache-Control"] == "no-store"
 
     bearer = {"Authorization": f"Bearer {answer.json()['accessToken']}"}

@@ -1,4 +1,4 @@
-"""Tokens that nobody of this house signed, or that were changed since: 401, whatever they look like inside."""
+"""Tokens that this service did not sign, or that were changed: 401, whatever they contain."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ Claims = dict[str, Any]
 
 @pytest.fixture
 async def claims(demo_office: Office) -> Claims:
-    """What a genuine token of the newcomer says."""
+    """Return the claims of a genuine token of the new practice."""
     found: Claims = jwt.decode(await demo_office.token("newcomer"), options={"verify_signature": False})
     return found
 
@@ -35,7 +35,7 @@ def part(value: object) -> str:
 
 
 def sealed(header: object, claims: object, secret: bytes) -> str:
-    """Signed by hand, so that a library's good manners stand in no forger's way."""
+    """Return a token signed by hand, without the checks of a library."""
     signed = f"{part(header)}.{part(claims)}"
     return f"{signed}.{part(hmac.new(secret, signed.encode(), hashlib.sha256).digest())}"
 
@@ -144,7 +144,7 @@ async def test_even_a_rightly_signed_token_has_no_scope_that_its_key_lacks(
     token = ours(settings.token_keys[0].secret, claims, scopes=["Tags", "Prospects"])
     async with visitor_from(demo_office.house) as visitor:
         bearer = {"Authorization": f"Bearer {token}"}
-        # The office's world may have asked as this key a moment ago; what was learnt then is forgotten in seconds.
+        # The fixture may have used this key a moment ago; its cached state expires within seconds.
         answer = await visitor.get(f"{demo_office.path}/tags", headers=bearer)
         prospects = await visitor.get(f"{demo_office.path}/prospects", headers=bearer)
 

@@ -1,4 +1,4 @@
-"""Only wrong guesses are counted, each where it is made; a valid credential is accepted whatever else is sent."""
+"""Only wrong guesses are counted, separately for each place; a valid credential is accepted in any case."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ MANY = 15  # more than the ten wrong secrets a minute that are answered 401
 
 @pytest.fixture
 async def visitor(house: House) -> AsyncIterator[httpx.AsyncClient]:
-    """Someone at an address of their own."""
+    """Return a client at an address of its own."""
     async with visitor_from(house) as visitor:
         yield visitor
 
@@ -33,7 +33,7 @@ async def exchange(visitor: httpx.AsyncClient, practicepass: str, api_key: str) 
 
 
 def wrong(api_key: str) -> str:
-    """Another secret for the same key id."""
+    """Return another secret for the same key id."""
     return make_api_key(key_id_of(api_key) or 0)
 
 
@@ -104,7 +104,7 @@ async def test_an_api_key_in_place_of_a_token_is_explained_and_no_guess(
 async def test_each_place_counts_for_itself_and_bounds_what_comes_from_an_address(
     demo_office: Office, visitor: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With six credentials a minute instead of 600, of whatever form, at each place."""
+    """With six credentials a minute instead of 600, of any form, at each place."""
     for limits in (gate.AT_EXCHANGE, gate.AT_SIGN_IN, gate.AT_ADMIN_API, gate.AT_PARTNER_API):
         monkeypatch.setattr(limits, "per_address", Limit(f"six: {limits.per_address.name}", 6))
 
@@ -146,7 +146,7 @@ async def test_each_place_counts_for_itself_and_bounds_what_comes_from_an_addres
 async def test_what_one_limit_refuses_does_not_use_up_the_other(
     demo_office: Office, visitor: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A client that goes on with one wrong key leaves the others at its address their 401."""
+    """A client that repeats one wrong key does not prevent 401 responses to others at its address."""
     monkeypatch.setattr(gate.AT_EXCHANGE, "per_address", Limit("twelve: at exchange", 12))
     forgotten = make_api_key(10**9 + 77)
     for _ in range(50):

@@ -1,4 +1,4 @@
-"""Callers from addresses of their own: failures are counted by address, and one test's must not be another's."""
+"""Callers from addresses of their own: failures are counted by address, and tests must not affect each other."""
 
 import itertools
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ _numbers = itertools.count(1)
 
 @asynccontextmanager
 async def visitor_from(house: House, app: ASGIApp | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    """A client without any key, at an address that nobody had before."""
+    """Return a client without a key, at an address that was not used before."""
     number = next(_numbers)
     address = f"198.51.{number // 256}.{number % 256}"
     transport = httpx.ASGITransport(app=app or house.app, client=(address, 50_000))  # type: ignore[arg-type]

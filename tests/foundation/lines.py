@@ -1,4 +1,4 @@
-"""A line to PostgreSQL that can be cut at a chosen moment."""
+"""A connection to PostgreSQL that can be cut at a chosen moment."""
 
 import asyncio
 import contextlib
@@ -17,14 +17,14 @@ class Cut(Enum):
 
 @dataclass
 class Line:
-    socket: str  # the true server's
-    is_silent: bool = False  # connections are taken, and nothing is ever said
+    socket: str  # of the real server
+    is_silent: bool = False  # connections are accepted, but never answered
     cuts: int = 0
     _armed: tuple[Cut, bytes] | None = None
     _ends: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def cut_once(self, cut: Cut, at: bytes) -> None:
-        """When the client says this."""
+        """Cut the connection when the client sends this text."""
         self._armed = (cut, at)
 
     async def carry(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
@@ -64,7 +64,7 @@ class Line:
 
 @asynccontextmanager
 async def line_to(url: str, folder: Path) -> AsyncIterator[tuple[Line, str]]:
-    """And the URL that goes through it."""
+    """Open the relay; yield it and the URL that leads through it."""
     query = parse_qs(urlsplit(url).query)
     name = f".s.PGSQL.{query['port'][0]}"
     await asyncio.to_thread(folder.mkdir)

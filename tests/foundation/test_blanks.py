@@ -1,4 +1,4 @@
-"""What is visible means the same to us as to whoever reads our document in another language."""
+"""Blank characters are the same for this service as for readers of the OpenAPI document in other languages."""
 
 import re
 

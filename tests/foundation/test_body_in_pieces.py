@@ -1,4 +1,4 @@
-"""However a body comes, it is read as one, bounded, and known again."""
+"""A body that arrives in any number of messages is read as one, bounded, and has one fingerprint."""
 
 import json
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Connections go from hand to hand: none is lost, none is lent twice, and a practice finds its own again."""
+"""Connection checkout: no connection is lost or handed out twice, and a practice gets its own again."""
 
 import asyncio
 import random
@@ -25,7 +25,7 @@ class Line:
 
 
 class Exchange:
-    """Where connections come from and go to."""
+    """Opens and closes the connections of the test."""
 
     def __init__(self, size: int = 2, timeout_seconds: float = 1.0) -> None:
         self.open = 0
@@ -152,7 +152,7 @@ async def test_a_practice_gets_one_only_while_it_uses_fewer_than_are_free() -> N
     waiting = asyncio.create_task(exchange.checkout.take(4))
     await asyncio.sleep(0.01)
     await exchange.checkout.give_back(third, is_whole=True)
-    assert await asyncio.wait_for(waiting, 1) is third  # before all that have waited longer, but use more
+    assert await asyncio.wait_for(waiting, 1) is third  # before all that have waited longer but use more
     for line in several:
         await exchange.checkout.give_back(line, is_whole=True)
     for task in (*blocked, *others):

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: made once, adopted, stopped by anybody, silent about people."""
+"""The embedded PostgreSQL: created once, adopted, stopped by any process, without personal data in its log."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from officepro.foundation.embedded import EmbeddedError, EmbeddedServer
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """With a space and a quote, and too long for a socket."""
+    """A folder whose name has a space and a quote, and is too long for a socket."""
     directory = tmp_path_factory.mktemp("people's data") / ("long" * 20)
     yield directory
     if server := embedded.running(directory):
@@ -133,7 +133,7 @@ def test_a_server_that_cannot_start_says_why(server: EmbeddedServer, data_dir: P
 def test_root_is_told_of_every_folder_that_is_made_searchable(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    if os.geteuid() != 0:  # whose PostgreSQL works under the same account
+    if os.geteuid() != 0:  # PostgreSQL runs under the same account
         account = embedded.Account(os.geteuid(), os.getegid(), "")
     else:
         account = embedded.Account(65534, 65534, "nobody")

@@ -1,4 +1,4 @@
-"""However many rows a request has, and whatever is wrong with them, no other request waits for it."""
+"""Requests with any number of rows, valid or not, do not block other requests."""
 
 import asyncio
 import gc
@@ -20,7 +20,7 @@ LONGEST_SECONDS = 0.05
 
 @pytest.fixture(autouse=True)
 def frozen() -> Iterator[None]:
-    """Garbage collection leaves alone what the application is made of, as in production (`create_app`)."""
+    """Garbage collection skips the application's permanent objects, as in production (`create_app`)."""
     gc.collect()
     gc.freeze()
     yield
@@ -29,7 +29,7 @@ def frozen() -> Iterator[None]:
 
 @dataclass
 class Longest:
-    """The most processor time that one iteration of the event loop took: what the machine does besides is no matter."""
+    """The most processor time that one iteration of the event loop took, independent of other load of the machine."""
 
     seconds: float = 0.0
 
@@ -49,7 +49,7 @@ async def watching() -> AsyncIterator[Longest]:
     try:
         yield longest
     finally:
-        await asyncio.sleep(0)  # so that the last iteration is seen
+        await asyncio.sleep(0)  # so that the last iteration is measured
         watcher.cancel()
         with suppress(asyncio.CancelledError):
             await watcher

@@ -1,4 +1,4 @@
-"""HEAD: what GET would answer, without the body, wherever GET is answered. (RFC 9110, 9.3.2)"""
+"""HEAD returns what GET would, without the body, on every GET route. (RFC 9110, 9.3.2)"""
 
 import pytest
 

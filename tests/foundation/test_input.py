@@ -1,4 +1,4 @@
-"""Bad input gets a clear error: a corpus of hand-made horrors against a body and a query string. (PROOF.md)"""
+"""Invalid input gets a clear error: a hand-made corpus against a body and a query string. (PROOF.md)"""
 
 import json
 import re
@@ -22,7 +22,7 @@ from officepro.foundation.wire import LocalDate, LocalTime, Moment, Name, Record
 from officepro.prospects.shapes import ProspectFields
 from tests.world import Office
 
-# Words of our own make that no caller should read.
+# Internal words that must not appear in messages.
 OF_OURS = re.compile(r"`\w+`,|Expected|regex|msgspec|\bstr\b|\bint\b|\bdict\b|NoneType|\\[sdx]|\[\^|Traceback|Error\b")
 
 
@@ -50,7 +50,7 @@ def named(value: bytes) -> bytes:
     return b'{"FirstName": ' + value + b"}"
 
 
-# What is sent as the body, and the place that must be named.
+# The body, and the location that must be named.
 BODIES: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "body"),
     "a space": (b" ", "body"),
@@ -240,11 +240,11 @@ async def test_any_text_at_all_can_be_searched_for(demo_office: Office, text: st
         assert answer.status_code == 200, answer.text
 
 
-# ---- The reader itself: whatever the JSON, either the shape is read or at least one fault is named.
+# ---- The parser itself: for any JSON, either a value is returned or at least one validation error.
 
 
 class Everything(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A field of every kind."""
+    """A field of every type."""
 
     name: Name
     count: RecordId
@@ -281,7 +281,7 @@ def test_whatever_the_json_it_is_read_or_its_faults_are_named(value: object) -> 
 
 
 def faults_of(raw: bytes, shape: type) -> list[Fault] | None:
-    """None when there was nothing to refuse."""
+    """Return the validation errors, None without any."""
     try:
         assert isinstance(read_body(raw, shape), shape)
     except Invalid as refusal:
@@ -290,7 +290,7 @@ def faults_of(raw: bytes, shape: type) -> list[Fault] | None:
 
 
 def _without_quotes(message: str, raw: bytes) -> str:
-    """A name or value that the caller sent may be quoted."""
+    """Remove names and values that the caller sent, which may be quoted."""
     return "" if any(word in raw for word in (b"`", b"Expected", b"str", b"int", b"\\")) else message
 
 
@@ -349,7 +349,7 @@ def test_the_list_of_faults_has_an_end() -> None:
 
 
 class Many(msgspec.Struct):
-    """A body that may hold many records."""
+    """A body that may contain many records."""
 
     records: Annotated[list[Everything], Meta(max_length=10_000)]
 
@@ -368,7 +368,7 @@ HUGE = {
 
 @pytest.mark.parametrize("kind", HUGE)
 def test_eight_mebibytes_of_rubbish_are_refused_in_little_time_and_room(kind: str) -> None:
-    """What they were made of in Python took 2.7 s and 300 MB."""
+    """Decoding them to Python objects took 2.7 s and 300 MB."""
     raw = HUGE[kind]
     tracemalloc.start()
     began = time.thread_time()
@@ -436,6 +436,6 @@ def test_a_large_body_is_read_row_by_row_as_a_small_one_is_at_once(kind: str, mo
     monkeypatch.setattr(json_body, "SMALL_BYTES", 0)
     row_by_row = outcome()
 
-    # The row is named rather than the body, or what is sent instead of an object.
+    # The row is named rather than the body, or the value sent instead of an object.
     other_words = {"no UTF-8", "a row of rubbish", "half a pair", "another name", "too deep", "no object"}
     assert row_by_row == at_once or (kind in other_words and row_by_row[:2] == at_once[:2]), (at_once, row_by_row)

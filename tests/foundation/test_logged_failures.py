@@ -1,4 +1,4 @@
-"""What the log says of a request that the database kept from being answered, and callers are not told."""
+"""The log reports how the database failed a request; the response does not."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ from tests.world import House, Office, make_office
 
 @pytest.fixture
 async def office(house: House, straight: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
-    """Of a service with a single connection, which waits three seconds for a lock."""
+    """A practice of a service with a single connection, which waits three seconds for a lock."""
     monkeypatch.setattr(databases, "LOCK_TIMEOUT_SECONDS", 3)
     app = application.create_inner_app(straight.but(database_pool_size="1"))
     async with alive(app), House.open(application.enclose(app), house.owner, straight) as own_house:
@@ -26,7 +26,7 @@ async def office(house: House, straight: Settings, monkeypatch: pytest.MonkeyPat
 
 async def test_a_lock_and_a_full_pool_are_told_apart(office: Office, caplog: pytest.LogCaptureFixture) -> None:
     owner = office.house.owner
-    async with owner.transaction():  # which holds what every booking of the practice takes
+    async with owner.transaction():  # holds the lock that every booking of the practice acquires
         await owner.execute("SELECT FROM log_head WHERE practice_id = $1 FOR UPDATE", office.practice_id)
         booking = asyncio.create_task(office.partner.post("/visits/book", json=visit(office)))
         await asyncio.sleep(0.3)

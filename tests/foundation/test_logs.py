@@ -1,4 +1,4 @@
-"""What a process writes to standard error: JSON lines alone, at the level that is set, few of those that repeat."""
+"""Standard error of a process: only JSON lines, at the level that is set, with repeated lines limited."""
 
 import json
 import subprocess

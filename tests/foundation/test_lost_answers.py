@@ -1,4 +1,4 @@
-"""The line to the database breaks while something is being saved: what the caller is told, and how it is settled."""
+"""The database connection is lost while saving: the response to the caller, and how a retry resolves it."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ KEY = {"Idempotency-Key": "once"}
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """With a path short enough for a socket."""
+    """A path short enough for a socket."""
     with tempfile.TemporaryDirectory(prefix="op", dir="/tmp") as folder:
         yield Path(folder)
 
@@ -42,13 +42,13 @@ async def line(straight: Settings, folder: Path) -> AsyncIterator[tuple[Line, st
 
 @pytest.fixture
 async def office(line: tuple[Line, str], house: House, straight: Settings) -> AsyncIterator[Office]:
-    """A practice of a service whose line to the database can be cut."""
+    """A practice of a service whose connection to the database can be cut."""
     app = create_inner_app(straight.but(database_url=line[1], database_pool_size="2"))
     async with alive(app), House.open(Door(app), house.owner, straight) as own_house:
         made = await make_office(own_house, "FarOffice", "America/New_York")
         pools = app.state.database.connections
         while any(opened != idle for opened, idle, _ in pools().values()):  # noqa: ASYNC110 -- no event says so
-            await asyncio.sleep(0.01)  # the service is at its start, of which no COMMIT is to be the one that is cut
+            await asyncio.sleep(0.01)  # the service is starting; the COMMIT to be cut must not be one of its start
         yield made
 
 
@@ -123,7 +123,7 @@ async def test_behind_a_pooler_a_read_has_a_commit_and_leaves_nobody_wondering(
         for _ in range(50):
             line[0].cut_once(Cut.ON_THE_WAY_BACK, b"COMMIT")
             read = await office.partner.get("/tags")
-            if read.status_code != 200:  # else it was the COMMIT of the request log
+            if read.status_code != 200:  # otherwise it was the COMMIT of the request log
                 break
         line[0].cut_once(Cut.ON_THE_WAY_BACK, b"timeout = 0; COMMIT")
         written = await office.partner.post("/prospects", json=GRACE)
@@ -160,7 +160,7 @@ async def test_a_server_that_falls_silent_is_waited_for_no_longer_than_the_limit
             with pytest.raises(Overloaded):
                 async with begun() as db:
                     await db.fetchval("SELECT 1")
-            assert time.monotonic() - started < 3 + databases.CLOSE_TIMEOUT_SECONDS + 3  # not thrice the limit
+            assert time.monotonic() - started < 3 + databases.CLOSE_TIMEOUT_SECONDS + 3  # not three times the limit
     finally:
         line[0].is_silent = False
         await database.close()
@@ -183,14 +183,14 @@ async def test_a_primary_no_more_is_left_with_all_that_leads_there(straight: Set
 
 
 async def demote(db: Connection) -> int:
-    """As if its server had become a standby."""
+    """Make the server read-only, like a standby."""
     await db.execute("SET default_transaction_read_only = on")
     return int(db.get_server_pid())
 
 
 @pytest.fixture
 def lonely(tmp_path: Path) -> Iterator[EmbeddedServer]:
-    """A primary that must have its standby's word, and has no standby."""
+    """A primary that requires its standby's acknowledgement, and has no standby."""
     server = embedded.start(tmp_path / "lonely")
     try:
         server.create_database("officepro")
@@ -218,7 +218,7 @@ async def test_what_no_standby_has_is_unknown(lonely: EmbeddedServer, monkeypatc
                 await db.execute(insert)
         assert await owner.fetchval(count) == 0, "nobody sees what may yet be lost"
 
-        await await_standby(owner, "")  # the standby is back
+        await await_standby(owner, "")  # the standby is available again
         async with asyncio.timeout(10):
             while not await owner.fetchval(count):  # noqa: ASYNC110 -- another backend's doing
                 await asyncio.sleep(0.05)
@@ -234,7 +234,7 @@ async def test_what_no_standby_has_is_unknown(lonely: EmbeddedServer, monkeypatc
 
 
 async def await_standby(owner: asyncpg.Connection, names: str) -> None:
-    """Until commits wait (or no longer do). It is the checkpointer that tells all backends so, in its own time."""
+    """Wait until commits wait (or no longer do). The checkpointer tells all backends, with a delay."""
     await owner.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
     await owner.execute("SELECT pg_reload_conf()")
     async with asyncio.timeout(10):
@@ -243,7 +243,7 @@ async def await_standby(owner: asyncpg.Connection, names: str) -> None:
 
 
 async def waits_for_a_standby(owner: asyncpg.Connection) -> bool:
-    """Whether a commit had to be called off, by the server's own warning."""
+    """Return whether a commit had to be cancelled, by the server's own warning."""
     warnings: list[str] = []
 
     def note(_: object, message: asyncpg.PostgresLogMessage) -> None:
@@ -253,7 +253,7 @@ async def waits_for_a_standby(owner: asyncpg.Connection) -> bool:
     try:
         with contextlib.suppress(TimeoutError):
             await owner.execute("SELECT pg_logical_emit_message(true, 'probe', '')", timeout=0.2)
-        await owner.execute("SELECT 1")  # which reads what the server still had to say
+        await owner.execute("SELECT 1")  # reads the server's remaining messages
     finally:
         owner.remove_log_listener(note)
     return any("canceling wait for synchronous replication" in warning for warning in warnings)

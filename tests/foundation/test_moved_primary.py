@@ -1,4 +1,4 @@
-"""The primary is frozen in the middle of everything, and a standby takes its place: nobody waits for it any longer."""
+"""The primary freezes under load and a standby is promoted: no request keeps waiting for the former primary."""
 
 import asyncio
 import os
@@ -23,12 +23,12 @@ ROLES = """
 CREATE ROLE officepro_app; CREATE ROLE officepro_system; CREATE ROLE officepro LOGIN NOINHERIT;
 GRANT officepro_app, officepro_system TO officepro; CREATE TABLE note (text text); GRANT INSERT ON note TO officepro_app
 """
-LONGEST_SECONDS = 5.0  # from the promotion on; a statement's own limit is 20
+LONGEST_SECONDS = 5.0  # after the promotion; a statement's own limit is 20
 
 
 @dataclass
 class Pair:
-    """A primary and its copy, which follows it by name only."""
+    """A primary and its copy, which is a standby by name only."""
 
     primary: EmbeddedServer
     standby: EmbeddedServer
@@ -40,7 +40,7 @@ class Pair:
         return first.url("postgres", "officepro").replace(str(first.socket_directory), hosts)
 
     def signal(self, number: signal.Signals) -> None:
-        """To every process of the primary."""
+        """Send a signal to every process of the primary."""
         for each in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 if os.readlink(each / "cwd") == str(self.primary.directory):
@@ -103,7 +103,7 @@ async def save(database: Database, goes_on: asyncio.Event) -> None:
 
 
 async def failure_of(work: Coroutine[None, None, None]) -> tuple[type[OfficeProError], float]:
-    """And when it came."""
+    """Return the failure, and when it occurred."""
     try:
         await work
     except OfficeProError as failure:
@@ -119,7 +119,7 @@ async def test_whoever_waits_for_it_is_told_as_soon_as_another_has_taken_over(pa
     is_frozen.set()
     reading = [asyncio.create_task(failure_of(work(own))) for work in (read, read_unbound, read_all)]
     await asyncio.sleep(1.5)
-    assert not any(one.done() for one in (saving, *reading))  # as long as it may come back
+    assert not any(one.done() for one in (saving, *reading))  # as long as the primary may recover
 
     promoted = time.monotonic()
     await pair.promote()

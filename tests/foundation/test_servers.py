@@ -1,4 +1,4 @@
-"""The primary is found among several servers, wherever it is and whoever is silent."""
+"""The primary is found among several servers, in any position, although others do not respond."""
 
 import asyncio
 import time
@@ -134,7 +134,7 @@ async def test_a_former_primary_is_not_believed_and_a_new_one_is_told() -> None:
     assert await network.reached() == "one"
     assert network.changes == []
 
-    network.states["two"] = "primary"  # both say so
+    network.states["two"] = "primary"  # both claim to be the primary
     found = await network.servers.look_elsewhere(network.connect)
     assert (found.reign, network.changes) == (NEW, [NEW])
     assert await network.reached() == "two"
@@ -146,7 +146,7 @@ async def test_a_former_primary_is_not_believed_and_a_new_one_is_told() -> None:
 
 
 async def test_one_server_alone_is_looked_at_again() -> None:
-    """It may be a balancer, behind which the primary moves."""
+    """It may be a load balancer, behind which the primary moves."""
     network = Network(one="primary")
     network.reigns["one"] = OLD
     await network.reached()

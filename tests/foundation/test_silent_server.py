@@ -1,4 +1,4 @@
-"""A server that falls silent is found out once: no other connection to it is waited for in its turn."""
+"""A server that stops responding is detected once; its other connections are not tried one after the other."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -15,7 +15,7 @@ CONNECTIONS = 3
 
 @pytest.fixture
 async def own(straight: Settings) -> AsyncIterator[Database]:
-    """With all its connections open, and at rest."""
+    """A database with all its connections open and idle."""
     database = await Database.connect(straight.database_url, pool_size=CONNECTIONS)
     async with database.practice(1), database.practice(2), database.practice(3):
         pass
