@@ -1,1 +1,1 @@
-"""Tests of the scheduling room."""
+"""Tests of the scheduling package."""

@@ -1,4 +1,7 @@
-"""What is offered can be booked, and nothing else: asked of random practices on random days. (PROOF.md, row 2)"""
+"""Comparison of slots, check and book for random practices and days: exactly the offered times are bookable.
+
+(PROOF.md, row 2)
+"""
 
 import json
 import random
@@ -15,7 +18,7 @@ from officepro.foundation import clock
 from tests.scheduling.racer import caller_of
 from tests.world import House, Office, make_office
 
-# Where clocks change about these dates: forward, back, by half an hour, at midnight, or never.
+# Dates of offset changes: forward, back, by half an hour, at midnight, or none at all.
 ZONES = {
     "America/New_York": ("2027-03-14", "2027-11-07"),
     "Europe/Berlin": ("2027-03-28", "2027-10-31"),
@@ -27,12 +30,12 @@ ZONES = {
     "Pacific/Apia": ("2027-04-04",),
 }
 DAYS_OF_A_PRACTICE = 4
-ASKED_OF_EACH_KIND = 8  # times a day that were offered, and as many that were not
+ASKED_OF_EACH_KIND = 8  # sampled times per day: offered ones, and as many that were not offered
 
 
 @dataclass
 class Agreement:
-    """How much was asked, and where two answers did not agree."""
+    """Numbers of checks, and the disagreements found."""
 
     practice_days: int = 0
     offered: int = 0
@@ -154,7 +157,7 @@ class _Day:
 
 
 async def _furnish(office: Office, chance: random.Random, change: date) -> None:
-    """Hours, time off, extra openings, rooms, rules and buffers, as they come."""
+    """Insert a random practice configuration: hours, time off, extra openings, rooms, rules and buffers."""
     owner, practice = office.house.owner, office.practice_id
     await owner.execute(
         """
@@ -218,7 +221,7 @@ def _times(chance: random.Random, office: Office, day: date, longest: int) -> tu
 
 
 async def _visits(office: Office, chance: random.Random, day: date) -> None:
-    """An EMR's: they have seconds, and run over midnight; those that would overlap are left out."""
+    """Insert random visits as an EMR does: with seconds and across midnight. Overlapping ones are skipped."""
     rows = []
     for _ in range(chance.choice([0, 3, 12])):
         starts, ends = _times(chance, office, day, chance.choice([30, 30, 60, 60, 60, 1400]))

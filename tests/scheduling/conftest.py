@@ -1,4 +1,4 @@
-"""A track to race on: a database, an application and a practice of the race's own."""
+"""Fixtures of the concurrency test: a separate database, application and practice."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
-"""The race of PROOF.md, row 1: processes of clients against a few hours of three providers and three rooms, and the
-verdict upon what they were answered.
+"""Concurrency test of PROOF.md, row 1: processes of clients book a few hours of three providers and three rooms, and
+their responses are checked against the database.
 
-A trigger of the test's own notes every version of every visit. A version can have been in somebody's way from when it
-was written until the request that wrote the next one was answered, or a hold ended: the commit lies in between.
+A trigger of the test records every version of every visit. A version can have blocked other bookings from when it was
+written until the request that wrote the next one was answered, or the hold expired: the commit lies in between.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ WHERE a.visit_id < b.visit_id AND a.status IN ('booked', 'held') AND b.status IN
 
 @dataclass
 class Version:
-    """One state of a visit, and when it can have been in somebody's way."""
+    """A version of a visit, and the period in which it can have blocked other bookings."""
 
     visit: int
     provider: int
@@ -82,7 +82,7 @@ class Version:
 
 
 class History:
-    """The versions of every visit, in order, and which of them stood when."""
+    """The versions of every visit, in order, searchable by time."""
 
     def __init__(self, versions: dict[int, list[Version]], until: float) -> None:
         self.versions = versions
@@ -92,21 +92,21 @@ class History:
                 self._by_tenth[tenth].append(version)
 
     def between(self, began: float, ended: float) -> list[Version]:
-        """Those that can have been in the way at some moment between the two."""
+        """Return the versions that can have blocked a booking at some time between the two."""
         near = (one for tenth in range(int(began * 10), int(ended * 10) + 1) for one in self._by_tenth[tenth])
         return [one for one in near if one.begins <= ended and one.ends >= began]
 
 
 @dataclass
 class Verdict:
-    """What must be 0, beside what there was."""
+    """Counts of violations, each of which must be 0, and of responses."""
 
     overlaps: int
     lost: list[Record]
     groundless: list[Record]
     failures: list[Record]
-    gaps: int  # in the numbers of the log, and between them and the counter
-    unlogged: int  # deeds without their event, and events without a deed that was answered as done
+    gaps: int  # in the numbers of the event log, and between them and the counter
+    unlogged: int  # successful requests without an event, and events without a successful request
     answers: Counter[str]
     seconds: float
 
@@ -170,7 +170,7 @@ async def _process(orders: Record) -> list[Record]:
 
 
 async def _watch(owner: "asyncpg.Connection[Any]", stop: asyncio.Event) -> int:
-    """The most overlaps that were ever committed, by looking now and again."""
+    """Return the largest number of overlaps found by polling the committed visits."""
     most = 0
     while not stop.is_set():
         most = max(most, await owner.fetchval(OVERLAPS))
@@ -200,10 +200,12 @@ async def _judge(owner: "asyncpg.Connection[Any]", office: Office, records: list
 
 
 async def _versions(owner: "asyncpg.Connection[Any]", records: Iterable[Record]) -> dict[int, list[Version]]:
-    """By visit, in order. A version ends when the request that wrote the next one was answered, or its hold ran out."""
+    """Return the versions by visit, in order. A version ends when the request that wrote the next one was answered, or
+    its hold expired.
+    """
     writers: dict[int, list[Record]] = defaultdict(list)
     for record in records:
-        if record["deed"] != "read":  # of whatever status: what was answered 503 may have been committed
+        if record["deed"] != "read":  # of any status: a request answered with 503 may have been committed
             writers[record["visit"]].append(record)
     versions: dict[int, list[Version]] = defaultdict(list)
     for row in await owner.fetch("SELECT * FROM version_of_visit ORDER BY visit_id, number"):
@@ -227,7 +229,10 @@ async def _versions(owner: "asyncpg.Connection[Any]", records: Iterable[Record])
 
 
 def _unlogged(answered: list[Record], logged: list[dict[str, Any]]) -> int:
-    """Deeds without their event, and events without a deed. (A move to the time that a visit has is none.)"""
+    """Return the number of successful requests without an event, and of events without one.
+
+    A reschedule to the visit's current time emits no event and is not counted.
+    """
     events = Counter(row["event"] for row in logged)
     done = Counter(record["deed"] for record in answered if record["status"] < 300)
     booked = abs(events["visit.booked"] - done["book"] - done["book_held"])
@@ -235,7 +240,7 @@ def _unlogged(answered: list[Record], logged: list[dict[str, Any]]) -> int:
 
 
 def _lost(answered: list[Record], written: set[tuple[int, str]]) -> Iterator[Record]:
-    """What was answered as done, and is not there."""
+    """Yield successful requests whose result is missing in the database."""
     status = {"book": "booked", "book_held": "booked", "hold": "held", "cancel": "cancelled", "release": "cancelled"}
     for record in answered:
         deed = record["deed"]
@@ -246,7 +251,7 @@ def _lost(answered: list[Record], written: set[tuple[int, str]]) -> Iterator[Rec
 
 
 def _has_ground(record: Record, history: "History") -> bool:
-    """Whether something committed stood in the way between the question and the answer."""
+    """Return whether a committed visit or hold justified the refusal between request and response."""
     own = history.versions.get(record["visit"] or 0, [])
     if record["code"] in ("visit_not_booked", "hold_used"):
         return any(one.status != "held" and one.begins <= record["ended"] for one in own[1:])

@@ -1,6 +1,7 @@
-"""One process of the race: the whole application, and clients that book, hold, move and cancel against each other.
+"""Process of the concurrency test: the whole application, with clients that book, hold, reschedule and cancel
+concurrently.
 
-Reads its orders as JSON from standard input, and writes what each attempt asked and was answered, one JSON a line.
+Reads its parameters as JSON from standard input, and writes each request with its response as one JSON line.
 """
 
 import asyncio
@@ -22,19 +23,19 @@ from officepro.door import Door
 from officepro.settings import Settings
 from tests.conftest import alive
 
-OPENS, CLOSES = 9 * 60, 13 * 60  # minutes of day; few, so that all meet
+OPENS, CLOSES = 9 * 60, 13 * 60  # minutes of day; a short period, so that requests conflict
 TYPES: dict[str, tuple[list[int], int, int]] = {
     "Consult": ([101, 102], 0, 0),
     "Scan": ([102, 103], 0, 15),
     "Call": ([], 5, 0),
-}  # rooms, buffers
+}  # rooms, buffers in minutes
 PROVIDERS = [1, 2, 3]
 Record = dict[str, Any]
 
 
 @dataclass
 class Racer:
-    """What the clients of one process share."""
+    """State shared by the clients of one process."""
 
     call: Callable[[str, str, Any], Awaitable[tuple[int, Any]]]
     zone: ZoneInfo
@@ -64,7 +65,7 @@ class Racer:
             await self.book()
 
     def wish(self) -> tuple[Record, Record]:
-        """A time inside the opening hours as the body of a request; and what it would take, in epoch seconds."""
+        """Return a random time within opening hours as a request body, and the time it occupies in epoch seconds."""
         kind = self.chance.choice(list(TYPES))
         duration = self.chance.choice([15, 30, 30, 45, 60])
         start = self.chance.randrange(OPENS, CLOSES - duration + 1, 15)
@@ -141,7 +142,7 @@ class Racer:
 
 
 def caller_of(app: Any, token: str, path: str) -> Callable[[str, str, Any], Awaitable[tuple[int, Any]]]:
-    """Speaks ASGI to the application in this process: what is raced are bookings, not HTTP clients."""
+    """Return a client that calls the application by ASGI in this process, without HTTP."""
 
     async def call(method: str, rest: str, body: Any) -> tuple[int, Any]:
         raw = b"" if body is None else json.dumps(body).encode()
@@ -205,7 +206,7 @@ async def run(orders: Record) -> list[Record]:
 
 
 async def smuggle(racer: Racer, orders: Record, stop: asyncio.Event) -> None:
-    """An EMR that writes visits straight into the table, knows nothing of turns, and takes its time to commit."""
+    """Write visits as an EMR does: directly into the table, without the practice lock, and with slow commits."""
     connection = await asyncpg.connect(orders["owner_url"])
     try:
         while not stop.is_set():

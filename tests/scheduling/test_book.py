@@ -229,7 +229,7 @@ async def test_a_cancelled_visit_frees_its_time_and_cannot_be_moved(demo_office:
 
 async def test_of_many_at_once_each_time_is_booked_once_and_every_free_time_is_had(demo_office: Office) -> None:
     times = [f"{hour:02}:{minute}:00" for hour in range(9, 13) for minute in ("00", "30")]
-    # 48: as many as one key may have under way in a process.
+    # 48: the limit of requests in flight per key and process.
     asked = [(provider, time) for provider in (1, 2) for time in times] * 3
     answers = await asyncio.gather(
         *(book(demo_office, ProviderID=provider, VisitTime=time) for provider, time in asked)

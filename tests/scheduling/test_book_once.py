@@ -1,4 +1,4 @@
-"""A booking that is repeated with its Idempotency-Key is made once. (PROOF.md: A retry never doubles)"""
+"""Bookings retried with the same Idempotency-Key are made once. (PROOF.md: A retry never doubles)"""
 
 import asyncio
 from collections import Counter
@@ -23,7 +23,7 @@ async def test_sixty_four_at_once_book_one_visit(demo_office: Office) -> None:
 
     statuses = Counter(answer.status_code for answer in answers)
     assert statuses[201] >= 1, statuses
-    # 503: too few connections for all of them at once; 429: more than the key's share of the process
+    # 503: no free connection; 429: over the key's limit of requests in flight
     assert set(statuses) <= {201, 409, 429, 503}, statuses
     assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {"idempotency_still_running"}
     assert len({answer.content for answer in answers if answer.status_code == 201}) == 1
@@ -44,7 +44,7 @@ async def test_who_was_cut_off_between_commit_and_answer_gets_it_by_asking_again
     original = Once.transaction
 
     class CutOff(Exception):
-        """In place of a process that is killed."""
+        """Simulates a killed process."""
 
     def cut_off_after_commit(self: Once) -> Any:
         inside = original(self)

@@ -1,4 +1,4 @@
-"""Visits that are booked at the same moment share a statement, and nothing else."""
+"""Group commit of bookings: concurrent bookings share a statement, and nothing else."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from tests.activity.conftest import ledger_of
 from tests.scheduling.test_slots import next_monday
 from tests.world import Office
 
-# What differs from one row to the next of its like.
+# Columns that differ between otherwise equal rows.
 OWN = {"practice_id", "visit_id", "visit_history_id", "log_id", "entity_id", "data", "created_at", "updated_at"} | {
     "happened_at",
     "occurred_at",
@@ -29,7 +29,7 @@ OWN = {"practice_id", "visit_id", "visit_history_id", "log_id", "entity_id", "da
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """Of each statement that was sent: whose visits were booked."""
+    """The practices of the bookings in each statement sent."""
     sent: list[list[int]] = []
     really = joining.write_together
 
@@ -71,7 +71,7 @@ async def visits_of(office: Office) -> list[tuple[Any, ...]]:
 
 
 async def at_work(office: Office) -> Transaction:
-    """A transaction that holds the practice's counter until it is rolled back."""
+    """A transaction that holds the practice lock (`log_head` row) until it is rolled back."""
     transaction = office.house.owner.transaction()
     await transaction.start()
     await office.house.owner.execute("SELECT last FROM log_head WHERE practice_id = $1 FOR UPDATE", office.practice_id)
@@ -199,7 +199,7 @@ async def test_those_who_come_while_a_statement_is_under_way_share_the_next(
     monkeypatch.setattr(joining, "PATIENCE_SECONDS", 60)
     desk = Bookings(straight_database)
     first = asyncio.create_task(desk.book(booking(demo_office, 9)))
-    while not statements:  # noqa: ASYNC110 -- it is a turn or two of the loop
+    while not statements:  # noqa: ASYNC110 -- one or two iterations of the event loop
         await asyncio.sleep(0)
     await asyncio.gather(first, *(desk.book(booking(demo_office, hour)) for hour in (10, 11, 12)))
 
@@ -209,7 +209,7 @@ async def test_those_who_come_while_a_statement_is_under_way_share_the_next(
 async def test_the_wall_holds_each_to_its_practice(
     demo_office: Office, berlin_office: Office, straight_database: Database
 ) -> None:
-    """The control: a provider that only the other practice has is nobody's here."""
+    """Control: a provider of the other practice does not exist in this one."""
     await demo_office.house.owner.execute(
         "INSERT INTO provider (practice_id, provider_id, name) VALUES ($1, 9, 'Theirs')", berlin_office.practice_id
     )

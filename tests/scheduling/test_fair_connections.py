@@ -1,4 +1,4 @@
-"""A practice whose writes wait for a lock leaves connections for the others."""
+"""A practice whose writes wait for a lock leaves connections for other practices."""
 
 import asyncio
 import time
@@ -31,8 +31,8 @@ async def create(office: Office, number: int, key: str | None) -> httpx.Response
 async def beside_a_locked_practice(
     locked: Office, victim: Office, owner: asyncpg.Connection
 ) -> tuple[list[tuple[int, float]], list[int]]:
-    """Statuses and seconds of the victim's calls while the other practice's writes wait for its lock, and the statuses
-    of those writes."""
+    """Return statuses and durations (s) of one practice's calls while another's writes wait for their lock, and the
+    statuses of those writes."""
     blocked = []
     answers = []
     async with owner.transaction():
@@ -60,7 +60,7 @@ async def test_writes_that_wait_for_one_practice_do_not_keep_others_from_connect
     assert {status for status, _ in answers} <= {200, 201}
     assert max(seconds for _, seconds in answers) < LONGEST_SECONDS
     assert len(answers) >= 10
-    assert 201 in statuses  # what waited for the lock was done
+    assert 201 in statuses  # the writes that waited for the lock were done
     assert set(statuses) <= {201, 503}
 
 

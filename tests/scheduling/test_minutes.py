@@ -1,4 +1,4 @@
-"""Whole days as bits: whichever way they are drawn, the same minutes are set."""
+"""Bit masks of minutes: both algorithms set the same bits."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ REACH = st.integers(-90, 90)
 def test_the_minutes_around_some_ranges(
     few: int, begins: int, length: int, ranges: list[tuple[int, int]], before: int, behind: int
 ) -> None:
-    ranges = [one for one in ranges if -(-one[1] // 60) + behind > one[0] // 60 - before]  # those that reach somewhere
+    ranges = [one for one in ranges if -(-one[1] // 60) + behind > one[0] // 60 - before]  # only non-empty ranges
     expected = sum(
         1 << minute - begins
         for minute in range(begins, begins + length)

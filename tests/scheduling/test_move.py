@@ -11,7 +11,7 @@ from tests.world import Office
 
 
 async def test_of_two_changes_at_once_both_are_kept(demo_office: Office) -> None:
-    """Neither asked for a version: neither is refused for one."""
+    """Neither request sends If-Match, so neither is refused for a stale version."""
     visit = (await book(demo_office)).json()["data"]["VisitID"]
     changes: list[dict[str, Any]] = [{"VisitNotes": "note"}, {"VisitTime": "11:00:00"}, {"VisitComplaint": "pain"}]
     answers = await asyncio.gather(*(demo_office.partner.patch(f"/visits/{visit}", json=one) for one in changes))
@@ -61,8 +61,8 @@ async def test_an_emr_s_visit_with_seconds_is_shown_and_annotated_as_it_is(demo_
 
 
 async def test_a_visit_in_an_hour_that_comes_twice_must_be_given_its_time(demo_office: Office) -> None:
-    """01:30 for the second time: as a time of day it would mean the first."""
-    visit = await take(demo_office, "2027-11-07", "01:30", 30)  # PostgreSQL takes the later one
+    """The visit is at the second 01:30; as a local time, 01:30 would mean the first."""
+    visit = await take(demo_office, "2027-11-07", "01:30", 30)  # PostgreSQL resolves to the later one
     answer = await demo_office.partner.patch(f"/visits/{visit}", json={"VisitDuration": 15})
 
     assert (answer.status_code, answer.json()["errors"][0]["location"]) == (400, "body.VisitTime")

@@ -1,4 +1,4 @@
-"""Who asks for one time looks only at what is around it, and finds what who looks at the whole day finds."""
+"""A check of one time reads only visits around it, and returns the same result as a query of the whole day."""
 
 import random
 from datetime import date
@@ -75,11 +75,11 @@ async def test_a_time_and_its_room_are_found_alike(demo_office: Office, visits: 
             outcome = found_in(narrow, duration, start)
             assert outcome == found_in(whole, duration, start), (duration, minute_of_day)
             outcomes.add(repr(outcome))
-    assert len(outcomes) > 2  # some are free, and some are not, for this reason and for that
+    assert len(outcomes) > 2  # some free, some refused, for different reasons
 
 
 def found_in(diary: Diary, duration: int, start: int) -> tuple[list[str], list[int]]:
-    """Why not, and the rooms, the best first."""
+    """Return the reasons of a refusal, and the free rooms, best first."""
     visit = diary.visit(duration)
     rooms = diary.rooms()
     assert rooms is not None

@@ -1,4 +1,4 @@
-"""The nights in which clocks change, told by example; the volume is in test_offered_is_bookable.py."""
+"""Examples of bookings across daylight-saving changes; test_offered_is_bookable.py tests them at random."""
 
 from datetime import date
 from typing import Any
@@ -17,7 +17,7 @@ NEW_YORK = "America/New_York"
     ("day", "starts", "shows", "after"),
     [
         (date(2027, 3, 8), 600, 615, 15),
-        (date(2027, 3, 8), 23 * 60 + 45, 15, 30),  # over midnight
+        (date(2027, 3, 8), 23 * 60 + 45, 15, 30),  # across midnight
         (date(2027, 3, 14), 105, 195, 30),  # 01:45 to 03:15: an hour is skipped
         (date(2027, 11, 7), 105, 75, 30),  # 01:45 to 01:15: an hour comes twice
         (date(2027, 11, 7), 105, 120, 75),
@@ -57,7 +57,7 @@ async def test_alternatives_across_the_change_can_be_booked_as_they_stand(demo_o
 
 
 async def test_where_midnight_comes_twice_a_day_s_list_has_each_visit_once(house: House) -> None:
-    """In Havana clocks go back from 01:00 to 00:00."""
+    """In Havana clocks are set back from 01:00 to 00:00."""
     office = await make_office(house, "Havana", "America/Havana")
     visit = await house.owner.fetchval(
         """

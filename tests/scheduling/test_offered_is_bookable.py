@@ -1,4 +1,4 @@
-"""What slots, check and next-slot offer, book accepts; what they don't, it refuses. (PROOF.md, row 2)"""
+"""Book accepts exactly the times that slots, check and next-slot offer. (PROOF.md, row 2)"""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ async def test_what_is_offered_can_be_booked_and_nothing_else(house: House, monk
 async def test_the_control_where_slots_forget_what_is_taken_they_disagree(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Were this to find no disagreement, the test above would prove nothing."""
+    """Control: if this found no disagreement, the test above would prove nothing."""
     monkeypatch.setattr(Diary, "starts", _starts_where_nothing_is_taken)
     found = await agreement(house, monkeypatch, PRACTICE_DAYS // 2, seed=1)
 

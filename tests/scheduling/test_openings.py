@@ -1,4 +1,4 @@
-"""What the openings engine offers, told by example. The practice lives in New York unless a test says otherwise."""
+"""Slot computation by example. The practice is in New York unless a test states otherwise."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -44,7 +44,7 @@ def span(day: date, starts: str, ends: str) -> tuple[int, int]:
 
 
 def shown(starts: StartTimes) -> list[str]:
-    """The wall-clock times, as the wire would speak them."""
+    """Return the local times as in an API response."""
     return [
         f"{minute_of_day // 60:02}:{minute_of_day % 60:02}"
         for day in starts.by_day().values()
@@ -208,7 +208,7 @@ def test_buffers_keep_their_distance_from_busy_time_only() -> None:
     assert offered(beside_midnight, Visit(60, buffer_before=121))[0] == "02:00"
 
 
-# The grid
+# Slot interval
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_the_grid_follows_the_wall_clock_of_a_zone_with_odd_minutes() -> None:
     assert start_times(window, Visit(60), ALWAYS, calendar).first() == minute("2026-01-05 03:15", "UTC")
 
 
-# When clocks change
+# Daylight-saving changes
 
 
 def test_in_spring_the_skipped_hour_is_not_offered_and_a_visit_crosses_the_gap_in_real_minutes() -> None:
@@ -314,7 +314,7 @@ def test_the_years_1900_to_2100_are_served_in_whole_minutes(zone: str, day: date
     assert [resolve(zone, *local_time(zone, start)[:2]) for start in starts] == list(starts)
 
 
-# The booking period
+# Booking notice and horizon
 
 
 def test_a_visit_may_start_now_but_not_a_second_earlier() -> None:
@@ -337,7 +337,7 @@ def test_the_horizon_is_the_latest_start() -> None:
     assert offered(Calendar(mondays(NINE, NOON)), period=BookingPeriod(0, latest=0)) == []
 
 
-# The provider's part, and the rooms
+# Provider time and rooms
 
 
 def test_only_the_providers_part_needs_opening_hours_and_free_time() -> None:
@@ -376,7 +376,7 @@ def test_the_room_with_the_tightest_gap_is_preferred_then_the_lowest_id() -> Non
 
 
 def test_a_room_that_alone_keeps_an_opening_is_spared() -> None:
-    """At 10:00 room 1 would lose 10:30, which no other room has; room 2 loses 9:30, which room 3 still has."""
+    """At 10:00, room 1 would lose 10:30, which no other room has; room 2 loses 9:30, which room 3 still has."""
     window = make_window(NEW_YORK, MONDAY, MONDAY, 30)
     rooms: dict[int, Ranges] = {
         1: [span(MONDAY, "00:00", "10:00"), span(MONDAY, "11:30", "23:59")],
@@ -423,7 +423,7 @@ def test_a_start_on_another_day_is_the_callers_mistake() -> None:
             reasons(window, Visit(60), ALWAYS, Calendar(), start)
 
 
-# Start times, and the wall clock
+# Start times and local time
 
 
 def test_start_times_are_counted_listed_searched_and_found_first() -> None:

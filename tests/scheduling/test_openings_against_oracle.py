@@ -1,7 +1,7 @@
-"""The engine against an oracle that knows no bits: it walks the minutes one by one and asks the zone about each.
+"""Slot computation against an independent oracle without bit masks, which checks each minute with the time zone.
 
-The oracle shares nothing with the engine but the facts. It reads the rules from the text: what is open, what is busy,
-which wall-clock times are shown, and which of them for the first time.
+The oracle shares no code with the computation. It follows the documented rules: open hours, busy time, existing local
+times, and the first occurrence of repeated ones.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ from officepro.scheduling.openings import (
 from officepro.scheduling.wall_clock import NonexistentTime, local_time, resolve
 from officepro.scheduling.window import make_window
 
-# Where clocks change about these dates: forward, back, by half an hour or a day, at or just after midnight, or never.
+# Dates of offset changes: forward, back, by half an hour or a day, at or just after midnight, or none.
 PLACES = [
     ("America/New_York", date(2026, 3, 8)),
     ("America/New_York", date(2026, 11, 1)),
@@ -71,7 +71,7 @@ def hours_of_a_day(draw: st.DrawFn) -> tuple[int, int]:
 
 @st.composite
 def ranges_near(draw: st.DrawFn, midnight: int, most: int) -> Ranges:
-    """Some on whole minutes, some not; they may overlap, and reach beyond the window on either side."""
+    """Generate ranges with and without seconds; they may overlap each other and the ends of the window."""
     edge = st.integers(-200, 400).map(lambda quarter: quarter * 900) | st.integers(-100_000, 300_000)
     length = st.sampled_from([900, 1800, 3600, 14_400]) | st.integers(1, 20_000) | st.integers(1, 100_000)
     pairs = draw(st.lists(st.tuples(edge, length), max_size=most))
@@ -111,11 +111,11 @@ def questions(draw: st.DrawFn) -> Question:
     return Question(zone, first, last, grid, visit, period, calendar, rooms)
 
 
-# The oracle
+# Oracle
 
 
 def minutes_of(ranges: Iterable[tuple[int, int]]) -> set[int]:
-    """Every minute of which a range takes at least a second."""
+    """Return every minute of which a range covers at least a second."""
     touched: set[int] = set()
     for starts, ends in ranges:
         touched.update(range((starts - starts % 60) // 60, (ends + (-ends) % 60) // 60))
@@ -123,7 +123,7 @@ def minutes_of(ranges: Iterable[tuple[int, int]]) -> set[int]:
 
 
 def moment(zone: ZoneInfo, day: date, minute_of_day: int) -> int:
-    """An opening hour as a minute: as shown, for the first time; in a gap, when the clocks change."""
+    """Convert an opening hour to a minute: the first occurrence; in a gap, the time of the change."""
     wall = datetime(day.year, day.month, day.day) + timedelta(minutes=minute_of_day)  # noqa: DTZ001 — a wall clock
     real = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if real.astimezone(zone).replace(tzinfo=None) == wall:
@@ -151,7 +151,7 @@ def open_minutes(question: Question) -> set[int]:
 
 
 def walked(question: Question) -> list[tuple[int, datetime]]:
-    """Every minute of the window's days with what the clock shows."""
+    """Return every minute of the window's days with its local time."""
     zone = ZoneInfo(question.zone)
     begins = datetime(question.first.year, question.first.month, question.first.day, tzinfo=UTC) - timedelta(days=2)
     length = (question.last - question.first).days * 1440 + 5 * 1440
@@ -194,7 +194,7 @@ class Oracle:
         return room.isdisjoint(range(start, start + self.question.visit.duration))
 
 
-# What must hold
+# Properties
 
 
 @settings(max_examples=120, deadline=None)
@@ -225,7 +225,7 @@ def test_reasons_are_the_oracles_and_none_means_offered(question: Question, step
     starts = start_times(*terms, roomless)
     for minute, wall in walked(question)[:: 40 + step]:
         if not window.begins <= minute < window.begins + window.length:
-            assert wall.fold == 1  # shown a second time, after the next day had begun
+            assert wall.fold == 1  # a repeated local time, after the next day had begun
             continue
         given_reasons = reasons(*terms, minute, roomless)
         assert set(given_reasons) == oracle.reasons(minute, wall)
@@ -242,7 +242,7 @@ def test_reasons_are_the_oracles_and_none_means_offered(question: Question, step
 @given(questions(), st.data())
 def test_the_preferred_room_loses_the_fewest_openings(question: Question, data: st.DataObject) -> None:
     window = make_window(question.zone, question.first, question.last, question.grid)
-    assume(window.length)  # a day that the zone left out has no minute to start at
+    assume(window.length)  # a day skipped by the time zone has no start times
     midnight = window.begins * 60
     rooms = dict(enumerate(data.draw(st.lists(ranges_near(midnight, 3), min_size=1, max_size=4))))
     start = window.begins + data.draw(st.integers(0, window.length - 1))

@@ -1,4 +1,4 @@
-"""Questions that are asked at the same moment share a statement, and nothing else."""
+"""Batched availability queries: concurrent queries share a statement, and nothing else."""
 
 import asyncio
 from contextlib import suppress
@@ -22,7 +22,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """Of each statement that was sent: whose practices were asked about."""
+    """The practices of the queries in each statement sent."""
     sent: list[list[int]] = []
     really = questions.ask_together
 
@@ -40,7 +40,7 @@ def look(provider_id: int = 2, days: int = 7, **further: Any) -> Look:
 
 
 def a_day_before_it() -> datetime:
-    """Before the visit that is made by hand."""
+    """The day before the visit that the test inserts."""
     return datetime.fromisoformat(f"{next_monday()}T00:00Z") - DAY
 
 
@@ -155,7 +155,7 @@ async def test_a_database_that_is_away_is_told_to_all_and_asked_again_by_the_nex
 
 
 def _slowly(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:
-    """The first statement says when it is under way, and is held up until it may go on."""
+    """Signal the start of the first statement, and suspend it until released."""
     under_way, may_go_on = asyncio.Event(), asyncio.Event()
     really, is_first = questions.ask_together, True
 
@@ -196,4 +196,4 @@ async def test_what_many_ask_of_a_practice_alone_is_asked_once(
     assert [one.changes for one in found] == [of_theirs if whose == theirs else of_ours for whose, _ in many]
     assert [one.seen is None for one in found] == [True, True, False] * 10
     of_practices = [one for several in asked for one in several if list(one) == ["practice_id"]]
-    assert len(of_practices) <= 4  # the first, and the others that came meanwhile
+    assert len(of_practices) <= 4  # the first, and the others that arrived meanwhile

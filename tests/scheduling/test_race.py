@@ -1,4 +1,4 @@
-"""Nobody ever gets a time that somebody else has. (PROOF.md, row 1; at full size in tests/chaos/)"""
+"""No time is booked twice under concurrency. (PROOF.md, row 1; at full size in tests/chaos/)"""
 
 from tests.scheduling.conftest import Track
 
@@ -13,7 +13,7 @@ async def test_in_a_race_of_64_nobody_gets_a_time_that_somebody_else_has(track: 
 
 
 async def test_the_control_without_the_constraints_two_get_the_same_time(track: Track) -> None:
-    """Were this to pass without overlaps, the race above would prove nothing."""
+    """Control: if this passed without overlaps, the test above would prove nothing."""
     await track.owner.execute("ALTER TABLE visit DROP CONSTRAINT visit_provider_free, DROP CONSTRAINT visit_room_free")
     verdict = await track.race(attempts=1000)
 

@@ -1,4 +1,4 @@
-"""An answer that is remembered is told again only as long as it is true."""
+"""Response cache: a cached response is returned only while it is valid."""
 
 import asyncio
 import tracemalloc
@@ -28,7 +28,7 @@ HALF_PAST_TEN = "10:30:00"
 
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """One item for each time that the visits themselves were read."""
+    """One item per query that read the visits."""
     read: list[int] = []
     really = queries.busy
 
@@ -42,7 +42,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def still(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
-    """A clock that stands, and is set on by hand."""
+    """A clock that the test sets."""
     began = clock.now().replace(second=10, microsecond=5)
     at = [began]
     monkeypatch.setattr(clock, "now", lambda: at[0])
@@ -54,7 +54,7 @@ def still(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
 
 
 async def slots(office: Office, **asked: Any) -> list[str]:
-    """Of one provider's day, whose rows are looked at."""
+    """Return the slots of one provider's day; revalidated by rows."""
     params = {"date": next_monday(), "duration": 30, **asked}
     answer = await office.partner.get("/availability/providers/2/slots", params=params)
     found: list[str] = data_of(answer)["Slots"]
@@ -62,14 +62,14 @@ async def slots(office: Office, **asked: Any) -> list[str]:
 
 
 async def slots_again(office: Office) -> list[str]:
-    """The same, where before its rows the practice's changes are looked at."""
+    """Return the same, revalidated by the practice's version first and then by rows."""
     found = await slots(office)
     assert await slots(office) == found
     return found
 
 
 async def openings(office: Office, provider_id: str = "") -> list[str]:
-    """The same of three weeks, of all providers or some, where the practice's changes are looked at."""
+    """Return the slots of three weeks, of all or some providers; revalidated by the practice's version."""
     monday = date.fromisoformat(next_monday())
     params: dict[str, Any] = {
         "visitType": "Consult",
@@ -117,8 +117,8 @@ async def test_about_a_day_to_come_it_is_computed_again_when_the_time_makes_a_di
     notice: int,
     horizon: int | None,
 ) -> None:
-    """Held against what is found each time anew, at moments around all at which something may change: the notice for
-    the first minute, the day's midnight, its morning, its end, and the midnights at which the horizon moves on."""
+    """Compare with an uncached result at times around every possible change: the notice for the first minute, the
+    day's midnight, morning and end, and the midnights at which the booking horizon advances."""
     await demo_office.house.owner.execute(
         "UPDATE practice SET minimum_notice_minutes = $2, booking_horizon_days = $3 WHERE practice_id = $1",
         demo_office.practice_id,
@@ -167,7 +167,7 @@ BY_HAND = """
 
 
 async def by_hand(office: Office) -> None:
-    """As an EMR writes that knows nothing of us."""
+    """Write as an EMR does, without this service's SQL."""
     await office.house.owner.execute(BY_HAND, office.practice_id, f"{next_monday()} 10:30", office.time_zone)
 
 
@@ -218,11 +218,11 @@ async def test_a_visit_moved_by_hand_frees_its_old_time_and_takes_its_new_one(
 async def test_rows_that_others_take_the_place_of_are_told_from_them_though_their_writers_numbers_add_up_to_the_same(
     demo_office: Office, server: EmbeddedServer, database_name: str, still: Callable[[timedelta], None]
 ) -> None:
-    """Of four transactions that begin one after the other, the middle two end first, and the outer two much later."""
+    """Four transactions begin one after the other; the middle two commit first, the outer two much later."""
     async with AsyncExitStack() as stack:
 
         async def four_writers() -> tuple[list[asyncpg.Connection], list[int]]:
-            """Transactions that are open, and their numbers in the order they began in."""
+            """Four open transactions with their IDs, in the order in which they began."""
             writers = [await asyncpg.connect(server.url(database_name)) for _ in range(4)]
             for writer in writers:
                 stack.push_async_callback(writer.close)
@@ -230,7 +230,7 @@ async def test_rows_that_others_take_the_place_of_are_told_from_them_though_thei
             return writers, [int(await writer.fetchval("SELECT pg_current_xact_id()::text")) for writer in writers]
 
         writers, numbers = await four_writers()
-        for _ in range(20):  # until nobody else takes a number in between
+        for _ in range(20):  # until no other transaction takes an ID in between
             if numbers[0] + numbers[3] == numbers[1] + numbers[2]:
                 break
             writers, numbers = await four_writers()
@@ -263,7 +263,7 @@ async def test_a_hold_that_ends_by_itself_is_noticed(
         demo_office.practice_id,
     )
     assert HALF_PAST_TEN not in await asked(demo_office)
-    await asyncio.sleep(1.1)  # nobody writes anything: only the time tells
+    await asyncio.sleep(1.1)  # nothing is written: only time passes
     assert HALF_PAST_TEN in await asked(demo_office)
 
 
@@ -275,7 +275,7 @@ async def test_a_month_is_computed_anew_only_when_something_has_changed(
     assert await asked(demo_office) == first
     assert len(computed) == 1
 
-    await demo_office.house.owner.execute("UPDATE visit SET complaint = 'x' WHERE practice_id = 0")  # nobody's
+    await demo_office.house.owner.execute("UPDATE visit SET complaint = 'x' WHERE practice_id = 0")  # no rows
     assert await asked(demo_office) == first
     assert len(computed) == 1
 
@@ -310,7 +310,7 @@ async def test_rows_are_read_only_where_something_has_changed_in_the_practice(
     assert [one and one.number for one in seen] == [1, None, None]
 
     await demo_office.partner.post("/prospects", json={"FirstName": "Grace", "LastName": "Hopper"})
-    await slots(demo_office)  # of somebody else: the rows are the same, and the answer stands
+    await slots(demo_office)  # of another provider: the rows are the same, and the response stays valid
     await slots(demo_office)
     assert [one and one.number for one in seen[3:]] == [1, None]
     assert len(computed) == 1
@@ -355,11 +355,11 @@ async def test_whoever_knows_that_something_has_changed_does_not_ask_whether_it_
     for _ in range(3):
         await slots(demo_office)
         await slots(demo_office, duration=60)
-    assert [one is None for one in since] == [True, True, False, False]  # first met, and then known to stand
+    assert [one is None for one in since] == [True, True, False, False]  # first without a version, then with one
 
     await by_hand(demo_office)
     taken = (await slots(demo_office), await slots(demo_office, duration=60))
-    assert [one is None for one in since[4:]] == [False, True]  # the first finds it out, the second knows
+    assert [one is None for one in since[4:]] == [False, True]  # only the first has to find the change
     assert taken == (await slots(demo_office), await slots(demo_office, duration=60))
     assert HALF_PAST_TEN not in taken[0]
 
@@ -451,11 +451,11 @@ async def test_a_statement_that_binds_itself_sees_its_own_practice_whatever_the_
     assert bound == str(berlin_office.practice_id)
 
 
-FOREVER = 10**9  # a minute of booking in the year 3871
+FOREVER = 10**9  # minute_of_booking in the year 3871
 
 
 def answers(number: int) -> Iterator[tuple[tuple[Any, ...], Known]]:
-    """Small ones, each to a question of its own, as those to `check` are."""
+    """Cache small responses with different keys, as `check` does."""
     for one in range(number):
         now = clock.now()
         day, hour = LocalDate.fromisoformat("2026-03-09"), LocalTime.fromisoformat("10:30:00")
@@ -498,7 +498,7 @@ async def test_what_was_not_asked_for_the_longest_time_goes_first(monkeypatch: p
         known.minute = 0
         remembered._remember(question, known)
 
-    unused: Any = None  # a known answer needs neither rows nor set-up
+    unused: Any = None  # a valid cached response needs neither rows nor configuration
     practice_id, *asked = first_three[0][0]
     await remembered.answer(unused, unused, practice_id, unused, unused, *asked)
     remembered._remember(*last)

@@ -1,4 +1,4 @@
-"""What a worker that remembers the set-up asks the database for: one round trip to look, one more to book."""
+"""Database round trips with a cached configuration: one to read availability, one more to book."""
 
 import time
 from datetime import date, timedelta
@@ -12,17 +12,17 @@ from tests.scheduling.test_book import consult
 from tests.scheduling.test_slots import data_of, next_monday
 from tests.world import Office
 
-MOST_MILLISECONDS = 50  # of a search over a year without an opening: 10, and 5 times that beside other tests
-MOST_ROUNDS = 60  # until one has the processor to itself; `make bench` measures it alone
+MOST_MILLISECONDS = 50  # search of a year without a free slot: 10, and 5 times that beside other tests
+MOST_ROUNDS = 60  # retried until the processor is idle; `make bench` measures it alone
 
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What handlers send to the database, in order; the disclosure ledger's own writes are left out."""
+    """Statements sent by handlers, in order, without the writes of the disclosure log."""
     sent: list[str] = []
 
     async def nothing(*_: object) -> None:
-        """The ledger has a connection and tests of its own."""
+        """The disclosure log has its own connection and tests."""
 
     monkeypatch.setattr(Ledger, "record", nothing)
     for name in ("execute", "fetch", "fetchrow", "fetchval"):
@@ -73,7 +73,7 @@ async def test_to_book_takes_two(demo_office: Office, statements: list[str]) -> 
 
 
 async def test_a_year_without_an_opening_is_searched_in_no_time(demo_office: Office) -> None:
-    """Every day of it is full: 16 visits of half an hour each."""
+    """Every day is full: 16 visits of half an hour each."""
     monday = date.fromisoformat(next_monday())
     await demo_office.house.owner.execute(
         """

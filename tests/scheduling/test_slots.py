@@ -14,7 +14,7 @@ def next_monday() -> str:
 
 
 async def take(office: Office, day: str, time: str, minutes: int, *, provider: int = 1, room: int = 101) -> int:
-    """A visit of Ada's, written as an EMR would."""
+    """Insert a visit of Ada as an EMR does."""
     return int(
         await office.house.owner.fetchval(
             """

@@ -1,5 +1,5 @@
-"""Whatever is booked, held, moved, cancelled and let expire, in whatever order: what is taken is what a plain list of
-intervals says, and a wish is granted exactly when that list has room for it. (PROOF.md, row 1)"""
+"""State machine test: after any sequence of book, hold, reschedule, cancel and expiry, the busy times equal those of a
+plain list of intervals, and a request succeeds exactly if the list has a free room and provider. (PROOF.md, row 1)"""
 
 import asyncio
 from collections.abc import Awaitable
@@ -28,7 +28,7 @@ ROOMS = {101, 102}
 providers = st.sampled_from([1, 2])
 starts = st.integers(OPENS // 15, OPENS // 15 + 11).map(lambda quarter: quarter * 15)
 durations = st.sampled_from([15, 30, 60])
-parts = st.sampled_from([(0, 15), (5, 10), (0, None)])  # the provider's: after so many minutes, so long
+parts = st.sampled_from([(0, 15), (5, 10), (0, None)])  # the provider's part: minutes into the visit, and duration
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ async def test_the_calendar_is_what_a_list_of_intervals_says(house: House) -> No
             self.model: dict[int, Taken] = {}
 
         def room_for(self, wish: Taken, but: int | None = None) -> set[int]:
-            """The rooms that a wish could have; none when its provider is busy."""
+            """Return the rooms available for a request; none if its provider is busy."""
             others = [taken for visit, taken in self.model.items() if visit != but]
             part = (wish.provider_starts, wish.provider_ends)
             if any(one.provider == wish.provider and meet((one.provider_starts, one.provider_ends), part)
