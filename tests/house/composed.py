@@ -122,6 +122,10 @@ def _asks() -> Iterator[tuple[str, Ask]]:
             "webhooks.queries.find_subscription",
             lambda db, lock=lock: webhooks.find_subscription(db, 1, lock=lock),  # type: ignore[misc]
         )
+        yield (
+            "webhooks.queries.cancel_queued",
+            lambda db, lock=lock: webhooks.cancel_queued(db, PRACTICE, [1], is_waiting=lock),  # type: ignore[misc]
+        )
 
 
 def _asks_for_visits() -> Iterator[tuple[str, Ask]]:
