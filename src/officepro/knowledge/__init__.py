@@ -1,1 +1,1 @@
-"""The knowledge base: articles, found by what they say, with everything they said before."""
+"""Knowledge base: full-text search of articles, with their revisions."""

@@ -1,4 +1,4 @@
-"""PURE: the words of a search as beginnings, so that what is still being typed is found too."""
+"""Prefix search: the words of a search as prefixes, so that partially typed words match. PURE."""
 
 import re
 
@@ -8,7 +8,7 @@ _OPERATOR = re.compile(r'"|(^|\s)-|\bor\b', re.IGNORECASE)
 
 
 def beginnings(search: str) -> str:
-    """A tsquery; empty where the search has operators of its own ("a phrase", -without, one or other)."""
+    """Return a tsquery of prefixes; empty if the search has operators ("a phrase", -without, one or other)."""
     if _OPERATOR.search(search):
         return ""
     return " & ".join(f"'{word}':*" for word in _WORD.findall(search)[:MAXIMUM_WORDS])

@@ -1,4 +1,4 @@
-"""Articles in the database: found by what they say, changed with what they were before kept."""
+"""Queries for articles: full-text search, create, and change with the former revision stored."""
 
 from typing import Any
 
@@ -21,10 +21,10 @@ class UnknownArticle(NotFound):
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which articles are wanted."""
+    """Filter of a list or search of articles."""
 
-    search: str | None = None  # as web searches are written
-    beginnings: str = ""  # the same as a tsquery of beginnings
+    search: str | None = None  # websearch_to_tsquery syntax
+    beginnings: str = ""  # the same search as a tsquery of prefixes
     category: str | None = None
     type: str | None = None
     include_inactive: bool = False
@@ -35,7 +35,7 @@ _COLUMNS = "article_id, title, article, category, type, tags, active, updated_at
 
 
 async def some(db: Connection, wanted: Filter, page: Page) -> tuple[list[Row], int]:
-    """A page and how many there are in all: of a search what fits best first, else by title."""
+    """Return a page and the total number: a search by relevance, a list by title."""
     arguments: list[Any] = []
     conditions = _conditions(wanted, arguments)
     matching = f"FROM article {_query(wanted, arguments)} WHERE {' AND '.join(conditions) or 'true'}"
@@ -75,7 +75,7 @@ def _query(wanted: Filter, arguments: list[Any]) -> str:
 
 
 async def one(db: Connection, article_id: int) -> Row:
-    """With its version. Raises UnknownArticle."""
+    """Return an article with its version. Raises UnknownArticle."""
     row = await db.fetchrow(f"SELECT {_COLUMNS}, version FROM article WHERE article_id = $1", article_id)
     if row is None:
         raise UnknownArticle
@@ -83,6 +83,7 @@ async def one(db: Connection, article_id: int) -> Row:
 
 
 async def create(db: Connection, columns: dict[str, Any]) -> Row:
+    """Insert an article."""
     row = await db.fetchrow(
         f"""
         INSERT INTO article (title, article, category, type, tags, active) VALUES ($1, $2, $3, $4, $5, $6)
@@ -97,7 +98,7 @@ async def create(db: Connection, columns: dict[str, Any]) -> Row:
 async def change(
     db: Connection, article_id: int, columns: dict[str, Any], version: int | None, key_id: int | None
 ) -> Row:
-    """Keeps what the article was, and changes the columns given. In a transaction, as the lock holds to its end.
+    """Store the current revision and update the given columns. Call in a transaction: it locks the article.
 
     Raises UnknownArticle, StaleVersion.
     """
@@ -130,7 +131,7 @@ async def change(
 
 
 async def revisions(db: Connection, article_id: int, page: Page) -> tuple[list[Row], int]:
-    """A page of what the article was before its changes, the newest first. Raises UnknownArticle."""
+    """Return a page of the former revisions of an article, newest first. Raises UnknownArticle."""
     total = await db.fetchval(
         """
         SELECT (SELECT count(*) FROM article_revision revision WHERE revision.article_id = article.article_id)

@@ -1,7 +1,7 @@
-"""From an article's Markdown to HTML that may stand in a page, whoever wrote the article.
+"""Render an article's Markdown as HTML that is safe to embed in a page, for untrusted authors.
 
-Articles are kept as they were written, so this is done wherever one is shown. Two locks: the parser lets no HTML
-through, and what it makes is cleaned by an allow-list.
+Articles are stored as Markdown and rendered on every display. Two safeguards: the parser escapes HTML, and its output
+is sanitized by an allow-list.
 """
 
 import nh3
@@ -18,7 +18,7 @@ _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def render(article: str) -> str:
-    """Images are left out: they would tell a stranger's server who reads what, and when."""
+    """Return sanitized HTML. Images are removed: they would disclose readers and times to third-party servers."""
     return nh3.clean(
         _markdown.render(article),
         tags=TAGS,

@@ -1,5 +1,4 @@
-"""The knowledge base: searched, read, changed; and for whoever holds the admin secret, created. (seeds: Knowledge
-Base)"""
+"""Routes for the knowledge base: search, get, update; create for admins. (source API specification: Knowledge Base)"""
 
 from typing import Annotated, Any
 
@@ -24,16 +23,16 @@ from officepro.knowledge.queries import Filter, UnknownArticle
 from officepro.knowledge.shapes import Article, ArticleFields, NewArticle, Revision
 
 InCategory = Annotated[
-    str | None, QueryParameter(name="category", max_length=100, pattern=NO_NUL, description="Only this category's.")
+    str | None, QueryParameter(name="category", max_length=100, pattern=NO_NUL, description="Filter by category.")
 ]
 OfType = Annotated[
-    str | None, QueryParameter(name="type", max_length=100, pattern=NO_NUL, description="Only those of this type.")
+    str | None, QueryParameter(name="type", max_length=100, pattern=NO_NUL, description="Filter by type.")
 ]
 IncludeInactive = Annotated[
-    bool, QueryParameter(name="includeInactive", description="true: also those that are not Active.")
+    bool, QueryParameter(name="includeInactive", description="true: include inactive articles.")
 ]
 WithHighlights = Annotated[
-    bool, QueryParameter(name="highlights", description="true: also the passages that `search` was found in.")
+    bool, QueryParameter(name="highlights", description="true: include the passages that match `search`.")
 ]
 
 _ARTICLE = {
@@ -66,11 +65,11 @@ async def list_articles(
     page: PageNumber = 1,
     limit: PageLimit = DEFAULT_LIMIT,
 ) -> Paged[Article]:
-    """Active articles, by title; of a `search` in title, tags, category and text, those that fit best first. A search
-    finds other forms of its words, and words that begin so; "a phrase", -without and `or` work as on the web."""
+    """Active articles by title; with `search`, by relevance in title, tags, category and text. A search also matches
+    other forms of its words, and words beginning with them; "a phrase", -without and `or` are supported."""
     asked = (search or "").strip()
     if highlights and not asked:
-        raise Invalid.at("query.highlights", "goes with `search`")
+        raise Invalid.at("query.highlights", "requires `search`")
     wanted = Filter(
         search=asked or None,
         beginnings=beginnings(asked),
@@ -92,7 +91,7 @@ async def list_articles(
     ),
 )
 async def get_article(article_id: PathId, database: TheDatabase) -> Response[One[Article]]:
-    """Also one that is not active."""
+    """Inactive articles are returned too."""
     async with database.practice(NO_PRACTICE) as db:
         row = await queries.one(db, article_id)
     return Response(One(_article(row)), headers=etag(row["version"]))
@@ -115,7 +114,7 @@ async def update_article(
     database: TheDatabase,
     if_match: IfMatch = None,
 ) -> Response[Written[Article]]:
-    """Changes the fields that are sent and leaves the rest. What the article was is kept: see its revisions."""
+    """Changes the fields that are sent; omitted fields are unchanged. The former text is stored as a revision."""
     async with database.practice_transaction(NO_PRACTICE) as db:
         row = await queries.change(db, article_id, data.columns(), version_of(if_match), caller.key_id)
     return Response(Written("Article updated successfully", _article(row)), headers=etag(row["version"]))
@@ -123,7 +122,7 @@ async def update_article(
 
 @get(
     "/{article_id:str}/revisions",
-    summary="List a KB article's earlier revisions",
+    summary="List a KB article's former revisions",
     opt=documented(
         path_example={"id": 12},
         example_response={
@@ -136,7 +135,7 @@ async def update_article(
 async def list_revisions(
     article_id: PathId, database: TheDatabase, page: PageNumber = 1, limit: PageLimit = DEFAULT_LIMIT
 ) -> Paged[Revision]:
-    """What it was before each change, the newest first; `Version` is what its ETag was."""
+    """The article before each change, newest first; `Version` is the version of its ETag."""
     async with database.practice(NO_PRACTICE) as db:
         rows, total = await queries.revisions(db, article_id, Page(page, limit))
     return paged([Revision(*row.values()) for row in rows], Page(page, limit), total)
@@ -152,7 +151,7 @@ async def list_revisions(
     ),
 )
 async def create_article(data: JSONBody[NewArticle], once: TheOnce) -> Response[Written[Article]]:
-    """Every practice and partner reads it at once, unless `Active` is false."""
+    """The article is available to all practices and partners immediately, unless `Active` is false."""
     async with once.system_transaction() as db:
         row = await queries.create(db, msgspec.structs.asdict(data))
         answer = await once.settled(db, Written("Article created successfully", _article(row)), version=row["version"])
@@ -172,7 +171,7 @@ async def create_article(data: JSONBody[NewArticle], once: TheOnce) -> Response[
 async def administer_article(
     article_id: PathId, data: JSONBody[ArticleFields], database: TheDatabase, if_match: IfMatch = None
 ) -> Response[Written[Article]]:
-    """As a partner's PUT. `Active` false takes it out of the lists."""
+    """Same as the partner's PUT. `Active` false removes the article from lists."""
     async with database.system_transaction() as db:
         row = await queries.change(db, article_id, data.columns(), version_of(if_match), key_id=None)
     return Response(Written("Article updated successfully", _article(row)), headers=etag(row["version"]))

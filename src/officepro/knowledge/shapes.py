@@ -1,4 +1,4 @@
-"""Articles on the wire. (seeds: Knowledge Base)"""
+"""Request and response bodies of articles. (source API specification: Knowledge Base)"""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,12 +11,12 @@ from officepro.foundation.wire import NO_NUL, Label, Name, Text500
 MAXIMUM_ARTICLE_CHARACTERS = 50_000
 
 ArticleText = Annotated[
-    str, Meta(max_length=MAXIMUM_ARTICLE_CHARACTERS, pattern=NO_NUL, description="Markdown (CommonMark, and tables).")
+    str, Meta(max_length=MAXIMUM_ARTICLE_CHARACTERS, pattern=NO_NUL, description="Markdown (CommonMark with tables).")
 ]
 
 
 class NewArticle(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """An article to be created. It is active unless told otherwise."""
+    """An article to create; active by default."""
 
     title: Name = msgspec.field(name="Title")
     article: ArticleText = msgspec.field(name="Article")
@@ -27,7 +27,7 @@ class NewArticle(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class ArticleFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What may be changed. A field that is not sent is left as it is."""
+    """Fields to change; omitted fields are unchanged."""
 
     title: Name | UnsetType = msgspec.field(name="Title", default=UNSET)
     article: ArticleText | UnsetType = msgspec.field(name="Article", default=UNSET)
@@ -37,13 +37,12 @@ class ArticleFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     active: bool | UnsetType = msgspec.field(name="Active", default=UNSET)
 
     def columns(self) -> dict[str, Any]:
-        """The columns that were sent."""
+        """Return the columns that were sent."""
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not UNSET}
 
 
 class Article(msgspec.Struct):
-    """An article. `Highlights` is given where it was asked for: passages of the article in Markdown, what was found in
-    bold."""
+    """An article. `Highlights` is included on request: passages of the article in Markdown, with matches in bold."""
 
     article_id: int = msgspec.field(name="KBID")
     title: str = msgspec.field(name="Title")
@@ -57,7 +56,7 @@ class Article(msgspec.Struct):
 
 
 class Revision(msgspec.Struct):
-    """What an article was before a change. `UpdatedAt` is when it had come to be so."""
+    """An article before a change. `UpdatedAt` is the time at which this revision was written."""
 
     version: int = msgspec.field(name="Version")
     title: str = msgspec.field(name="Title")

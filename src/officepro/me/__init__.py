@@ -1,1 +1,1 @@
-"""My information: who a caller is, as its partner and as its key."""
+"""My information: the caller's partner and API key."""

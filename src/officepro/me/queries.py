@@ -1,4 +1,4 @@
-"""A partner's own row, and that of the key it calls with. Under the system role, which alone sees partners and keys."""
+"""Queries for the caller's partner and API key. Run under the system role, the only one with access to these tables."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,11 +6,12 @@ from typing import Any
 from officepro.foundation.database import Connection, Row
 from officepro.foundation.etags import StaleVersion
 
-# What tells recipients of disclosures apart: it changes only when an administrator approves. (docs/decisions/0019)
+# Identifies recipients of disclosures: changes need an administrator's approval. (docs/decisions/0019)
 APPROVED_FIELDS = ("company", "email")
 
 
 async def partner_and_key(db: Connection, partner_id: int, key_id: int) -> Row:
+    """Return the partner with the key and the pending change."""
     row = await db.fetchrow(
         """
         SELECT partner.partner_id, partner.company, contact, partner.email, phone, website, partner.created_at,
@@ -24,14 +25,15 @@ async def partner_and_key(db: Connection, partner_id: int, key_id: int) -> Row:
         partner_id,
         key_id,
     )
-    assert row is not None  # the authenticator has just read the key, and neither is ever deleted
+    assert row is not None  # authentication has just read the key; rows are never deleted
     return row
 
 
 async def change(db: Connection, partner_id: int, key_id: int, columns: Mapping[str, str], version: int | None) -> bool:
-    """Change the row, and request what an administrator has to approve; return whether any of `columns` is pending.
+    """Update the partner and request approval where needed; return whether a change of any of `columns` is pending.
 
-    Raises StaleVersion."""
+    Raises StaleVersion.
+    """
     current = await db.fetchrow(
         "SELECT version, company, email FROM partner WHERE partner_id = $1 FOR UPDATE", partner_id
     )
@@ -46,7 +48,7 @@ async def change(db: Connection, partner_id: int, key_id: int, columns: Mapping[
 
 
 async def update(db: Connection, partner_id: int, columns: Mapping[str, str]) -> None:
-    """Change the columns, and the version also without any."""
+    """Update the columns and increment the version, also without columns."""
     changes = [f"{name} = ${number}" for number, name in enumerate(columns, 2)]
     await db.execute(
         f"""
@@ -58,8 +60,8 @@ async def update(db: Connection, partner_id: int, columns: Mapping[str, str]) ->
 
 
 async def _request(db: Connection, partner_id: int, key_id: int, current: Row, requested: Mapping[str, str]) -> bool:
-    """Replace the pending change by one with the requested values too, under a new number, so that no administrator
-    approves what they have not seen. The present value withdraws a request."""
+    """Replace the pending change by one that includes the requested values, under a new number, so that an
+    administrator approves only values they have read. Requesting the present value withdraws the change."""
     pending = await db.fetchrow(
         "DELETE FROM partner_change WHERE partner_id = $1 AND status = 'pending' RETURNING company, email", partner_id
     )

@@ -1,4 +1,4 @@
-"""My information: read and changed. (seeds: My Information)"""
+"""Routes for my information: get, update. (source API specification: My Information)"""
 
 from litestar import Response, Router, get, patch
 from litestar.params import JSONBody
@@ -15,7 +15,7 @@ from officepro.me import queries
 from officepro.me.shapes import ChangeMe, Limits, Me, MyKey, PendingChanges
 from officepro.settings import Settings
 
-REQUESTED = "Profile updated; company and email change when an administrator approves them"
+REQUESTED = "Profile updated; company and email change after approval by an administrator"
 _EXAMPLE = {
     "partnerId": 1,
     "company": "Example Company",
@@ -41,8 +41,8 @@ _EXAMPLE = {
 
 @get("/", summary="Get your partner profile", opt=documented(example_response={"data": _EXAMPLE}, answer_headers=ETAG))
 async def get_me(caller: TheCaller, database: TheDatabase, settings: TheSettings) -> Response[One[Me]]:
-    """With the key that you call with: its practice (null: all of them), scopes, expiry, last use and limits.
-    `lastUsedAt` is a few seconds behind."""
+    """Includes the API key of the call: its practice (null: all practices), scopes, expiry, last use and rate limits.
+    `lastUsedAt` lags by a few seconds."""
     async with database.system() as db:
         row = await queries.partner_and_key(db, caller.partner_id, caller.key_id)
     return Response(One(_me(row, settings)), headers=etag(row["version"]))
@@ -54,9 +54,7 @@ async def get_me(caller: TheCaller, database: TheDatabase, settings: TheSettings
     opt=documented(
         example_request={"contact": "Jo Doe", "phone": "555-0123"},
         example_response={"message": "Profile updated successfully", "data": _EXAMPLE},
-        further_answers={
-            202: "Accepted: `company` or `email` was requested, and changes when an administrator approves"
-        },
+        further_answers={202: "Accepted: the change of `company` or `email` waits for approval by an administrator"},
     ),
 )
 async def change_me(
@@ -66,10 +64,10 @@ async def change_me(
     settings: TheSettings,
     if_match: IfMatch = None,
 ) -> Response[Written[Me]]:
-    """Changes the fields that are sent and leaves the rest. `contact`, `phone` and `website` change at once. `company`
-    and `email` identify you in the practices' disclosure logs: they are requested, answered 202 with `pendingChanges`,
-    and change when an administrator approves. Another request for them replaces the one before; sending the present
-    value withdraws it. Names, practices, scopes and purposes of keys are the administrator's."""
+    """Changes the fields that are sent; omitted fields are unchanged. `contact`, `phone` and `website` change
+    immediately. `company` and `email` identify you in the practices' disclosure logs, so their changes need an
+    administrator's approval: the response is 202 with `pendingChanges`. A new change replaces the pending one; sending
+    the present value withdraws it. Only administrators can change names, practices, scopes and purposes of keys."""
     async with database.system_transaction() as db:
         is_pending = await queries.change(db, caller.partner_id, caller.key_id, data.columns(), version_of(if_match))
         row = await queries.partner_and_key(db, caller.partner_id, caller.key_id)

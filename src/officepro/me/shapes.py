@@ -1,4 +1,4 @@
-"""A partner's own information on the wire. (seeds: My Information)"""
+"""Request and response bodies of a partner's own information. (source API specification: My Information)"""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -14,8 +14,8 @@ Website = Annotated[str, Meta(max_length=500, pattern=WEB_ADDRESS_OR_EMPTY, exam
 
 
 class ChangeMe(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What a partner may change of itself. A field that is not sent is left as it is; empty text empties it. `company`
-    and `email` change when an administrator approves."""
+    """Fields of a partner that it can change. Omitted fields are unchanged; an empty text clears a field. `company` and
+    `email` change after approval by an administrator."""
 
     company: Name | UnsetType = UNSET
     contact: Text200 | UnsetType = UNSET
@@ -24,18 +24,18 @@ class ChangeMe(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fiel
     website: Website | UnsetType = UNSET
 
     def columns(self) -> dict[str, Any]:
-        """The columns that were sent."""
+        """Return the columns that were sent."""
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not UNSET}
 
 
 class Limits(msgspec.Struct, rename="camel"):
-    """How much the key may ask for; null: as much as it likes."""
+    """Rate limits of the key; null means unlimited."""
 
     requests_per_minute: int | None
 
 
 class MyKey(msgspec.Struct, rename="camel"):
-    """The key behind the token. `practicepass` is null where it is good for all practices, `expiresAt` where it does
+    """The API key of the call. `practicepass` is null if it is valid for all practices; `expiresAt` is null if it does
     not expire."""
 
     key_id: int
@@ -49,7 +49,7 @@ class MyKey(msgspec.Struct, rename="camel"):
 
 
 class PendingChanges(msgspec.Struct, rename="camel", omit_defaults=True):
-    """What was requested and an administrator has not decided yet; a field that is left out does not change."""
+    """Requested changes that wait for approval by an administrator; omitted fields have no pending change."""
 
     change_id: int
     requested_at: datetime
@@ -58,7 +58,7 @@ class PendingChanges(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Me(msgspec.Struct, rename="camel"):
-    """The partner, and the key it calls with. `pendingChanges` is null when nothing waits for an administrator."""
+    """The partner and the API key of the call. `pendingChanges` is null if there are none."""
 
     partner_id: int
     company: str

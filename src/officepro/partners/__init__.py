@@ -1,1 +1,1 @@
-"""Partners: the companies that call us, and the keys that an admin issues to them."""
+"""Partners: the companies that call the API, and the API keys that an admin issues to them."""

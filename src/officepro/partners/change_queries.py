@@ -1,4 +1,4 @@
-"""Changes of company and e-mail that partners have requested, in the database. Under the system role."""
+"""Queries for changes of company and e-mail requested by partners. Run under the system role."""
 
 from typing import Literal
 
@@ -10,14 +10,14 @@ Status = Literal["pending", "approved", "denied"]
 
 
 class PartnerChangeNotFound(NotFound):
-    """This change does not exist, or the partner has withdrawn or replaced it; GET /v1/admin/partner-changes lists
-    what is pending."""
+    """This change does not exist, or the partner has withdrawn or replaced it. GET /v1/admin/partner-changes lists
+    pending changes."""
 
     code = "partner_change_not_found"
 
 
 class PartnerChangeDecided(Conflict):
-    """This change was approved or denied before; its status says which."""
+    """This change has already been approved or denied; see its status."""
 
     code = "partner_change_decided"
 
@@ -31,7 +31,7 @@ _SELECT = """
 
 
 async def some(db: Connection, status: Status | None, page: Page) -> tuple[list[Row], int]:
-    """One page, the newest first, and how many there are in all."""
+    """Return one page, newest first, and the total number."""
     rows = await db.fetch(
         f"""
         {_SELECT} WHERE $1::text IS NULL OR change.status = $1
@@ -52,7 +52,7 @@ async def some(db: Connection, status: Status | None, page: Page) -> tuple[list[
 
 
 async def approve(db: Connection, change_id: int) -> Row:
-    """Change the partner, within a transaction. Raises PartnerChangeNotFound, PartnerChangeDecided."""
+    """Apply the change to the partner, within a transaction. Raises PartnerChangeNotFound, PartnerChangeDecided."""
     change = await _decide(db, change_id, "approved")
     await db.execute(
         """
@@ -68,9 +68,9 @@ async def approve(db: Connection, change_id: int) -> Row:
 
 
 async def deny(db: Connection, change_id: int) -> Row:
-    """Leave the partner as it is. Raises PartnerChangeNotFound, PartnerChangeDecided."""
+    """Deny the change; company and e-mail are unchanged. Raises PartnerChangeNotFound, PartnerChangeDecided."""
     change = await _decide(db, change_id, "denied")
-    # What GET /v1/me returns has changed.
+    # The response of GET /v1/me has changed, and so must its ETag.
     await db.execute("UPDATE partner SET version = version + 1 WHERE partner_id = $1", change["partner_id"])
     return await _one(db, change_id)
 
@@ -86,7 +86,7 @@ async def _decide(db: Connection, change_id: int, status: Status) -> Row:
     )
     if change is None:
         decided = await _one(db, change_id)
-        raise PartnerChangeDecided(f"This change was {decided['status']} before.")
+        raise PartnerChangeDecided(f"This change has already been {decided['status']}.")
     return change
 
 

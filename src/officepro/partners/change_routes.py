@@ -1,4 +1,4 @@
-"""Changes of company and e-mail that partners requested by PATCH /v1/me: listed, approved and denied by an admin."""
+"""Admin routes for changes of company and e-mail requested with PATCH /v1/me: list, approve, deny."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ from officepro.partners import change_queries
 from officepro.partners.change_queries import PartnerChangeDecided, PartnerChangeNotFound, Status
 from officepro.partners.shapes import PartnerChange
 
-OfStatus = Annotated[Status | None, QueryParameter(name="status", description="Only changes of this status.")]
+OfStatus = Annotated[Status | None, QueryParameter(name="status", description="Filter by status.")]
 
 _PENDING = {
     "changeId": 4,
@@ -35,7 +35,7 @@ _DECIDED = {**_PENDING, "presentCompany": "Booking Site Ltd", "decidedAt": "2026
 
 @get(
     "/",
-    summary="List requested changes of partners",
+    summary="List partner changes",
     opt=documented(
         query_example={"status": "pending"},
         example_response={"data": [_PENDING], "count": 1, "page": 1, "limit": 25, "total": 1},
@@ -44,7 +44,7 @@ _DECIDED = {**_PENDING, "presentCompany": "Booking Site Ltd", "decidedAt": "2026
 async def list_partner_changes(
     database: TheDatabase, status: OfStatus = None, page: PageNumber = 1, limit: PageLimit = DEFAULT_LIMIT
 ) -> Paged[PartnerChange]:
-    """The newest first. `company` and `email` are null where they do not change."""
+    """Newest first. `company` and `email` are null if unchanged."""
     asked = Page(page, limit)
     async with database.system() as db:
         rows, total = await change_queries.some(db, status, asked)
@@ -53,7 +53,7 @@ async def list_partner_changes(
 
 @post(
     "/{change_id:str}/approve",
-    summary="Approve a requested change",
+    summary="Approve a partner change",
     status_code=200,
     opt=documented(
         path_example={"id": 4},
@@ -65,7 +65,7 @@ async def list_partner_changes(
     ),
 )
 async def approve_partner_change(change_id: PathId, once: TheOnce) -> Written[PartnerChange]:
-    """The partner has the new company or e-mail from now on; disclosures that are already recorded keep the former."""
+    """The new company or e-mail applies immediately. Disclosures recorded earlier keep the former values."""
     async with once.system_transaction() as db:
         row = await change_queries.approve(db, change_id)
         return await once.settled(db, Written("Partner change approved successfully", _change(row)), status=200)
@@ -73,7 +73,7 @@ async def approve_partner_change(change_id: PathId, once: TheOnce) -> Written[Pa
 
 @post(
     "/{change_id:str}/deny",
-    summary="Deny a requested change",
+    summary="Deny a partner change",
     status_code=200,
     opt=documented(
         path_example={"id": 4},
@@ -85,7 +85,7 @@ async def approve_partner_change(change_id: PathId, once: TheOnce) -> Written[Pa
     ),
 )
 async def deny_partner_change(change_id: PathId, once: TheOnce) -> Written[PartnerChange]:
-    """The partner stays as it is."""
+    """The partner is unchanged."""
     async with once.system_transaction() as db:
         row = await change_queries.deny(db, change_id)
         return await once.settled(db, Written("Partner change denied successfully", _change(row)), status=200)

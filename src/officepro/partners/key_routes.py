@@ -1,4 +1,4 @@
-"""Partners' keys, for whoever holds the admin secret. (API.md: Keys, tokens, scopes; Admin endpoints)"""
+"""Admin routes for API keys. (API.md: Keys, tokens, scopes; Admin endpoints)"""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ from officepro.foundation.wire import MAXIMUM_ID, NO_NUL
 from officepro.partners.shapes import ChangeKey, IssuedKey, Key, NewKey, RotateKey
 
 OfPartner = Annotated[
-    int | None, QueryParameter(name="partnerId", ge=1, le=MAXIMUM_ID, description="Only this partner's.")
+    int | None, QueryParameter(name="partnerId", ge=1, le=MAXIMUM_ID, description="Filter by partner.")
 ]
 InPractice = Annotated[
     str | None,
@@ -28,10 +28,10 @@ InPractice = Annotated[
         name="practicepass",
         max_length=64,
         pattern=NO_NUL,
-        description="Only those that work in this practice, keys for every practice among them.",
+        description="Only keys valid in this practice, including keys for all practices.",
     ),
 ]
-OfStatus = Annotated[Status | None, QueryParameter(name="status", description="Only those of this status.")]
+OfStatus = Annotated[Status | None, QueryParameter(name="status", description="Filter by status.")]
 
 _NEW = {
     "partnerId": 3,
@@ -69,7 +69,7 @@ _ISSUED = {
 
 @get(
     "/",
-    summary="List keys",
+    summary="List API keys",
     opt=documented(example_response={"data": [_KEY], "count": 1, "page": 1, "limit": 25, "total": 1}),
 )
 async def list_keys(
@@ -80,7 +80,7 @@ async def list_keys(
     page: PageNumber = 1,
     limit: PageLimit = DEFAULT_LIMIT,
 ) -> Paged[Key]:
-    """The newest first, without their secrets. `lastUsedAt` is exact to a few seconds."""
+    """Newest first, without secrets. `lastUsedAt` is accurate to a few seconds."""
     asked = Page(page, limit)
     async with database.system() as db:
         found, total = await keys.keys(db, asked, partner_id=partner_id, practicepass=practicepass, status=status)
@@ -89,7 +89,7 @@ async def list_keys(
 
 @post(
     "/",
-    summary="Issue a key",
+    summary="Create an API key",
     status_code=201,
     opt=documented(
         example_request=_NEW,
@@ -98,7 +98,7 @@ async def list_keys(
     ),
 )
 async def create_key(data: JSONBody[NewKey], once: TheOnce) -> Written[IssuedKey]:
-    """`apiKey` is in this answer only. Without `scopes` the key has Prospects and Tags."""
+    """`apiKey` is returned only in this response. Default scopes are Prospects and Tags."""
     async with once.system_transaction() as db:
         issued = await keys.issue(db, keys.NewKey(**msgspec.structs.asdict(data)), now())
         answer = Written("Key created successfully", IssuedKey.of(issued))
@@ -108,7 +108,7 @@ async def create_key(data: JSONBody[NewKey], once: TheOnce) -> Written[IssuedKey
 
 @patch(
     "/{key_id:str}",
-    summary="Change a key",
+    summary="Update an API key",
     opt=documented(
         path_example={"id": 17},
         example_request={"purpose": "treatment", "patientBudgetPerDay": None},
@@ -117,7 +117,7 @@ async def create_key(data: JSONBody[NewKey], once: TheOnce) -> Written[IssuedKey
     ),
 )
 async def change_key(key_id: PathId, data: JSONBody[ChangeKey], database: TheDatabase) -> Written[Key]:
-    """Takes effect within 5 seconds. Disclosures that are recorded already keep the purpose that they have."""
+    """Takes effect within 5 seconds. Disclosures recorded earlier keep their purpose."""
     async with database.system_transaction() as db:
         if data.purpose is not UNSET:
             await keys.set_purpose(db, key_id, data.purpose)
@@ -129,7 +129,7 @@ async def change_key(key_id: PathId, data: JSONBody[ChangeKey], database: TheDat
 
 @post(
     "/{key_id:str}/revoke",
-    summary="Revoke a key",
+    summary="Revoke an API key",
     status_code=200,
     opt=documented(
         path_example={"id": 12},
@@ -138,7 +138,7 @@ async def change_key(key_id: PathId, data: JSONBody[ChangeKey], database: TheDat
     ),
 )
 async def revoke_key(key_id: PathId, once: TheOnce) -> Written[Key]:
-    """The key and its tokens stop within 5 seconds, for good. Revoking it once more changes nothing."""
+    """The key and its tokens stop working within 5 seconds, permanently. Revoking a revoked key changes nothing."""
     async with once.system_transaction() as db:
         revoked = await keys.revoke(db, key_id)
         return await once.settled(db, Written("Key revoked successfully", Key.of(revoked)), 200)
@@ -146,7 +146,7 @@ async def revoke_key(key_id: PathId, once: TheOnce) -> Written[Key]:
 
 @post(
     "/{key_id:str}/rotate",
-    summary="Rotate a key",
+    summary="Rotate an API key",
     status_code=201,
     opt=documented(
         path_example={"id": 11},
@@ -159,8 +159,8 @@ async def revoke_key(key_id: PathId, once: TheOnce) -> Written[Key]:
     ),
 )
 async def rotate_key(key_id: PathId, data: JSONBody[RotateKey], once: TheOnce) -> Written[IssuedKey]:
-    """A new key with the same partner, practice, name, scopes, purpose and expiry; the old one works until the grace
-    ends."""
+    """Creates a key with the same partner, practice, name, scopes, purpose and expiry. The old key works until the
+    grace period ends."""
     async with once.system_transaction() as db:
         issued, old = await keys.rotate(db, key_id, data.grace_seconds)
         answer = Written("Key rotated successfully", IssuedKey.of(issued, old))
@@ -169,7 +169,7 @@ async def rotate_key(key_id: PathId, data: JSONBody[RotateKey], once: TheOnce) -
 
 
 def _without_secret(answer: Written[IssuedKey]) -> Written[IssuedKey]:
-    """What is kept for a repeat: a secret is never stored."""
+    """Return the response as stored for retries: secrets are never stored."""
     return Written(answer.message, msgspec.structs.replace(answer.data, api_key=None))
 
 

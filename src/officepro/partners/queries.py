@@ -1,4 +1,4 @@
-"""Partners in the database. Under the system role: they belong to no practice."""
+"""Queries for partners. Run under the system role: partners belong to no practice."""
 
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,8 @@ class UnknownPartner(NotFound):
 
 
 class NewPartner(msgspec.Struct, frozen=True, kw_only=True):
+    """A partner to create."""
+
     company: str
     contact: str
     email: str
@@ -27,6 +29,8 @@ class NewPartner(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Partner(NewPartner, frozen=True, kw_only=True):
+    """A partner as stored."""
+
     partner_id: int
     version: int
     created_at: datetime
@@ -37,7 +41,7 @@ _COLUMNS = "partner_id, company, contact, email, phone, website, active, version
 
 
 async def partners(db: Connection, page: Page) -> tuple[list[Partner], int]:
-    """One page by company, and how many there are in all."""
+    """Return one page by company, and the total number of partners."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM partner ORDER BY lower(company), partner_id LIMIT $1 OFFSET $2",
         page.limit,
@@ -48,7 +52,7 @@ async def partners(db: Connection, page: Page) -> tuple[list[Partner], int]:
 
 
 async def partner(db: Connection, partner_id: int) -> Partner:
-    """Raises UnknownPartner."""
+    """Return one partner. Raises UnknownPartner."""
     row = await db.fetchrow(f"SELECT {_COLUMNS} FROM partner WHERE partner_id = $1", partner_id)
     if row is None:
         raise UnknownPartner
@@ -56,6 +60,7 @@ async def partner(db: Connection, partner_id: int) -> Partner:
 
 
 async def create(db: Connection, new: NewPartner) -> Partner:
+    """Insert a partner."""
     row = await db.fetchrow(
         f"""
         INSERT INTO partner (company, contact, email, phone, website, active)
@@ -68,7 +73,7 @@ async def create(db: Connection, new: NewPartner) -> Partner:
 
 
 async def change(db: Connection, partner_id: int, changes: dict[str, Any], version: int | None = None) -> Partner:
-    """`changes` by the names of NewPartner's fields; `version` is the one that is meant to be changed.
+    """Change a partner. `changes` uses the field names of NewPartner; `version` is the version that the client expects.
 
     Raises UnknownPartner, StaleVersion.
     """

@@ -1,4 +1,4 @@
-"""Partners, for whoever holds the admin secret. (API.md: Admin endpoints)"""
+"""Admin routes for partners. (API.md: Admin endpoints)"""
 
 import msgspec
 from litestar import Response, Router, get, patch, post
@@ -58,7 +58,7 @@ async def list_partners(
     ),
 )
 async def create_partner(data: JSONBody[NewPartner], once: TheOnce) -> Response[Written[Partner]]:
-    """The partner gets in with a key: POST /v1/admin/keys."""
+    """The partner needs an API key to call the API: POST /v1/admin/keys."""
     new = queries.NewPartner(**msgspec.structs.asdict(data))
     async with once.system_transaction() as db:
         partner = await queries.create(db, new)
@@ -76,7 +76,7 @@ async def create_partner(data: JSONBody[NewPartner], once: TheOnce) -> Response[
     ),
 )
 async def get_partner(partner_id: PathId, database: TheDatabase) -> Response[One[Partner]]:
-    """One partner; GET /v1/admin/keys?partnerId= has the keys."""
+    """Returns one partner. Use GET /v1/admin/keys?partnerId= to list its API keys."""
     async with database.system() as db:
         partner = await queries.partner(db, partner_id)
     return Response(One(Partner.of(partner)), headers=etag(partner.version))
@@ -84,7 +84,7 @@ async def get_partner(partner_id: PathId, database: TheDatabase) -> Response[One
 
 @patch(
     "/{partner_id:str}",
-    summary="Change a partner",
+    summary="Update a partner",
     opt=documented(
         path_example={"id": 3},
         example_request={"contact": "Anna Miller"},
@@ -95,7 +95,7 @@ async def get_partner(partner_id: PathId, database: TheDatabase) -> Response[One
 async def change_partner(
     partner_id: PathId, data: JSONBody[ChangePartner], database: TheDatabase, if_match: IfMatch = None
 ) -> Response[Written[Partner]]:
-    """Keys and tokens of a partner that is no longer active stop within 5 seconds."""
+    """Keys and tokens of an inactive partner stop working within 5 seconds."""
     changes = {field: value for field, value in msgspec.structs.asdict(data).items() if value is not UNSET}
     async with database.system_transaction() as db:
         partner = await queries.change(db, partner_id, changes, version_of(if_match))

@@ -1,4 +1,4 @@
-"""Partners and their keys on the wire. (API.md: Admin endpoints)"""
+"""Request and response bodies of partners and their API keys. (API.md: Admin endpoints)"""
 
 import re
 from datetime import datetime
@@ -21,7 +21,7 @@ _WEBSITE = re.compile(WEB_ADDRESS_OR_EMPTY)
 
 
 class EmailAddress(str):
-    """Where mail reaches somebody."""
+    """An e-mail address."""
 
     __slots__ = ()
     json_schema: ClassVar[dict[str, Any]] = {
@@ -33,13 +33,14 @@ class EmailAddress(str):
 
     @classmethod
     def parse(cls, text: object) -> "EmailAddress":
+        """Check an e-mail address. Raises ValueError."""
         if not isinstance(text, str) or len(text) > MAXIMUM_EMAIL_CHARACTERS or not _EMAIL.fullmatch(text):
             raise ValueError(f"must be an e-mail address of at most {MAXIMUM_EMAIL_CHARACTERS} characters")
         return cls(text)
 
 
 class Website(str):
-    """An address of the web; empty when there is none."""
+    """An http or https URL; empty if there is none."""
 
     __slots__ = ()
     json_schema: ClassVar[dict[str, Any]] = {
@@ -51,6 +52,7 @@ class Website(str):
 
     @classmethod
     def parse(cls, text: object) -> "Website":
+        """Check a URL. Raises ValueError."""
         if not isinstance(text, str) or len(text) > MAXIMUM_WEBSITE_CHARACTERS or not _WEBSITE.fullmatch(text):
             raise ValueError(f"must begin with https:// or http://, at most {MAXIMUM_WEBSITE_CHARACTERS} characters")
         return cls(text)
@@ -63,7 +65,7 @@ Scopes = Annotated[
 
 
 class NewPartner(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A company that will call us, and whom to ask there."""
+    """A company that will call the API, and its contact."""
 
     company: Name
     contact: Name
@@ -74,7 +76,7 @@ class NewPartner(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class ChangePartner(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """What is left out stays as it is. The keys of a partner that is not active do not work."""
+    """Fields to change; omitted fields are unchanged. The keys of an inactive partner do not work."""
 
     company: Name | UnsetType = UNSET
     contact: Name | UnsetType = UNSET
@@ -85,7 +87,7 @@ class ChangePartner(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class Partner(msgspec.Struct, rename="camel"):
-    """A company that calls us."""
+    """A company that calls the API."""
 
     partner_id: int
     company: str
@@ -99,6 +101,7 @@ class Partner(msgspec.Struct, rename="camel"):
 
     @classmethod
     def of(cls, partner: queries.Partner) -> "Partner":
+        """Return the response body of a partner."""
         return cls(
             partner_id=partner.partner_id,
             company=partner.company,
@@ -117,15 +120,15 @@ PatientBudget = Annotated[
     Meta(
         ge=0,
         le=10_000_000,
-        description="Patients in responses to the key a day (0:00 to 24:00 UTC), then 429 `patient_budget_exceeded`; "
-        "null: as OFFICEPRO_PATIENT_BUDGET_PER_DAY says; 0: no limit.",
+        description="Maximum number of patients in responses per day (UTC), then 429 `patient_budget_exceeded`; "
+        "null: OFFICEPRO_PATIENT_BUDGET_PER_DAY; 0: no limit.",
     ),
 ]
 
 
 class NewKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A key for a partner, in one practice, or in all of them when `practicepass` is null. `purpose` says what its
-    calls serve; each disclosure to the key is recorded with it."""
+    """An API key to create, for one practice, or for all if `practicepass` is null. `purpose` is recorded with each
+    disclosure to the key."""
 
     partner_id: RecordId
     practicepass: Annotated[str, Meta(min_length=1, max_length=64, pattern=rf"^[A-Za-z0-9_-]*{END}")] | None
@@ -137,20 +140,20 @@ class NewKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class ChangeKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Fields to change; omitted fields are unchanged. `purpose`: with which disclosures to this key are recorded."""
+    """Fields to change; omitted fields are unchanged. `purpose` is recorded with each later disclosure to the key."""
 
     purpose: Purpose | UnsetType = UNSET
     patient_budget_per_day: PatientBudget | UnsetType | None = UNSET
 
 
 class RotateKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """For how long the old key works beside the new one; 0 ends it at once."""
+    """Grace period in seconds during which the old key also works; 0 ends it immediately."""
 
     grace_seconds: Annotated[int, Meta(ge=0, le=LONGEST_GRACE_SECONDS)]
 
 
 class Key(msgspec.Struct, rename="camel"):
-    """An API key, without its secret. `practicepass` is null when it works in every practice."""
+    """An API key, without its secret. `practicepass` is null if it is valid for all practices."""
 
     key_id: int
     partner_id: int
@@ -169,6 +172,7 @@ class Key(msgspec.Struct, rename="camel"):
 
     @classmethod
     def of(cls, key: keys.Key) -> "Key":
+        """Return the response body of a key."""
         return cls(
             key_id=key.key_id,
             partner_id=key.partner_id,
@@ -188,14 +192,14 @@ class Key(msgspec.Struct, rename="camel"):
 
 
 class ReplacedKey(msgspec.Struct, rename="camel"):
-    """The key that a rotation replaces, and until when it still works."""
+    """The key replaced by a rotation, and the time at which it expires."""
 
     key_id: int
     expires_at: str | None
 
 
 class IssuedKey(msgspec.Struct, rename="camel"):
-    """A new API key. `apiKey` is shown this once; a repeat of the request by Idempotency-Key shows null."""
+    """A new API key. `apiKey` is shown once; a retry with the same Idempotency-Key returns null."""
 
     key_id: int
     api_key: str | None
@@ -212,6 +216,7 @@ class IssuedKey(msgspec.Struct, rename="camel"):
 
     @classmethod
     def of(cls, issued: keys.Issued, replaced: keys.Key | None = None) -> "IssuedKey":
+        """Return the response body of a new key."""
         key = issued.key
         return cls(
             key_id=key.key_id,
@@ -234,7 +239,7 @@ def _at(moment: datetime | None) -> str | None:
 
 
 class PartnerChange(msgspec.Struct, rename="camel"):
-    """A change that a partner has requested; `company` and `email` are null where they do not change."""
+    """A change requested by a partner; `company` and `email` are null if unchanged."""
 
     change_id: int
     partner_id: int

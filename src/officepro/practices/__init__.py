@@ -1,1 +1,1 @@
-"""Practices: the tenants, and the set-up of each: providers and their hours, rooms, visit types, tags."""
+"""Practices: the tenants, and the configuration of each: providers and their hours, rooms, visit types, tags."""

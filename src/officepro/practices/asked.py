@@ -1,4 +1,4 @@
-"""What a handler of the set-up asks for: `practice: ThePractice`, whose practicepass stands in the address."""
+"""Handler dependency `practice: ThePractice`: the practice named by the practicepass in the URL."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from officepro.practices import queries
 ThePractice = NamedDependency[queries.Practice]
 
 
-# No bounds: what no practicepass can be is unknown, like any other.
+# No length limit: an impossible practicepass returns 404 like any other.
 async def _practice(scope: Scope) -> Any:
     database: Database = scope["litestar_app"].state.database
     async with database.system() as db:

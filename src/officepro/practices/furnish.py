@@ -1,6 +1,7 @@
-"""The lists of a practice's set-up: providers, rooms, visit types, tags. Each is read whole and written as an upsert.
+"""Lists of the practice configuration: providers, rooms, visit types, tags. Each is read as a whole and written as an
+upsert.
 
-Nothing is deleted: what is no longer wanted becomes inactive, and what refers to it stays true.
+Nothing is deleted: entries become inactive, so that references to them stay valid.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ MAXIMUM_TAGS = 1000
 
 
 class TagNameTaken(Conflict):
-    """Another tag of this practice has this name; give that one another name first."""
+    """Another tag of this practice has this name. Rename that tag first."""
 
     code = "tag_name_taken"
 
@@ -31,6 +32,8 @@ MEANING["tag_name"] = TagNameTaken
 
 
 class Provider(msgspec.Struct, frozen=True):
+    """A provider of the practice."""
+
     provider_id: int
     name: str
     title: str = ""
@@ -39,7 +42,7 @@ class Provider(msgspec.Struct, frozen=True):
 
 
 class VisitType(msgspec.Struct, frozen=True):
-    """Notice and horizon are None where the practice's own hold."""
+    """A visit type. Notice and horizon are None where the practice's values apply."""
 
     visit_type: str
     active: bool = True
@@ -53,11 +56,14 @@ class VisitType(msgspec.Struct, frozen=True):
 
 
 class Tag(msgspec.Struct, frozen=True):
+    """A tag of the practice."""
+
     tag_id: int
     tag: str
 
 
 async def providers(db: Connection, practice_id: int) -> list[Provider]:
+    """Return all providers of the practice, by id."""
     rows = await db.fetch(
         """
         SELECT provider_id, name, title, specialty, active FROM provider WHERE practice_id = $1 ORDER BY provider_id
@@ -68,7 +74,7 @@ async def providers(db: Connection, practice_id: int) -> list[Provider]:
 
 
 async def put_providers(db: Connection, practice_id: int, given: Sequence[Given]) -> list[Provider]:
-    """As they then stand, in the order given. Raises Invalid, ImpossibleSetUp."""
+    """Upsert providers; return them as stored, in the order given. Raises Invalid, ImpossibleSetUp."""
     refuse_longer(given, MAXIMUM_PROVIDERS)
     await move_version(db, practice_id)
     known = {one.provider_id: one for one in await providers(db, practice_id)}
@@ -88,12 +94,13 @@ async def put_providers(db: Connection, practice_id: int, given: Sequence[Given]
 
 
 async def rooms(db: Connection, practice_id: int) -> list[Room]:
+    """Return all rooms of the practice, by id."""
     rows = await db.fetch("SELECT room_id, name, active FROM room WHERE practice_id = $1 ORDER BY room_id", practice_id)
     return [Room(*row) for row in rows]
 
 
 async def put_rooms(db: Connection, practice_id: int, given: Sequence[Given]) -> list[Room]:
-    """As they then stand, in the order given. Raises Invalid, ImpossibleSetUp."""
+    """Upsert rooms; return them as stored, in the order given. Raises Invalid, ImpossibleSetUp."""
     refuse_longer(given, MAXIMUM_ROOMS)
     await move_version(db, practice_id)
     known = {one.room_id: one for one in await rooms(db, practice_id)}
@@ -117,7 +124,7 @@ Numbered = TypeVar("Numbered", Provider, Room)
 def _upserted(
     given: Sequence[Given], id_field: str, known: dict[int, Numbered], record: type[Numbered], maximum: int, things: str
 ) -> list[Numbered]:
-    """What is known with what was sent put over it; a new one needs a name."""
+    """Return the existing records merged with the fields sent. A new record needs a name."""
     ids: list[int | None] = [item.get(id_field) for item in given]
     new: list[int] = [index for index, one in enumerate(ids) if one not in known]
     refuse(
@@ -131,6 +138,7 @@ def _upserted(
 
 
 async def visit_types(db: Connection, practice_id: int) -> list[VisitType]:
+    """Return all visit types of the practice, by name."""
     rows = await db.fetch(
         """
         SELECT visit_type, active,
@@ -148,7 +156,8 @@ async def visit_types(db: Connection, practice_id: int) -> list[VisitType]:
 
 
 async def put_visit_types(db: Connection, practice_id: int, given: Sequence[Given]) -> list[VisitType]:
-    """As they then stand, in the order given; a list of providers or rooms that is given replaces the one there was.
+    """Upsert visit types; return them as stored, in the order given. A list of providers or rooms replaces the existing
+    one.
 
     Raises Invalid, ImpossibleSetUp.
     """
@@ -172,7 +181,7 @@ async def put_visit_types(db: Connection, practice_id: int, given: Sequence[Give
     return changed
 
 
-_LISTS = {"provider_ids": ("providers", "provider"), "room_ids": ("resources", "room")}  # on the wire, in words
+_LISTS = {"provider_ids": ("providers", "provider"), "room_ids": ("resources", "room")}  # wire names, for messages
 
 
 def _twice_in_lists(given: Sequence[Given]) -> Iterator[Fault]:
@@ -181,7 +190,7 @@ def _twice_in_lists(given: Sequence[Given]) -> Iterator[Fault]:
             ids = item.get(field, [])
             for position, one in enumerate(ids):
                 if one in ids[:position]:
-                    yield Fault(f"body[{index}].{on_the_wire}[{position}]", f"{one} stands in the list already")
+                    yield Fault(f"body[{index}].{on_the_wire}[{position}]", f"duplicate value {one}")
 
 
 def _unknown_in_lists(given: Sequence[Given], field: str, known: set[int]) -> Iterator[Fault]:
@@ -241,12 +250,13 @@ async def _write_visit_types(db: Connection, practice_id: int, changed: Sequence
 
 
 async def tags(db: Connection, practice_id: int) -> list[Tag]:
+    """Return all tags of the practice, by name."""
     rows = await db.fetch("SELECT tag_id, tag FROM tag WHERE practice_id = $1 ORDER BY tag, tag_id", practice_id)
     return [Tag(*row) for row in rows]
 
 
 async def put_tags(db: Connection, practice_id: int, given: Sequence[Given]) -> list[Tag]:
-    """As they then stand, in the order given; without an id, a tag that there is already is that one.
+    """Upsert tags; return them as stored, in the order given. A tag without id matches the existing tag of that name.
 
     Raises Invalid, ImpossibleSetUp, TagNameTaken.
     """

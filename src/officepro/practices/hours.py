@@ -1,4 +1,4 @@
-"""When a provider works: the week, extra opening days, and time off."""
+"""Working time of a provider: weekly hours, extra opening days, time off."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -14,8 +14,8 @@ from officepro.practices.queries import move_version
 from officepro.practices.week import Span
 
 MAXIMUM_SPANS_OF_A_WEEK = 200
-MAXIMUM_TIMES_OFF = 1000  # of one provider
-MAXIMUM_EXTRA_OPENINGS = 1000  # of one provider
+MAXIMUM_TIMES_OFF = 1000  # per provider
+MAXIMUM_EXTRA_OPENINGS = 1000  # per provider
 
 
 class UnknownProvider(NotFound):
@@ -37,6 +37,8 @@ class UnknownExtraHours(NotFound):
 
 
 class TimeOff(msgspec.Struct, frozen=True):
+    """A provider's time off."""
+
     time_off_id: int
     starts_at: datetime
     ends_at: datetime
@@ -44,13 +46,17 @@ class TimeOff(msgspec.Struct, frozen=True):
 
 
 class GivenTimeOff(msgspec.Struct, frozen=True):
+    """Time off as sent by the client."""
+
     time_off_id: int | None
-    start: datetime  # without an offset: on the practice's clocks
+    start: datetime  # without an offset: local time of the practice
     end: datetime
-    reason: str | None  # None: as it is
+    reason: str | None  # None: unchanged
 
 
 class ExtraOpening(msgspec.Struct, frozen=True):
+    """Extra hours of a provider on one day."""
+
     extra_opening_id: int
     day: date
     starts_minute: int
@@ -58,6 +64,8 @@ class ExtraOpening(msgspec.Struct, frozen=True):
 
 
 class GivenExtraOpening(msgspec.Struct, frozen=True):
+    """Extra hours as sent by the client."""
+
     extra_opening_id: int | None
     day: date
     starts_minute: int
@@ -65,7 +73,7 @@ class GivenExtraOpening(msgspec.Struct, frozen=True):
 
 
 async def week_of(db: Connection, practice_id: int, provider_id: int) -> list[Span]:
-    """Raises UnknownProvider."""
+    """Return the weekly hours of a provider. Raises UnknownProvider."""
     await _find_provider(db, practice_id, provider_id)
     rows = await db.fetch(
         """
@@ -79,7 +87,7 @@ async def week_of(db: Connection, practice_id: int, provider_id: int) -> list[Sp
 
 
 async def put_week(db: Connection, practice_id: int, provider_id: int, spans: Sequence[Span]) -> list[Span]:
-    """The week is one value: these spans are all of it afterwards. Raises Invalid, UnknownProvider."""
+    """Replace all weekly hours of a provider by these spans. Raises Invalid, UnknownProvider."""
     refuse_longer(spans, MAXIMUM_SPANS_OF_A_WEEK)
     refuse(invalid=week.faults_of(spans))
     await move_version(db, practice_id)
@@ -97,7 +105,7 @@ async def put_week(db: Connection, practice_id: int, provider_id: int, spans: Se
 
 
 async def times_off(db: Connection, practice_id: int, provider_id: int) -> list[TimeOff]:
-    """Raises UnknownProvider."""
+    """Return the time off of a provider. Raises UnknownProvider."""
     await _find_provider(db, practice_id, provider_id)
     rows = await db.fetch(
         """
@@ -113,7 +121,7 @@ async def times_off(db: Connection, practice_id: int, provider_id: int) -> list[
 async def put_times_off(
     db: Connection, practice_id: int, provider_id: int, zone: str, given: Sequence[GivenTimeOff]
 ) -> list[TimeOff]:
-    """As they then stand, in the order given; without an id, time off of the same span is that one.
+    """Upsert time off; return it as stored, in the order given. An item without id matches time off of the same span.
 
     Raises Invalid, ImpossibleSetUp, UnknownProvider.
     """
@@ -161,7 +169,7 @@ def _skipped(zone: str, given: Sequence[GivenTimeOff]) -> Iterator[Fault]:
     for index, item in enumerate(given):
         for field, time in (("start", item.start), ("end", item.end)):
             if not time.tzinfo and is_skipped(zone, time):
-                yield Fault(f"body[{index}].{field}", f"does not exist in {zone}: the clocks go forward over it")
+                yield Fault(f"body[{index}].{field}", f"does not exist in {zone}because of the daylight-saving change")
 
 
 def _reason(item: GivenTimeOff, known: TimeOff | None) -> str:
@@ -171,7 +179,7 @@ def _reason(item: GivenTimeOff, known: TimeOff | None) -> str:
 
 
 async def remove_time_off(db: Connection, practice_id: int, provider_id: int, time_off_id: int) -> None:
-    """Raises UnknownTimeOff."""
+    """Delete time off. Raises UnknownTimeOff."""
     await move_version(db, practice_id)
     if not await db.fetchval(
         "DELETE FROM time_off WHERE practice_id = $1 AND provider_id = $2 AND time_off_id = $3 RETURNING true",
@@ -183,7 +191,7 @@ async def remove_time_off(db: Connection, practice_id: int, provider_id: int, ti
 
 
 async def extra_openings(db: Connection, practice_id: int, provider_id: int) -> list[ExtraOpening]:
-    """Raises UnknownProvider."""
+    """Return the extra hours of a provider. Raises UnknownProvider."""
     await _find_provider(db, practice_id, provider_id)
     rows = await db.fetch(
         """
@@ -199,7 +207,8 @@ async def extra_openings(db: Connection, practice_id: int, provider_id: int) -> 
 async def put_extra_openings(
     db: Connection, practice_id: int, provider_id: int, given: Sequence[GivenExtraOpening]
 ) -> list[ExtraOpening]:
-    """As they then stand, in the order given; without an id, extra hours of the same span are those.
+    """Upsert extra hours; return them as stored, in the order given. An item without id matches extra hours of the same
+    span.
 
     Raises Invalid, ImpossibleSetUp, UnknownProvider.
     """
@@ -232,7 +241,7 @@ async def put_extra_openings(
 
 
 async def remove_extra_opening(db: Connection, practice_id: int, provider_id: int, extra_opening_id: int) -> None:
-    """Raises UnknownExtraHours."""
+    """Delete extra hours. Raises UnknownExtraHours."""
     await move_version(db, practice_id)
     if not await db.fetchval(
         """
@@ -255,11 +264,11 @@ async def _find_provider(db: Connection, practice_id: int, provider_id: int) -> 
 def _unknown(ids: Sequence[int | None], known: Collection[int], thing: str) -> Iterator[Fault]:
     for index, one in enumerate(ids):
         if one is not None and one not in known:
-            yield Fault(f"body[{index}].id", f"this provider has no {thing} {one}; leave the id out for a new one")
+            yield Fault(f"body[{index}].id", f"this provider has no {thing} {one}; omit the id to create a new one")
 
 
 async def _numbered(db: Connection, ids: Sequence[int | None], sequence: str) -> list[int]:
-    """The ids, with new ones where there are none."""
+    """Return the ids, with new ones from the sequence for items without an id."""
     rows = await db.fetch("SELECT nextval($1::text::regclass) FROM generate_series(1, $2)", sequence, ids.count(None))
     new = iter(rows)
     return [next(new)[0] if one is None else one for one in ids]

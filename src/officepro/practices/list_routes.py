@@ -1,6 +1,6 @@
-"""The lists of a practice's set-up, for whoever holds the admin secret. (API.md: Admin endpoints)
+"""Admin routes for the lists of a practice's configuration. (API.md: Admin endpoints)
 
-Every list is PUT as an upsert of what is sent, and what GET shows can be PUT back as it is.
+Every PUT is an upsert of the items sent, and accepts the response of GET unchanged.
 """
 
 from litestar import Router, get, put
@@ -47,7 +47,7 @@ from officepro.practices.shapes import (
     ),
 )
 async def list_providers(practice: ThePractice, database: TheDatabase) -> Listed[Provider]:
-    """All of them, by id, also those that are not active."""
+    """All providers by id, including inactive providers."""
     async with database.practice(practice.practice_id) as db:
         return listed([Provider.of(one) for one in await furnish.providers(db, practice.practice_id)])
 
@@ -69,7 +69,8 @@ async def list_providers(practice: ThePractice, database: TheDatabase) -> Listed
 async def put_providers(
     data: JSONBody[list[PutProvider]], practice: ThePractice, database: TheDatabase
 ) -> Written[list[Provider]]:
-    """Those that are not in the list stay as they are. `data` shows the ones sent, in their order, with their ids."""
+    """Providers that are not in the list are unchanged. `data` contains the providers sent, in their order, with their
+    ids."""
     given = [sent(item, id="provider_id") for item in data]
     async with database.practice_transaction(practice.practice_id) as db:
         changed = await furnish.put_providers(db, practice.practice_id, given)
@@ -86,7 +87,7 @@ async def put_providers(
     ),
 )
 async def list_rooms(practice: ThePractice, database: TheDatabase) -> Listed[Room]:
-    """All of them, by id, also those that are not active."""
+    """All rooms by id, including inactive rooms."""
     async with database.practice(practice.practice_id) as db:
         return listed([Room.of(one) for one in await furnish.rooms(db, practice.practice_id)])
 
@@ -106,7 +107,7 @@ async def list_rooms(practice: ThePractice, database: TheDatabase) -> Listed[Roo
     ),
 )
 async def put_rooms(data: JSONBody[list[PutRoom]], practice: ThePractice, database: TheDatabase) -> Written[list[Room]]:
-    """Those that are not in the list stay as they are. `data` shows the ones sent, in their order, with their ids."""
+    """Rooms that are not in the list are unchanged. `data` contains the rooms sent, in their order, with their ids."""
     given = [sent(item, id="room_id") for item in data]
     async with database.practice_transaction(practice.practice_id) as db:
         changed = await furnish.put_rooms(db, practice.practice_id, given)
@@ -138,7 +139,7 @@ async def put_rooms(data: JSONBody[list[PutRoom]], practice: ThePractice, databa
     ),
 )
 async def list_visit_types(practice: ThePractice, database: TheDatabase) -> Listed[VisitType]:
-    """All of them, by name, also those that are not active."""
+    """All visit types by name, including inactive visit types."""
     async with database.practice(practice.practice_id) as db:
         return listed([VisitType.of(one) for one in await furnish.visit_types(db, practice.practice_id)])
 
@@ -174,7 +175,7 @@ async def list_visit_types(practice: ThePractice, database: TheDatabase) -> List
 async def put_visit_types(
     data: JSONBody[list[PutVisitType]], practice: ThePractice, database: TheDatabase
 ) -> Written[list[VisitType]]:
-    """Those that are not in the list stay as they are. `data` shows the ones sent, in their order."""
+    """Visit types that are not in the list are unchanged. `data` contains the visit types sent, in their order."""
     given = [sent(item, providers="provider_ids", resources="room_ids") for item in data]
     async with database.practice_transaction(practice.practice_id) as db:
         changed = await furnish.put_visit_types(db, practice.practice_id, given)
@@ -191,7 +192,7 @@ async def put_visit_types(
     ),
 )
 async def list_tags(practice: ThePractice, database: TheDatabase) -> Listed[Tag]:
-    """All of them, by name."""
+    """All tags of the practice, by name."""
     async with database.practice(practice.practice_id) as db:
         return listed([Tag.of(one) for one in await furnish.tags(db, practice.practice_id)])
 
@@ -208,7 +209,7 @@ async def list_tags(practice: ThePractice, database: TheDatabase) -> Listed[Tag]
     ),
 )
 async def put_tags(data: JSONBody[list[PutTag]], practice: ThePractice, database: TheDatabase) -> Written[list[Tag]]:
-    """Those that are not in the list stay as they are. `data` shows the ones sent, in their order, with their ids."""
+    """Tags that are not in the list are unchanged. `data` contains the tags sent, in their order, with their ids."""
     given = [sent(item, id="tag_id") for item in data]
     async with database.practice_transaction(practice.practice_id) as db:
         changed = await furnish.put_tags(db, practice.practice_id, given)

@@ -1,7 +1,8 @@
-"""What the lists of a set-up have in common: an item with an id changes that one, an item without makes a new one.
+"""Checks shared by the configuration lists: an item with an id changes that record, an item without one creates a
+record.
 
-PURE. `given` holds, for each item, the fields that were sent, by their names in the record; faults carry the item's
-index in the body.
+PURE. `given` contains the fields sent for each item, by their record names; field errors contain the item's index in
+the body.
 """
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ Given = Mapping[str, Any]
 
 
 class ImpossibleSetUp(Impossible):
-    """The set-up cannot be so; `errors` names every fault with its place."""
+    """The practice configuration is invalid; `errors` lists every error with its field."""
 
     code = "impossible_set_up"
 
@@ -24,7 +25,7 @@ class ImpossibleSetUp(Impossible):
 
 
 def refuse(*, invalid: Iterable[Fault] = (), impossible: Iterable[Fault] = ()) -> None:
-    """Raises Invalid for what is wrong with the body by itself, else ImpossibleSetUp for what is in this practice."""
+    """Raise Invalid for errors within the body, otherwise ImpossibleSetUp for conflicts with the practice's records."""
     of_itself, here = list(invalid), list(impossible)
     if of_itself:
         raise Invalid([*of_itself, *here])
@@ -33,42 +34,43 @@ def refuse(*, invalid: Iterable[Fault] = (), impossible: Iterable[Fault] = ()) -
 
 
 def refuse_longer(given: Sequence[object], maximum: int) -> None:
-    """Before anything else is looked at: what follows may compare every item with every other."""
+    """Raise Invalid for more than `maximum` items. Call first: later checks compare each item with every other."""
     if len(given) > maximum:
         raise Invalid.at("body", f"must have at most {maximum} items")
 
 
 def said_twice(values: Iterable[Hashable | None], field: str) -> Iterator[Fault]:
-    """`field` as it is called on the wire; None is no value."""
+    """Yield an error for each repeated value. `field` is the wire name; None values are ignored."""
     first: dict[Hashable, int] = {}
     for index, value in enumerate(values):
         if value is None:
             continue
         if value in first:
-            yield Fault(f"body[{index}].{field}", f"is the same as in body[{first[value]}]")
+            yield Fault(f"body[{index}].{field}", f"duplicates body[{first[value]}]")
         else:
             first[value] = index
 
 
 def missing(given: Sequence[Given], field: str, new: Collection[int]) -> Iterator[Fault]:
-    """A field that every new item needs; `new` are the indexes of those."""
+    """Yield an error for each new item without this field; `new` contains the indexes of new items."""
     for index in new:
         if field not in given[index]:
-            yield Fault(f"body[{index}].{field}", "is required for a new one")
+            yield Fault(f"body[{index}].{field}", "is required for a new item")
 
 
 def too_many(known: int, new: int, maximum: int, things: str) -> Iterator[Fault]:
+    """Yield an error if the new items exceed the maximum number of records."""
     if known + new > maximum:
-        yield Fault("body", f"would make {known + new} {things}; at most {maximum} are kept")
+        yield Fault("body", f"would result in {known + new} {things}; the maximum is {maximum}")
 
 
 def numbered(ids: Sequence[int | None], known: Collection[int]) -> list[int]:
-    """Each item's id; those without one get the numbers after the highest there is. Raises ImpossibleSetUp."""
+    """Return each item's id; items without one get numbers after the highest existing one. Raises ImpossibleSetUp."""
     following = count(max([0, *known, *(one for one in ids if one is not None)]) + 1)
     found = [next(following) if one is None else one for one in ids]
     refuse(
         impossible=(
-            Fault(f"body[{index}].id", "must be given: no higher number is left")
+            Fault(f"body[{index}].id", "is required: the highest possible id is in use")
             for index, one in enumerate(found)
             if one > MAXIMUM_ID
         )

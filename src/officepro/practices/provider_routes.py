@@ -1,4 +1,4 @@
-"""When a provider works, as the admin sets it: the week, time off, extra hours. (API.md: Admin endpoints)"""
+"""Admin routes for a provider's working time: weekly hours, time off, extra hours. (API.md: Admin endpoints)"""
 
 from litestar import Router, delete, get, put
 from litestar.params import JSONBody
@@ -47,7 +47,7 @@ from officepro.practices.shapes import (
     ),
 )
 async def list_hours(provider_id: PathId, practice: ThePractice, database: TheDatabase) -> Listed[Hours]:
-    """The week on the practice's clocks."""
+    """The weekly hours, in the practice's local time."""
     async with database.practice(practice.practice_id) as db:
         return listed([Hours.of(span) for span in await hours.week_of(db, practice.practice_id, provider_id)])
 
@@ -73,7 +73,7 @@ async def list_hours(provider_id: PathId, practice: ThePractice, database: TheDa
 async def put_hours(
     provider_id: PathId, data: JSONBody[list[PutHours]], practice: ThePractice, database: TheDatabase
 ) -> Written[list[Hours]]:
-    """The week is one value: hours that are not in the list are no longer worked. Visits stay as they are booked."""
+    """Replaces the whole week: hours that are not in the list are deleted. Booked visits are unchanged."""
     spans = [item.span for item in data]
     async with database.practice_transaction(practice.practice_id) as db:
         now = await hours.put_week(db, practice.practice_id, provider_id, spans)
@@ -93,7 +93,7 @@ async def put_hours(
     ),
 )
 async def list_times_off(provider_id: PathId, practice: ThePractice, database: TheDatabase) -> Listed[TimeOff]:
-    """All of it, by start, in the practice's local time."""
+    """All time off of the provider, by start, in the practice's local time."""
     async with database.practice(practice.practice_id) as db:
         found = await hours.times_off(db, practice.practice_id, provider_id)
     return listed([TimeOff.of(one, practice.time_zone) for one in found])
@@ -116,7 +116,7 @@ async def list_times_off(provider_id: PathId, practice: ThePractice, database: T
 async def put_times_off(
     provider_id: PathId, data: JSONBody[list[PutTimeOff]], practice: ThePractice, database: TheDatabase
 ) -> Written[list[TimeOff]]:
-    """What is not in the list stays as it is. Visits in the time off stay as they are booked."""
+    """Time off that is not in the list is unchanged. Visits booked within the time off are unchanged."""
     given = [
         hours.GivenTimeOff(item.id or None, item.start, item.end, None if item.reason is UNSET else item.reason)
         for item in data
@@ -139,7 +139,7 @@ async def put_times_off(
 async def delete_time_off(
     provider_id: PathId, time_off_id: PathId, practice: ThePractice, database: TheDatabase
 ) -> Written[Deleted]:
-    """The provider works again in that time, as far as the hours go."""
+    """The provider is available again at that time, within the weekly hours."""
     async with database.practice_transaction(practice.practice_id) as db:
         await hours.remove_time_off(db, practice.practice_id, provider_id, time_off_id)
     return Written("Time off deleted successfully", Deleted(time_off_id))
@@ -155,7 +155,7 @@ async def delete_time_off(
     ),
 )
 async def list_extra_hours(provider_id: PathId, practice: ThePractice, database: TheDatabase) -> Listed[ExtraHours]:
-    """All of them, by date."""
+    """All extra hours of the provider, by date."""
     async with database.practice(practice.practice_id) as db:
         found = await hours.extra_openings(db, practice.practice_id, provider_id)
     return listed([ExtraHours.of(one) for one in found])
@@ -178,7 +178,7 @@ async def list_extra_hours(provider_id: PathId, practice: ThePractice, database:
 async def put_extra_hours(
     provider_id: PathId, data: JSONBody[list[PutExtraHours]], practice: ThePractice, database: TheDatabase
 ) -> Written[list[ExtraHours]]:
-    """Days on which the provider works beside the weekly hours. What is not in the list stays as it is."""
+    """Hours on single days in addition to the weekly hours. Extra hours that are not in the list are unchanged."""
     given = [
         hours.GivenExtraOpening(item.id or None, item.date, item.start, week.end_of(item.start, item.end))
         for item in data
@@ -201,7 +201,7 @@ async def put_extra_hours(
 async def delete_extra_hours(
     provider_id: PathId, extra_hours_id: PathId, practice: ThePractice, database: TheDatabase
 ) -> Written[Deleted]:
-    """The provider works the weekly hours alone on that day."""
+    """Only the weekly hours apply on that day again."""
     async with database.practice_transaction(practice.practice_id) as db:
         await hours.remove_extra_opening(db, practice.practice_id, provider_id, extra_hours_id)
     return Written("Extra hours deleted successfully", Deleted(extra_hours_id))

@@ -1,4 +1,4 @@
-"""Practices in the database: who they are. Written under the system role, since no practice may change itself."""
+"""Queries for practices. Written under the system role, since no practice may change itself."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from officepro.practices import time_zones
 
 PRACTICEPASS_FORM = rf"^[A-Za-z][A-Za-z0-9_-]{{1,63}}{END}"
 
-# A PPass stands where these stand in other addresses: /v1/products, /v1/admin/keys, /portal …
+# Path segments used by other routes in place of a PPass: /v1/products, /v1/admin/keys, /portal …
 RESERVED = frozenset(
     {"admin", "api", "auth", "docs", "healthz", "metrics", "openapi", "portal", "readyz", "static", "v1"}
     | {"access-requests", "activity", "events", "kb", "keys", "me", "overview", "partners", "practices", "products"}
@@ -31,7 +31,7 @@ class UnknownPractice(NotFound):
 
 
 class PracticepassTaken(Conflict):
-    """There is a practice with this practicepass already; change it with PATCH, or choose another."""
+    """This practicepass is already in use. Change that practice with PATCH, or choose another practicepass."""
 
     code = "practicepass_taken"
 
@@ -40,18 +40,22 @@ MEANING["practice_practicepass"] = PracticepassTaken
 
 
 class NewPractice(msgspec.Struct, frozen=True, kw_only=True):
+    """A practice to create."""
+
     practicepass: str
     name: str
     time_zone: str
     slot_minutes: int = 15
     minimum_notice_minutes: int = 0
-    booking_horizon_days: int | None = None  # None: as far ahead as one likes
+    booking_horizon_days: int | None = None  # None: no limit
     active: bool = True
 
 
 class Practice(NewPractice, frozen=True, kw_only=True):
+    """A practice as stored."""
+
     practice_id: int
-    version: int  # of its set-up: every change to that is one to the practice
+    version: int  # of its configuration, which is part of the practice
     created_at: datetime
     updated_at: datetime
 
@@ -64,7 +68,7 @@ _SELECT = f"SELECT {_COLUMNS} FROM practice LEFT JOIN practice_setup USING (prac
 
 
 async def practice_named(db: Connection, practicepass: str) -> Practice:
-    """Raises UnknownPractice."""
+    """Return the practice with this practicepass. Raises UnknownPractice."""
     if not re.fullmatch(PRACTICEPASS_FORM, practicepass):
         raise UnknownPractice
     row = await db.fetchrow(f"{_SELECT} WHERE practicepass = $1", practicepass)
@@ -74,7 +78,7 @@ async def practice_named(db: Connection, practicepass: str) -> Practice:
 
 
 async def practices(db: Connection, page: Page) -> tuple[list[Practice], int]:
-    """One page by practicepass, and how many there are in all."""
+    """Return one page by practicepass, and the total number of practices."""
     rows = await db.fetch(
         f"{_SELECT} ORDER BY lower(practicepass), practice_id LIMIT $1 OFFSET $2",
         page.limit,
@@ -85,7 +89,7 @@ async def practices(db: Connection, page: Page) -> tuple[list[Practice], int]:
 
 
 async def establish(db: Connection, new: NewPractice) -> Practice:
-    """A practice with its log and its set-up, which are empty. Raises Invalid, PracticepassTaken."""
+    """Create a practice with an empty event log and an empty configuration. Raises Invalid, PracticepassTaken."""
     _refuse([*_faults_of_practicepass(new.practicepass), *_faults_of_time_zone(new.time_zone)])
     practice_id: int = await db.fetchval(
         """
@@ -101,7 +105,8 @@ async def establish(db: Connection, new: NewPractice) -> Practice:
 
 
 async def change(db: Connection, practicepass: str, changes: dict[str, Any], version: int | None = None) -> Practice:
-    """`changes` by the names of NewPractice's fields; `version` is the one that is meant to be changed.
+    """Change a practice. `changes` uses the field names of NewPractice; `version` is the version that the client
+    expects.
 
     Raises Invalid, UnknownPractice, StaleVersion.
     """
@@ -129,7 +134,8 @@ async def change(db: Connection, practicepass: str, changes: dict[str, Any], ver
 
 
 async def move_version(db: Connection, practice_id: int) -> None:
-    """The first statement of every write to a set-up: those of one practice take turns from here to the commit."""
+    """Increment the configuration version. First statement of every configuration write: it locks the row, so that
+    writes of one practice run one after another until commit."""
     await db.execute(
         """
         INSERT INTO practice_setup AS setup (practice_id) VALUES ($1)
@@ -141,7 +147,7 @@ async def move_version(db: Connection, practice_id: int) -> None:
 
 def _faults_of_practicepass(practicepass: str) -> Iterator[Fault]:
     if practicepass.lower() in RESERVED:
-        yield Fault("body.practicepass", f"{practicepass} is a word of our own addresses; choose another")
+        yield Fault("body.practicepass", f"{practicepass} is reserved")
 
 
 def _faults_of_time_zone(time_zone: str) -> Iterator[Fault]:

@@ -1,4 +1,4 @@
-"""Practices, for whoever holds the admin secret. (API.md: Admin endpoints)"""
+"""Admin routes for practices. (API.md: Admin endpoints)"""
 
 from litestar import Response, Router, get, patch, post
 from litestar.params import JSONBody
@@ -62,7 +62,7 @@ async def list_practices(
     ),
 )
 async def create_practice(data: JSONBody[NewPractice], once: TheOnce) -> Response[Written[Practice]]:
-    """The practice is empty: its providers, rooms and visit types follow."""
+    """The practice is created empty. Add its providers, rooms and visit types next."""
     async with once.system_transaction() as db:
         practice = await queries.establish(db, queries.NewPractice(**sent(data, timezone="time_zone")))
         answer = await once.settled(
@@ -82,7 +82,7 @@ async def create_practice(data: JSONBody[NewPractice], once: TheOnce) -> Respons
     ),
 )
 async def get_practice(practicepass: PathText, database: TheDatabase) -> Response[One[Practice]]:
-    """Its version moves with every change to the set-up."""
+    """The ETag changes with every change to the practice configuration."""
     async with database.system() as db:
         practice = await queries.practice_named(db, practicepass)
     return Response(One(Practice.of(practice)), headers=etag(practice.version))
@@ -101,7 +101,7 @@ async def get_practice(practicepass: PathText, database: TheDatabase) -> Respons
 async def change_practice(
     practicepass: PathText, data: JSONBody[ChangePractice], database: TheDatabase, if_match: IfMatch = None
 ) -> Response[Written[Practice]]:
-    """Visits and time off stay at their instants when the time zone changes; hours stay what the clocks show."""
+    """When the time zone changes, visits and time off keep their instants; weekly hours keep their local times."""
     async with database.system_transaction() as db:
         changes = sent(data, timezone="time_zone")
         practice = await queries.change(db, practicepass, changes, version_of(if_match))

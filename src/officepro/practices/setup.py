@@ -1,8 +1,8 @@
-"""The set-up of a practice as one value, and what a worker remembers of it.
+"""The configuration of a practice as one immutable value, and each worker's cache of it. (docs/decisions/0002)
 
-Openings are computed from the set-up and the visits. The set-up changes seldom, so each worker keeps what it has
-loaded and asks, together with the visits, for the version alone: `practice_setup.version`, which every write to the
-set-up moves in its own transaction.
+Openings are computed from the configuration and the visits. The configuration rarely changes, so each worker caches it
+and queries, together with the visits, only its version: `practice_setup.version`, which every configuration write
+increments in its own transaction.
 """
 
 from collections import OrderedDict
@@ -14,16 +14,18 @@ import msgspec
 from officepro.foundation.database import Connection
 from officepro.practices.queries import UnknownPractice
 
-PAST_DAYS = 31  # time off and extra openings that ended before this are left out
+PAST_DAYS = 31  # time off and extra openings that ended earlier are not loaded
 REMEMBERED_PRACTICES = 1000  # per worker
 
-# Minutes of day; an end beyond 1440 runs over midnight. Weekday 0 is Monday; both validity dates are inclusive.
+# Minutes of day; an end above 1440 is on the next day. Weekday 0 is Monday; both validity dates are inclusive.
 WeeklyHours = tuple[int, int, int, date | None, date | None]  # weekday, starts, ends, valid from, valid until
 ExtraHours = tuple[date, int, int]  # the day, starts, ends
 TimeOff = tuple[int, int]  # starts, ends in epoch seconds
 
 
 class Provider(msgspec.Struct, frozen=True):
+    """A provider with all working time."""
+
     provider_id: int
     name: str
     title: str
@@ -35,33 +37,36 @@ class Provider(msgspec.Struct, frozen=True):
 
 
 class Room(msgspec.Struct, frozen=True):
+    """A room of the practice."""
+
     room_id: int
     name: str
     active: bool = True
 
 
 class VisitType(msgspec.Struct, frozen=True):
-    """Inactive providers and rooms stay among those it allows. Notice and horizon are its own, else the practice's."""
+    """A visit type, also with its inactive providers and rooms. Notice and horizon are resolved: its own or the
+    practice's."""
 
     visit_type: str
     active: bool
     provider_ids: tuple[int, ...]
-    room_ids: tuple[int, ...]  # empty: it takes place without a room
-    duration_minutes: int  # unless told otherwise
+    room_ids: tuple[int, ...]  # empty: no room needed
+    duration_minutes: int  # default duration
     buffer_before_minutes: int
     buffer_after_minutes: int
     minimum_notice_minutes: int
-    booking_horizon_days: int | None  # None: as far ahead as one likes
+    booking_horizon_days: int | None  # None: no limit
 
 
 class Setup(msgspec.Struct, frozen=True):
-    """All of a practice's set-up as of one version; providers and rooms by id, visit types by name, in this order."""
+    """The configuration of a practice at one version; providers and rooms by id, visit types by name, in this order."""
 
     practice_id: int
     version: int
     practicepass: str
     active: bool
-    zone: str  # IANA
+    zone: str  # IANA name
     slot_minutes: int
     minimum_notice_minutes: int
     booking_horizon_days: int | None
@@ -130,7 +135,7 @@ _LOAD = """
 
 
 async def load(db: Connection, practice_id: int) -> Setup:
-    """One statement, so that version and content belong together. Raises UnknownPractice."""
+    """Load the configuration in one statement, so that version and content are consistent. Raises UnknownPractice."""
     text: str | None = await db.fetchval(_LOAD, practice_id, PAST_DAYS)
     if text is None:
         raise UnknownPractice
@@ -138,21 +143,21 @@ async def load(db: Connection, practice_id: int) -> Setup:
 
 
 class Setups:
-    """What this worker has loaded; the practice that was not asked for the longest time goes first."""
+    """LRU cache of practice configurations, one per worker."""
 
     def __init__(self, capacity: int = REMEMBERED_PRACTICES) -> None:
         self._capacity = capacity
         self._setups: OrderedDict[int, Setup] = OrderedDict()
 
     def known(self, practice_id: int) -> Setup | None:
-        """It may be out of date: compare its version with the database's before believing it."""
+        """Return the cached configuration, or None. It may be stale: compare its version with the database first."""
         setup = self._setups.get(practice_id)
         if setup is not None:
             self._setups.move_to_end(practice_id)
         return setup
 
     def remember(self, setup: Setup) -> None:
-        """A version older than the one that is known is not taken."""
+        """Cache the configuration, unless a newer version is cached."""
         known = self._setups.get(setup.practice_id)
         if known is None or known.version <= setup.version:
             self._setups[setup.practice_id] = setup

@@ -1,4 +1,4 @@
-"""Practices and their set-up on the wire. (API.md: Admin endpoints)"""
+"""Request and response bodies of practices and their configuration. (API.md: Admin endpoints)"""
 
 from typing import Annotated, Any, Literal
 
@@ -29,14 +29,14 @@ WEEKDAYS: tuple[Weekday, ...] = ("Monday", "Tuesday", "Wednesday", "Thursday", "
 
 Practicepass = Annotated[str, Meta(pattern=PRACTICEPASS_FORM, examples=["DemoOffice"])]
 TimeZone = Annotated[str, Meta(max_length=100, description="An IANA time zone.", examples=["America/New_York"])]
-SlotMinutes = Annotated[int, Meta(ge=1, le=MINUTES_OF_DAY, description="Visits start every so many minutes.")]
-NoticeMinutes = Annotated[int, Meta(ge=0, le=525_600, description="How long before its start a visit is booked.")]
-HorizonDays = Annotated[int, Meta(ge=1, le=3650, description="How many days ahead a visit is booked; null: any.")]
+SlotMinutes = Annotated[int, Meta(ge=1, le=MINUTES_OF_DAY, description="Slot interval; visits start at its multiples.")]
+NoticeMinutes = Annotated[int, Meta(ge=0, le=525_600, description="Minimum time between booking and start.")]
+HorizonDays = Annotated[int, Meta(ge=1, le=3650, description="Maximum days until the start; null: no limit.")]
 BufferMinutes = Annotated[int, Meta(ge=0, le=240)]
 
 
 class NewPractice(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A practice to set up; the practicepass names it in every address and stays as it is."""
+    """A practice to create. The practicepass identifies it in every URL and cannot be changed."""
 
     practicepass: Practicepass
     name: Name
@@ -48,7 +48,7 @@ class NewPractice(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class ChangePractice(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """What is left out stays as it is. A practice that is not active lets no partner in."""
+    """Fields to change; omitted fields are unchanged. Partners have no access to an inactive practice."""
 
     name: Name | UnsetType = UNSET
     timezone: TimeZone | UnsetType = UNSET
@@ -73,6 +73,7 @@ class Practice(msgspec.Struct, rename="camel"):
 
     @classmethod
     def of(cls, practice: queries.Practice) -> "Practice":
+        """Return the response body of a practice."""
         return cls(
             practicepass=practice.practicepass,
             name=practice.name,
@@ -87,7 +88,7 @@ class Practice(msgspec.Struct, rename="camel"):
 
 
 class PutProvider(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Without an id, or with one that is not known, a new provider; else what is left out stays as it is."""
+    """Creates a provider without an id or with a new id; otherwise changes it, and omitted fields are unchanged."""
 
     id: RecordId | UnsetType = UNSET
     name: Name | UnsetType = UNSET
@@ -97,7 +98,7 @@ class PutProvider(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class Provider(msgspec.Struct, rename="camel"):
-    """Whoever sees patients. One that is not active has no free times."""
+    """A person who sees patients. An inactive provider has no availability."""
 
     id: int
     name: str
@@ -107,11 +108,12 @@ class Provider(msgspec.Struct, rename="camel"):
 
     @classmethod
     def of(cls, provider: furnish.Provider) -> "Provider":
+        """Return the response body of a provider."""
         return cls(*msgspec.structs.astuple(provider))
 
 
 class PutRoom(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Without an id, or with one that is not known, a new room; else what is left out stays as it is."""
+    """Creates a room without an id or with a new id; otherwise changes it, and omitted fields are unchanged."""
 
     id: RecordId | UnsetType = UNSET
     name: Name | UnsetType = UNSET
@@ -119,7 +121,7 @@ class PutRoom(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class Room(msgspec.Struct, rename="camel"):
-    """Where visits take place."""
+    """A room that visits take place in."""
 
     id: int
     name: str
@@ -127,11 +129,12 @@ class Room(msgspec.Struct, rename="camel"):
 
     @classmethod
     def of(cls, room: setup.Room) -> "Room":
+        """Return the response body of a room."""
         return cls(*msgspec.structs.astuple(room))
 
 
 class PutVisitType(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A visit type is known by its name. What is left out stays as it is; a list that is given replaces the old one."""
+    """A visit type, identified by its name. Omitted fields are unchanged; a list replaces the existing list."""
 
     visit_type: Label
     active: bool | UnsetType = UNSET
@@ -145,8 +148,8 @@ class PutVisitType(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class VisitType(msgspec.Struct, rename="camel"):
-    """Which providers may do it, and in which rooms; without rooms it needs none. It takes `durationMinutes` unless a
-    request says otherwise. Notice and horizon are null where the practice's own hold."""
+    """A visit type with the providers and rooms that it may use; without rooms it needs none. `durationMinutes` is the
+    default for requests without a duration. Notice and horizon are null where the practice's values apply."""
 
     visit_type: str
     active: bool
@@ -160,29 +163,31 @@ class VisitType(msgspec.Struct, rename="camel"):
 
     @classmethod
     def of(cls, visit_type: furnish.VisitType) -> "VisitType":
+        """Return the response body of a visit type."""
         return cls(*msgspec.structs.astuple(visit_type))
 
 
 class PutTag(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """With an id, that tag gets this name; without, there is a tag of this name afterwards."""
+    """With an id, renames that tag; without one, creates the tag if no tag has this name."""
 
     tag: Label
     id: RecordId | UnsetType = UNSET
 
 
 class Tag(msgspec.Struct, rename="camel"):
-    """One of the practice's labels for its prospects."""
+    """A label of the practice for its prospects."""
 
     id: int
     tag: str
 
     @classmethod
     def of(cls, tag: furnish.Tag) -> "Tag":
+        """Return the response body of a tag."""
         return cls(tag.tag_id, tag.tag)
 
 
 class PutHours(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A span of a provider's week. An end that is not after the start is the next day's; 00:00 is midnight."""
+    """Weekly hours on one weekday. An end at or before the start is on the next day; 00:00 is midnight."""
 
     weekday: Weekday
     start: ClockMinute
@@ -192,13 +197,14 @@ class PutHours(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
     @property
     def span(self) -> Span:
+        """Return the hours as a span of the week."""
         return Span(
             WEEKDAYS.index(self.weekday), self.start, end_of(self.start, self.end), self.valid_from, self.valid_until
         )
 
 
 class Hours(msgspec.Struct, rename="camel"):
-    """A span of a provider's week, on the days from `validFrom` to `validUntil`, both inclusive."""
+    """Weekly hours on one weekday, valid from `validFrom` to `validUntil`, both inclusive."""
 
     weekday: Weekday
     start: str
@@ -208,6 +214,7 @@ class Hours(msgspec.Struct, rename="camel"):
 
     @classmethod
     def of(cls, span: Span) -> "Hours":
+        """Return the response body of a span."""
         return cls(
             WEEKDAYS[span.weekday],
             ClockMinute.written(span.starts_minute),
@@ -218,7 +225,7 @@ class Hours(msgspec.Struct, rename="camel"):
 
 
 class PutTimeOff(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """With an id, that time off is changed; without, there is a time off of this span afterwards."""
+    """With an id, changes that time off; without one, creates it if no time off has this span."""
 
     start: LocalDateTime
     end: LocalDateTime
@@ -227,7 +234,8 @@ class PutTimeOff(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class TimeOff(msgspec.Struct, rename="camel"):
-    """On the practice's clocks; a time that these show twice carries its offset when it is the second."""
+    """Time off in the practice's local time. The second occurrence of an ambiguous time (end of daylight saving)
+    includes its offset."""
 
     id: int
     start: str
@@ -236,12 +244,13 @@ class TimeOff(msgspec.Struct, rename="camel"):
 
     @classmethod
     def of(cls, time_off: hours.TimeOff, time_zone: str) -> "TimeOff":
+        """Return the response body of time off."""
         starts, ends = written(time_zone, time_off.starts_at), written(time_zone, time_off.ends_at)
         return cls(time_off.time_off_id, starts, ends, time_off.reason)
 
 
 class PutExtraHours(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """With an id, those extra hours are changed; without, there are extra hours of this span afterwards."""
+    """With an id, changes those extra hours; without one, creates them if no extra hours have this span."""
 
     date: LocalDate
     start: ClockMinute
@@ -250,7 +259,7 @@ class PutExtraHours(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class ExtraHours(msgspec.Struct, rename="camel"):
-    """Hours on one day, beside the week's. An end that is not after the start is the next day's."""
+    """Hours on one day, in addition to the weekly hours. An end at or before the start is on the next day."""
 
     id: int
     date: str
@@ -259,18 +268,19 @@ class ExtraHours(msgspec.Struct, rename="camel"):
 
     @classmethod
     def of(cls, extra: hours.ExtraOpening) -> "ExtraHours":
+        """Return the response body of extra hours."""
         starts, ends = ClockMinute.written(extra.starts_minute), ClockMinute.written(extra.ends_minute)
         return cls(extra.extra_opening_id, extra.day.isoformat(), starts, ends)
 
 
 class Deleted(msgspec.Struct, rename="camel"):
-    """What is no longer there."""
+    """The id of the deleted record."""
 
     id: int
 
 
 def sent(shape: msgspec.Struct, **names: str) -> dict[str, Any]:
-    """The fields that were sent, by the names that they have in the record: those of the shape, but for `names`."""
+    """Return the fields that were sent, by their record names: the field names of the shape, translated by `names`."""
     return {
         names.get(field, field): value for field, value in msgspec.structs.asdict(shape).items() if value is not UNSET
     }

@@ -1,20 +1,21 @@
-"""Which time zones there are, and which one somebody may have meant."""
+"""IANA time zones, and suggestions for misspelled names."""
 
 import difflib
 from functools import lru_cache
 from zoneinfo import available_timezones
 
 SUGGESTIONS = 3
-_NO_PLACES = frozenset({"localtime", "Factory", "posixrules"})  # they differ from machine to machine, or mean nothing
+_NO_PLACES = frozenset({"localtime", "Factory", "posixrules"})  # machine-dependent or meaningless
 
 
 @lru_cache(maxsize=1)
 def known_zones() -> frozenset[str]:
+    """Return the names of all supported IANA time zones."""
     return frozenset(available_timezones() - _NO_PLACES)
 
 
 def fault_of(zone: str) -> str | None:
-    """What is wrong with a zone's name, with a suggestion where one is near; None for an IANA zone."""
+    """Return an error text with suggestions for an invalid time zone name; None for a valid one."""
     if zone in known_zones():
         return None
     near = suggestions(zone)
@@ -23,7 +24,7 @@ def fault_of(zone: str) -> str | None:
 
 
 def suggestions(zone: str) -> list[str]:
-    """By the whole name, however it is written, else by the city alone."""
+    """Return similar zone names: by the whole name, ignoring case, otherwise by the city."""
     wanted = zone.strip().lower().replace(" ", "_")
     whole = {known.lower(): known for known in sorted(known_zones())}
     if wanted in whole:

@@ -1,4 +1,4 @@
-"""Times of a set-up on the wire: whole minutes of the day, and moments on the practice's own clocks."""
+"""Times of the practice configuration on the wire: minutes of the day, and local times of the practice."""
 
 import re
 from datetime import datetime
@@ -21,34 +21,37 @@ class ClockMinute(int):
 
     @classmethod
     def parse(cls, text: object) -> "ClockMinute":
+        """Parse `HH:MM`. Raises ValueError."""
         if not isinstance(text, str) or not _CLOCK.fullmatch(text):
             raise ValueError("must be a time of day in whole minutes as HH:MM, 00:00 to 23:59")
         return cls(int(text[:2]) * 60 + int(text[3:5]))
 
     @staticmethod
     def written(minute: int) -> str:
+        """Format minutes since midnight as `HH:MM`; 1440 and above wrap around."""
         return f"{minute // 60 % 24:02}:{minute % 60:02}"
 
 
 class LocalDateTime(datetime):
-    """A time on the practice's clocks, `YYYY-MM-DDTHH:MM:SS`, without an offset; or an instant as RFC 3339."""
+    """A local time of the practice, `YYYY-MM-DDTHH:MM:SS` without an offset, or an instant as RFC 3339."""
 
     json_schema: ClassVar[dict[str, Any]] = {
         "type": "string",
-        "description": "On the practice's clocks (YYYY-MM-DDTHH:MM:SS), or with an offset (RFC 3339).",
+        "description": "Local time of the practice (YYYY-MM-DDTHH:MM:SS), or an instant with an offset (RFC 3339).",
         "examples": ["2026-03-09T09:00:00"],
     }
 
     @classmethod
     def parse(cls, text: object) -> "LocalDateTime":
+        """Parse a local time or an instant. Raises ValueError."""
         if not isinstance(text, str) or not _LOCAL.fullmatch(text):
             return cls._of_moment(text)
         try:
             local = cls.fromisoformat(text)
         except ValueError:
-            raise ValueError(f"{text} is not a time of the calendar") from None
+            raise ValueError(f"{text} is not a valid date and time") from None
         if not EARLIEST_YEAR <= local.year <= LATEST_YEAR:
-            raise ValueError(f"must be a time of the years {EARLIEST_YEAR} to {LATEST_YEAR}")
+            raise ValueError(f"must be a time in the years {EARLIEST_YEAR} to {LATEST_YEAR}")
         return local
 
     @classmethod
@@ -59,6 +62,6 @@ class LocalDateTime(datetime):
             if "RFC 3339" not in str(error):
                 raise
             raise ValueError(
-                "must be a time of the practice as YYYY-MM-DDTHH:MM:SS, or an instant with an offset as RFC 3339"
+                "must be a local time as YYYY-MM-DDTHH:MM:SS, or an instant with an offset as RFC 3339"
             ) from None
         return cls.combine(moment.date(), moment.timetz())

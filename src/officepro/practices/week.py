@@ -1,7 +1,7 @@
-"""A provider's week: spans of the local wall clock. PURE.
+"""Weekly hours of a provider: spans of local time. PURE.
 
-Minutes of day; an end of 1440 is midnight, an end beyond it lies on the next day. Weekday 0 is Monday. A span is valid
-for the days on which it begins, both dates inclusive.
+Minutes of day; an end of 1440 is midnight, a later end is on the next day. Weekday 0 is Monday. A span is valid for the
+days on which it begins, both dates inclusive.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,8 @@ WEEK_MINUTES = 7 * DAY_MINUTES
 
 
 class Span(NamedTuple):
+    """Working hours on one weekday, in minutes of the day."""
+
     weekday: int
     starts_minute: int
     ends_minute: int
@@ -23,11 +25,12 @@ class Span(NamedTuple):
 
 
 def end_of(starts_minute: int, clock_minute: int) -> int:
-    """The end as minutes of the first day: what the clock shows no later than the start, it shows the next day."""
+    """Return the end in minutes of the first day: a clock time at or before the start is on the next day."""
     return clock_minute if clock_minute > starts_minute else clock_minute + DAY_MINUTES
 
 
 def faults_of(spans: Sequence[Span]) -> Iterator[Fault]:
+    """Yield errors for reversed validity dates and overlapping spans."""
     for index, span in enumerate(spans):
         if span.valid_from and span.valid_until and span.valid_until < span.valid_from:
             yield Fault(f"body[{index}].validUntil", "must not be before validFrom")
@@ -39,13 +42,14 @@ def faults_of(spans: Sequence[Span]) -> Iterator[Fault]:
 
 
 def are_valid_together(one: Span, other: Span) -> bool:
+    """True if the validity periods of the two spans intersect."""
     first = max(one.valid_from or date.min, other.valid_from or date.min)
     last = min(one.valid_until or date.max, other.valid_until or date.max)
     return first <= last
 
 
 def overlap(one: Span, other: Span) -> bool:
-    """In any week, also over the midnight between Sunday and Monday."""
+    """True if the spans overlap in any week, including across midnight between Sunday and Monday."""
     starts, others = (span.weekday * DAY_MINUTES + span.starts_minute for span in (one, other))
     ahead = (others - starts) % WEEK_MINUTES
     behind = (starts - others) % WEEK_MINUTES

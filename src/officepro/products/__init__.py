@@ -1,1 +1,1 @@
-"""Products: what vendors sell through the practices, global to all of them."""
+"""Products: what vendors sell through the practices, shared by all practices."""

@@ -1,4 +1,4 @@
-"""Prices: exact decimals of two places, from the wire to the database and back."""
+"""Prices: exact decimals with two places, from request to database and response."""
 
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
@@ -9,7 +9,7 @@ MAXIMUM_CHARACTERS = 30
 
 
 class Price(Decimal):
-    """0 to 99,999,999.99 with at most two decimals; a JSON number, or the same as text."""
+    """A price from 0 to 99,999,999.99 with at most two decimals; a JSON number or the same as a string."""
 
     json_schema: ClassVar[dict[str, Any]] = {
         "anyOf": [
@@ -21,7 +21,7 @@ class Price(Decimal):
 
     @classmethod
     def parse(cls, value: object) -> "Price":
-        """Of a number as it was written: what a binary fraction would have made of it is not looked at."""
+        """Parse a price from its decimal digits, without a conversion to binary floating point. Raises ValueError."""
         price = _decimal(value)
         if not price.is_finite():
             raise ValueError("must be a number")
@@ -33,7 +33,7 @@ class Price(Decimal):
 
 
 def _decimal(value: object) -> Decimal:
-    """`value` is what JSON can hold; a float only where all that is left to do is to name the faults."""
+    """Return the decimal of a JSON value; a float occurs only when errors of the request are collected."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         raise ValueError("must be a number")
     text = str(value)

@@ -1,4 +1,4 @@
-"""Products in the database: found by page and by search, saved by the thousand in one transaction."""
+"""Queries for products: list, search, and save thousands in one transaction."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -14,7 +14,7 @@ ROWS_PER_STATEMENT = 500
 
 
 class VendorOfAnotherPartner(Forbidden):
-    """The VendorCode belongs to another partner: to the one that first wrote it, or that an admin gave it to."""
+    """This VendorCode belongs to another partner: the first to write it, or the one an admin assigned it to."""
 
     code = "vendor_of_another_partner"
 
@@ -29,16 +29,16 @@ MEANING["vendor_partner"] = PartnerNotFound
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which products are wanted."""
+    """Filter of a list or search of products."""
 
-    beginnings: Sequence[str] | None = None  # what each must be found by; None: no search
+    beginnings: Sequence[str] | None = None  # prefixes that every result must match; None: no search
     vendor_code: str | None = None
     include_inactive: bool = False
-    after: tuple[str, str] | None = None  # vendor's and product's code of the last one on the page before
+    after: tuple[str, str] | None = None  # VendorCode and ProductCode of the last product on the previous page
 
 
 class ProductRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One product to be saved; `sent` names the optional columns that are to be written."""
+    """A product to save; `sent` contains the optional columns to write."""
 
     vendor_code: str
     product_code: str
@@ -54,6 +54,8 @@ class ProductRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
+    """Numbers of products created, updated and unchanged."""
+
     created: int
     updated: int
     unchanged: int
@@ -68,7 +70,7 @@ _OWNER = "(SELECT partner_id FROM vendor WHERE vendor.vendor_code = product.vend
 
 
 async def some(db: Connection, wanted: Filter, page: Page) -> tuple[list[Row], int]:
-    """A page by vendor's and product's code, and how many there are in all (counted up to MAXIMUM_TOTAL)."""
+    """Return a page by VendorCode and ProductCode, and the total number, counted up to MAXIMUM_TOTAL."""
     arguments: list[Any] = []
     counted = " AND ".join(_conditions(wanted, arguments)) or "true"
     total: int = await db.fetchval(
@@ -102,13 +104,14 @@ def _conditions(wanted: Filter, arguments: list[Any]) -> list[str]:
 
 
 async def owner_of(db: Connection, vendor_code: str) -> int | None:
-    """Return the id of the partner that a vendor belongs to."""
+    """Return the id of the partner that owns the vendor, or None."""
     owner: int | None = await db.fetchval("SELECT partner_id FROM vendor WHERE vendor_code = $1", vendor_code)
     return owner
 
 
 async def claim_vendors(db: Connection, partner_id: int, vendor_codes: Sequence[str]) -> None:
-    """Makes the vendors that nobody has the partner's own, and locks them all: writers of a vendor take turns.
+    """Assign vendors without owner to the partner, and lock all of them: writers of one vendor run one after
+    another.
 
     Raises VendorOfAnotherPartner.
     """
@@ -151,8 +154,8 @@ _KEPT_OR_GIVEN = ", ".join(
     for bit, name in enumerate(_OPTIONAL)
 )
 
-# What is not sent stays as it is. The vendors are locked before this statement takes its snapshot, so what it reads
-# of a product is what it overwrites.
+# Columns that are not sent are unchanged. The vendors are locked before the snapshot of this statement, so the
+# row that it reads is the row that it overwrites.
 _SAVE = f"""
     WITH given AS (
         SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::numeric[], $7::text[], $8::smallint[],
@@ -188,9 +191,11 @@ _SAVE = f"""
 
 
 async def save(db: Connection, partner_id: int, key_id: int | None, rows: Sequence[ProductRow]) -> Counts:
-    """Create and change all of them, each once, in the caller's transaction. Raises VendorOfAnotherPartner.
+    """Create and change all products, each once, in the caller's transaction. Raises VendorOfAnotherPartner.
 
-    In several statements: to encode the arguments of one of 10,000 rows would hold the event loop for 100 ms."""
+    Runs several statements: encoding the arguments of one statement of 10,000 rows would block the event loop for
+    100 ms.
+    """
     await claim_vendors(db, partner_id, sorted({row.vendor_code for row in rows}))
     created = updated = 0
     for begins in range(0, len(rows), ROWS_PER_STATEMENT):
@@ -222,7 +227,7 @@ async def _save_some(db: Connection, partner_id: int, key_id: int | None, rows: 
 
 
 async def changes(db: Connection, vendor_code: str, product_code: str | None, page: Page) -> tuple[list[Row], int]:
-    """A page of what happened to the vendor's products, or to one of them, the newest first."""
+    """Return a page of changes to the vendor's products, or to one of them, newest first."""
     total: int = await db.fetchval(
         f"""
         SELECT count(*) FROM (SELECT FROM product_change
@@ -253,13 +258,13 @@ _VENDOR = """
 
 
 async def vendors(db: Connection, page: Page) -> tuple[list[Row], int]:
-    """A page by vendor's code."""
+    """Return a page of vendors by VendorCode."""
     total: int = await db.fetchval("SELECT count(*) FROM (SELECT FROM vendor LIMIT $1) AS counted", MAXIMUM_TOTAL)
     return await db.fetch(f"{_VENDOR} ORDER BY vendor_code LIMIT $1 OFFSET $2", page.limit, page.offset), total
 
 
 async def give_vendor(db: Connection, vendor_code: str, partner_id: int) -> Row:
-    """The vendor is the partner's from now on. Raises PartnerNotFound."""
+    """Assign the vendor to the partner. Raises PartnerNotFound."""
     await db.execute(
         """
         INSERT INTO vendor (vendor_code, partner_id) VALUES ($1, $2)

@@ -1,4 +1,4 @@
-"""Products: searched, and saved by the thousand. (seeds: Products (ProductPro))"""
+"""Routes for products: search, and save thousands at once. (source API specification: Products (ProductPro))"""
 
 import base64
 from typing import Annotated, Any
@@ -38,24 +38,24 @@ MAXIMUM_BODY_BYTES = 8 * 1024 * 1024
 
 OfVendor = Annotated[
     str | None,
-    QueryParameter(name="vendorCode", min_length=1, max_length=50, pattern=NO_NUL, description="Only this vendor's."),
+    QueryParameter(name="vendorCode", min_length=1, max_length=50, pattern=NO_NUL, description="Filter by vendor."),
 ]
 TheVendor = Annotated[
-    str, QueryParameter(name="vendorCode", min_length=1, max_length=50, pattern=NO_NUL, description="Whose products.")
+    str, QueryParameter(name="vendorCode", min_length=1, max_length=50, pattern=NO_NUL, description="The VendorCode.")
 ]
 OfProduct = Annotated[
     str | None,
-    QueryParameter(name="productCode", min_length=1, max_length=100, pattern=NO_NUL, description="Only this one's."),
+    QueryParameter(name="productCode", min_length=1, max_length=100, pattern=NO_NUL, description="Filter by product."),
 ]
 IncludeInactive = Annotated[
-    bool, QueryParameter(name="includeInactive", description="true: also those that are not Active.")
+    bool, QueryParameter(name="includeInactive", description="true: include inactive products.")
 ]
 Cursor = Annotated[
     str | None,
-    QueryParameter(name="cursor", min_length=1, max_length=900, description="`nextCursor` of the page before."),
+    QueryParameter(name="cursor", min_length=1, max_length=900, description="`nextCursor` of the previous page."),
 ]
 PathVendorCode = Annotated[
-    str, PathParameter(min_length=1, max_length=50, pattern=NO_NUL, description="The vendor's code.")
+    str, PathParameter(min_length=1, max_length=50, pattern=NO_NUL, description="The VendorCode.")
 ]
 
 _SENT = {"VendorCode": "V001", "ProductCode": "P001", "Product": "Example Product", "RetailPrice": 99.99}
@@ -103,9 +103,9 @@ async def list_products(
     limit: PageLimit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Paged[Product]:
-    """Available products, by VendorCode and ProductCode. `search` finds by the beginning of any word of the name and of
-    the codes; several words must all be found. `total` counts up to 10,000; `nextCursor` is given as long as there is
-    more, and `cursor` goes on from there, however deep."""
+    """Available products by VendorCode and ProductCode. `search` matches the beginning of any word of the name and
+    codes; all words of the search must match. `total` counts up to 10,000. `nextCursor` is returned while there are
+    more products; pass it as `cursor` to continue at any depth."""
     wanted = Filter(
         beginnings=searched(search) if search else None,
         vendor_code=vendor_code,
@@ -136,8 +136,8 @@ async def list_products(
 async def save_products(
     data: JSONBody[SaveProducts], caller: TheCaller, once: TheOnce, time_slices: TheTimeSlices
 ) -> Written[Saved]:
-    """Up to 10,000, by VendorCode and ProductCode: all of them or none. Every bad row is named by its index and field,
-    and so is one that comes twice. A VendorCode belongs to the partner that first wrote it."""
+    """Saves up to 10,000 products by VendorCode and ProductCode: all of them or none. Each invalid or repeated
+    product is reported with its index and field. A VendorCode belongs to the first partner to write it."""
     rows = await time_slices.run(_rows(data.products))
     async with once.transaction() as db:
         counts = await queries.save(db, caller.partner_id, caller.key_id, rows)
@@ -177,8 +177,9 @@ async def list_changes(
     page: PageNumber = 1,
     limit: PageLimit = DEFAULT_LIMIT,
 ) -> Paged[ProductChange]:
-    """Who changed what and when, the newest first; without `productCode` of all the vendor's products."""
-    _refuse_depth(page, limit, "narrow it down by `productCode`")
+    """Product changes with partner, time and values, newest first; without `productCode`, of all products of the
+    vendor."""
+    _refuse_depth(page, limit, "filter by `productCode`")
     async with database.practice(NO_PRACTICE) as db:
         rows, total = await queries.changes(db, vendor_code, product_code, Page(page, limit))
         is_own = await queries.owner_of(db, vendor_code) == caller.partner_id
@@ -191,7 +192,7 @@ async def list_changes(
     opt=documented(example_response={"data": [_VENDOR], "count": 1, "page": 1, "limit": 25, "total": 1}),
 )
 async def list_vendors(database: TheDatabase, page: PageNumber = 1, limit: PageLimit = DEFAULT_LIMIT) -> Paged[Vendor]:
-    """By VendorCode, with the partner that each belongs to and how many products it has."""
+    """By VendorCode, with the owning partner and the number of products."""
     async with database.system() as db:
         rows, total = await queries.vendors(db, Page(page, limit))
     return paged([_vendor(row) for row in rows], Page(page, limit), total)
@@ -199,7 +200,7 @@ async def list_vendors(database: TheDatabase, page: PageNumber = 1, limit: PageL
 
 @put(
     "/{vendor_code:str}",
-    summary="Give a vendor to a partner",
+    summary="Assign a vendor to a partner",
     opt=documented(
         path_example={"vendorCode": "V001"},
         example_request={"partnerId": 1},
@@ -210,14 +211,14 @@ async def list_vendors(database: TheDatabase, page: PageNumber = 1, limit: PageL
 async def give_vendor(
     vendor_code: PathVendorCode, data: JSONBody[GiveVendor], database: TheDatabase
 ) -> Written[Vendor]:
-    """Only that partner may write the vendor's products from now on; whose they were before, may no longer."""
+    """From now on only that partner can write the vendor's products; the former owner no longer can."""
     async with database.system_transaction() as db:
         row = await queries.give_vendor(db, vendor_code, data.partner_id)
     return Written("Vendor saved successfully", _vendor(row))
 
 
 def _rows(products: list[ProductFields]) -> Steps[list[ProductRow]]:
-    """The rows of the database. Raises Invalid for products that are sent more than once."""
+    """Return the database rows. Raises Invalid for products that are sent more than once."""
     first: dict[tuple[str, str], int] = {}
     faults, rows = Faults(), []
     for index, fields in enumerate(products):
@@ -241,14 +242,14 @@ def _row(fields: ProductFields) -> ProductRow:
 
 def _after(cursor: str | None, page: int, limit: int) -> tuple[str, str] | None:
     if cursor is None:
-        _refuse_depth(page, limit, "go on with `cursor`")
+        _refuse_depth(page, limit, "continue with `cursor`")
         return None
     if page != 1:
-        raise Invalid.at("query.cursor", "does not go with `page`")
+        raise Invalid.at("query.cursor", "cannot be combined with `page`")
     try:
         vendor_code, product_code = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "==="), type=tuple[str, str])
     except ValueError:
-        raise Invalid.at("query.cursor", "is none of ours; send `nextCursor` of the page before as it was") from None
+        raise Invalid.at("query.cursor", "invalid cursor; pass `nextCursor` unchanged") from None
     return vendor_code.replace("\0", ""), product_code.replace("\0", "")
 
 
@@ -263,7 +264,7 @@ def _cursor(last: Row) -> str:
 
 
 def _product(row: Row, partner_id: int) -> Product:
-    """`Cost` is left out where the vendor is another partner's."""
+    """Return the response body; `Cost` is omitted for vendors of other partners."""
     values: dict[str, Any] = dict(row)
     values["retail_price"] = float(values["retail_price"])
     if values.pop("owner_id") != partner_id:

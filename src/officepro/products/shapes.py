@@ -1,4 +1,4 @@
-"""Products on the wire. (seeds: Products (ProductPro))"""
+"""Request and response bodies of products. (source API specification: Products (ProductPro))"""
 
 from datetime import datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ ProductCode = Annotated[str, Meta(min_length=1, max_length=100, pattern=SOME_TEX
 
 
 class ProductFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One product to be created or changed. An optional field that is not sent is left as it is; null empties it."""
+    """A product to create or change. Omitted optional fields are unchanged; null clears a field."""
 
     vendor_code: VendorCode = msgspec.field(name="VendorCode")
     product_code: ProductCode = msgspec.field(name="ProductCode")
@@ -31,30 +31,30 @@ class ProductFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class SaveProducts(msgspec.Struct, forbid_unknown_fields=True):
-    """Up to 10,000 products, each once, by VendorCode and ProductCode."""
+    """Up to 10,000 products, identified by VendorCode and ProductCode, each at most once."""
 
     products: Annotated[list[ProductFields], Meta(min_length=1, max_length=MAXIMUM_ROWS)]
 
-    fractions: ClassVar[type[Any]] = Decimal  # numbers with a fraction are read as they are written
+    fractions: ClassVar[type[Any]] = Decimal  # fractions are parsed as decimals
 
 
 class Product(msgspec.Struct):
-    """A product as it stands."""
+    """A product."""
 
     vendor_code: str = msgspec.field(name="VendorCode")
     product_code: str = msgspec.field(name="ProductCode")
     product: str = msgspec.field(name="Product")
-    retail_price: float = msgspec.field(name="RetailPrice")  # ten digits: a float shows them as they are
+    retail_price: float = msgspec.field(name="RetailPrice")  # ten digits: exact when serialized as a float
     description: str | None = msgspec.field(name="Description")
     category: str | None = msgspec.field(name="Category")
     upc: str | None = msgspec.field(name="UPC")
     active: bool = msgspec.field(name="Active")
     updated_at: datetime = msgspec.field(name="UpdatedAt")
-    cost: float | UnsetType | None = msgspec.field(name="Cost", default=UNSET)  # to the vendor's partner alone
+    cost: float | UnsetType | None = msgspec.field(name="Cost", default=UNSET)  # only for the vendor's partner
 
 
 class Saved(msgspec.Struct):
-    """How many of the products sent were new, were changed, and were so already."""
+    """Numbers of products created, updated and unchanged."""
 
     created: int
     updated: int
@@ -62,7 +62,7 @@ class Saved(msgspec.Struct):
 
 
 class ProductValues(msgspec.Struct):
-    """What a product was, or became, by a change."""
+    """Values of a product before or after a change."""
 
     product: str = msgspec.field(name="Product")
     retail_price: float = msgspec.field(name="RetailPrice")
@@ -70,11 +70,11 @@ class ProductValues(msgspec.Struct):
     category: str | None = msgspec.field(name="Category")
     upc: str | None = msgspec.field(name="UPC")
     active: bool = msgspec.field(name="Active")
-    cost: float | UnsetType | None = msgspec.field(name="Cost", default=UNSET)  # to the vendor's partner alone
+    cost: float | UnsetType | None = msgspec.field(name="Cost", default=UNSET)  # only for the vendor's partner
 
 
 class ProductChange(msgspec.Struct):
-    """Who changed what, and when; `Was` is null where the product came about."""
+    """A product change with partner and time; `Was` is null for the creation of the product."""
 
     vendor_code: str = msgspec.field(name="VendorCode")
     product_code: str = msgspec.field(name="ProductCode")
@@ -86,7 +86,7 @@ class ProductChange(msgspec.Struct):
 
 
 class Vendor(msgspec.Struct, rename="camel"):
-    """Whose products a VendorCode names."""
+    """A vendor with the partner that owns it."""
 
     vendor_code: str
     partner_id: int
@@ -96,6 +96,6 @@ class Vendor(msgspec.Struct, rename="camel"):
 
 
 class GiveVendor(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Which partner a VendorCode is to belong to."""
+    """The partner to assign a VendorCode to."""
 
     partner_id: RecordId

@@ -1,9 +1,9 @@
-"""PURE: what a product is found by, and what a search asks for: the beginnings of the words of its name and codes."""
+"""Search tokens of a product and of a search text: prefixes of the words of its name and codes. PURE."""
 
 import re
 import unicodedata
 
-MAXIMUM_TOKENS = 40  # of one product
+MAXIMUM_TOKENS = 40  # per product
 MAXIMUM_TOKEN_CHARACTERS = 60
 MAXIMUM_SEARCH_WORDS = 8
 
@@ -11,7 +11,8 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def tokens_of(*texts: str) -> list[str]:
-    """Sorted, without repetition, letters and digits only; `AB-12/5` is found as `ab`, `12`, `5` and `ab125`."""
+    """Return the search tokens, sorted, without duplicates, letters and digits only; `AB-12/5` becomes `ab`, `12`,
+    `5` and `ab125`."""
     found: set[str] = set()
     for text in texts:
         for chunk in _folded(text).split():
@@ -22,14 +23,14 @@ def tokens_of(*texts: str) -> list[str]:
 
 
 def searched(text: str) -> list[str]:
-    """The beginnings that a product must all have; empty when nothing could be found by the text."""
+    """Return the prefixes that a product must all match; empty if the text contains nothing searchable."""
     chunks = _folded(text).split()[:MAXIMUM_SEARCH_WORDS]
     wanted = {"".join(_WORD.findall(chunk))[:MAXIMUM_TOKEN_CHARACTERS] for chunk in chunks}
     return sorted(wanted - {""})
 
 
 def _folded(text: str) -> str:
-    """Lower case, without accents."""
+    """Return the text in lower case without accents."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())

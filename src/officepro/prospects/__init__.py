@@ -1,1 +1,1 @@
-"""Prospects: the people of a practice, from the first inquiry on."""
+"""Prospects: the people of a practice, from their first inquiry on."""

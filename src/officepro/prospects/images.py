@@ -1,7 +1,7 @@
-"""Check a PNG or JPEG and remove its metadata, without decoding its pixels. Pure functions of bytes. (decision 21)
+"""Check a PNG or JPEG and remove its metadata without decoding its pixels. Pure functions of bytes. (decision 21)
 
-An image is taken apart into chunks (PNG, ISO 15948) or segments (JPEG, ITU-T T.81) and put together from those that a
-decoder needs. Place, time, camera, comments, embedded thumbnails and whatever follows the image are left out.
+An image is split into chunks (PNG, ISO 15948) or segments (JPEG, ITU-T T.81) and reassembled from the parts that a
+decoder needs. Location, time, camera, comments, embedded thumbnails and data after the end of the image are dropped.
 """
 
 import re
@@ -13,7 +13,7 @@ MAXIMUM_PIXELS = 4096  # of width and of height each
 MAXIMUM_PARTS = 2000  # chunks or segments: bounds the work for 1 MiB of empty ones
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_CHUNK_BYTES = {  # of each chunk that is kept, at most
+_CHUNK_BYTES = {  # maximum length of each chunk type that is kept
     b"IHDR": 13,
     b"PLTE": 768,
     b"tRNS": 256,
@@ -28,22 +28,22 @@ _BIT_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: 
 _PALETTE, _GREYS = 3, (0, 4)
 
 _SOI, _EOI, _SOS = b"\xff\xd8", 0xD9, 0xDA
-_FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended and progressive Huffman: what browsers open
+_FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended and progressive Huffman: supported by browsers
 _TABLES = frozenset({0xC4, 0xDB, 0xDD})  # Huffman, quantization, restart interval
-_LEFT_OUT = frozenset({*range(0xE0, 0xF0), 0xFE})  # APPn and COM, but for what `_app_segment` keeps
+_LEFT_OUT = frozenset({*range(0xE0, 0xF0), 0xFE})  # APPn and COM, except the parts that `_app_segment` keeps
 _MARKER = re.compile(rb"\xff++([^\x00])")
-_END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # neither a stuffed byte, nor a restart, nor filling
+_END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # not a stuffed byte, restart marker or fill byte
 _JFIF_HEADER_BYTES, _ADOBE_BYTES = 12, 12
 _ORIENTATION = 0x0112
 _SHORT = 3  # TIFF's type of a 16-bit number
 
 
 class InvalidImage(ValueError):
-    """The message says what is wrong and what to send instead."""
+    """Raised for an image that is refused. The message states the problem and what to send instead."""
 
 
 def without_metadata(image: bytes) -> bytes:
-    """Return the image without metadata; raise InvalidImage. An image without metadata comes back as it is."""
+    """Return the image without metadata; an image without metadata is returned unchanged. Raises InvalidImage."""
     if image.startswith(_PNG):
         return _png(image)
     if image.startswith(_SOI):
@@ -61,7 +61,7 @@ def _png(image: bytes) -> bytes:
                 raise _damaged("PNG", f"its chunk {kind.decode('ascii')} is unknown")
             continue
         if len(data) > _CHUNK_BYTES[kind] or (kind in _CHUNKS_ANYWHERE_ONCE and kind in types):
-            raise _damaged("PNG", f"its chunk {kind.decode('ascii')} is too long or comes twice")
+            raise _damaged("PNG", f"its chunk {kind.decode('ascii')} is too long or repeated")
         if kind == b"IHDR":
             colour_type = _png_header(data)
         if kind == b"PLTE" and (not data or len(data) % 3 or colour_type in _GREYS or b"IDAT" in types):
@@ -76,11 +76,11 @@ def _png(image: bytes) -> bytes:
 
 
 def _chunks(image: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Type, data and the whole of each chunk, to IEND; what follows that is not looked at."""
+    """Yield type, data and raw bytes of each chunk up to IEND; bytes after it are ignored."""
     start = len(_PNG)
     for _ in range(MAXIMUM_PARTS):
         if start + 12 > len(image):
-            raise _damaged("PNG", "it ends before its chunk IEND")
+            raise _damaged("PNG", "the file ends before its chunk IEND")
         length, kind = struct.unpack_from(">I4s", image, start)
         end = start + 12 + length
         if end > len(image) or not (kind.isascii() and kind.isalpha()):
@@ -97,7 +97,7 @@ def _chunks(image: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 
 def _png_header(data: bytes) -> int:
-    """The colour type."""
+    """Check the header and return its colour type."""
     if len(data) != _CHUNK_BYTES[b"IHDR"]:
         raise _damaged("PNG", "its header is too short")
     width, height, depth, colour_type, compression, filtering, interlace = struct.unpack(">II5B", data)
@@ -119,7 +119,7 @@ def _jpeg(image: bytes) -> bytes:
         elif marker == _SOS and frames:
             scans += 1
         elif marker not in _TABLES:
-            raise _damaged("JPEG", f"its segment {marker:02X} is not supported here")
+            raise _damaged("JPEG", f"its segment {marker:02X} is not supported")
         kept += [_segment(marker, data), pixels]
     if frames > 1 or not scans:
         raise _damaged("JPEG", "it has no pixels or two frames")
@@ -127,7 +127,7 @@ def _jpeg(image: bytes) -> bytes:
 
 
 def _segments(image: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Marker, data and the pixels after a scan's header, to EOI; what follows that is not looked at."""
+    """Yield marker, data and the pixels after a scan header, up to EOI; bytes after it are ignored."""
     position = len(_SOI)
     for _ in range(MAXIMUM_PARTS):
         if (found := _MARKER.match(image, position)) is None:
@@ -155,7 +155,7 @@ def _segment(marker: int, data: bytes) -> bytes:
 
 
 def _app_segment(marker: int, data: bytes) -> Iterator[bytes]:
-    """What stays of an APPn or COM segment: how to read the colours, and which side is up."""
+    """Yield the parts of an APPn or COM segment that are kept: colour interpretation and orientation."""
     if marker == 0xE0 and data.startswith(b"JFIF\x00") and len(data) >= _JFIF_HEADER_BYTES + 2:
         yield _segment(marker, data[:_JFIF_HEADER_BYTES] + b"\x00\x00")  # without its thumbnail
     elif marker == 0xEE and data.startswith(b"Adobe") and len(data) >= _ADOBE_BYTES:
@@ -166,7 +166,7 @@ def _app_segment(marker: int, data: bytes) -> Iterator[bytes]:
 
 
 def _orientation(tiff: bytes) -> int | None:
-    """2 to 8 where the pixels have to be turned or mirrored; None where not, or where it cannot be read. (EXIF 2.32)"""
+    """Return the EXIF orientation, 2 to 8; None if the pixels need no rotation or it is unreadable. (EXIF 2.32)"""
     order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(tiff[:4])
     if order is None:
         return None

@@ -1,4 +1,4 @@
-"""Prospects in the database: written with what they are found by, read by page, by search, one by one."""
+"""Queries for prospects: insert with search tokens, list, search, get one."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,10 +12,10 @@ from officepro.foundation.errors import Impossible, NotFound
 from officepro.foundation.paging import MAXIMUM_TOTAL, Page
 from officepro.prospects.telling import Told, full_name, telling, told_in
 
-MAXIMUM_MATCHES = 20_000  # of a search: the first so many in the order of what matched
-MAXIMUM_PROBED = 2_000  # people who are looked at one by one, where every word of a search is found very often
+MAXIMUM_MATCHES = 20_000  # of a search, in the order of the matching token
+MAXIMUM_PROBED = 2_000  # checked one by one if every word of a search is very frequent
 
-# In the order of the shape `Prospect`.
+# In the field order of `Prospect`.
 COLUMNS = (
     "first_name", "mi", "last_name", "full_name", "nick_name", "gender", "dob", "life_stage", "pronouns",
     "sexual_identity", "primary_language", "type", "phone", "cell_phone", "sms_phone", "email", "address", "unit",
@@ -43,23 +43,23 @@ MEANING["patient_provider"] = UnknownProvider
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which prospects are wanted."""
+    """Filter of a list or search of prospects."""
 
-    beginnings: Sequence[str] | None = None  # what each must be found by; None: no search
+    beginnings: Sequence[str] | None = None  # beginnings that every result must match; None: no search
     only_prospects: bool = False
     tag_id: int | None = None
     updated_since: datetime | None = None
-    after: tuple[datetime | None, int] | None = None  # the last one of the page before, in the list's order
+    after: tuple[datetime | None, int] | None = None  # last row of the previous page, in list order
 
     @property
     def is_one_word(self) -> bool:
-        """A search for one word, and for nothing else that would narrow it but whether they are prospects."""
+        """True for a search for one word with no other filter than `prospect`."""
         is_narrowed = self.tag_id is not None or self.updated_since is not None
         return self.beginnings is not None and len(self.beginnings) == 1 and not is_narrowed
 
 
 def _selected(alias: str) -> str:
-    """The columns of the shape `Prospect` but the tags."""
+    """Return the columns of `Prospect` except the tags, as SQL."""
     columns = [f"{full_name(alias)} AS full_name" if name == "full_name" else f"{alias}.{name}" for name in COLUMNS]
     return ", ".join([f"{alias}.patient_id", *columns, f"{alias}.created_at", f"{alias}.updated_at"])
 
@@ -83,7 +83,7 @@ _ONE = f"""
 
 
 async def one(db: Connection, practice_id: int, patient_id: int) -> Row:
-    """Raises UnknownProspect."""
+    """Return one prospect. Raises UnknownProspect."""
     row = await db.fetchrow(_ONE, practice_id, patient_id)
     if row is None:
         raise UnknownProspect
@@ -91,9 +91,9 @@ async def one(db: Connection, practice_id: int, patient_id: int) -> Row:
 
 
 async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> Told:
-    """A page of prospects, in one round trip.
+    """Return one page of prospects, in one round trip.
 
-    A search is ordered by what matched, a list by number, and one with `updated_since` by the time of the change.
+    A search is ordered by the matching token, a list by number, a list with `updated_since` by the time of the change.
     """
     arguments: list[Any] = [practice_id]
     matching, order = _matching(wanted, arguments)
@@ -119,7 +119,7 @@ async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> 
 
 
 def _matching(wanted: Filter, arguments: list[Any]) -> tuple[str, str | None]:
-    """SQL for the ids that match, and their order; None when the order is the column `place` itself."""
+    """Return SQL for the matching ids, and their order; None if the column `place` is the order."""
     conditions = _conditions(wanted, arguments)
     if wanted.beginnings is None:
         order = "patient_id" if wanted.updated_since is None else "updated_at, patient_id"
@@ -131,8 +131,11 @@ def _matching(wanted: Filter, arguments: list[Any]) -> tuple[str, str | None]:
 
 
 def _found(beginnings: Sequence[str], conditions: Sequence[str], arguments: list[Any]) -> str:
-    """The longest word is looked up, since it is found least often, and what the others find is held against it as a
-    whole. Only where another is found so often that it was cut off, people are asked for it one by one."""
+    """Return SQL for the people that match all words of a search.
+
+    The longest word is queried through the index because it has the fewest matches, and the matches of the other words
+    are intersected with it. People are checked one by one only for a word whose matches were cut off at the limit.
+    """
     first, *others = (_asked_range(beginning, arguments) for beginning in sorted(beginnings, key=len, reverse=True))
     cut_off = [
         f"(SELECT cardinality(patient_ids) FROM found_{number}) = {MAXIMUM_MATCHES}" for number in range(len(others))
@@ -157,7 +160,7 @@ def _found(beginnings: Sequence[str], conditions: Sequence[str], arguments: list
 
 
 def _first_of(tokens: tuple[str, str], most: int | str = MAXIMUM_MATCHES) -> str:
-    """To whom the first tokens of a range lead, in the order of the index; to somebody perhaps several of them."""
+    """Return SQL for the people of the first tokens of a range, in index order; may contain a person several times."""
     return f"""
         SELECT ARRAY(
             SELECT token.patient_id FROM patient_token token
@@ -191,13 +194,13 @@ def _conditions(wanted: Filter, arguments: list[Any]) -> list[str]:
 
 
 def _asked_range(beginning: str, arguments: list[Any]) -> tuple[str, str]:
-    """The range of tokens that begin so, in the byte order of the index."""
+    """Add the token range of a beginning to the arguments, in the byte order of the index; return its parameters."""
     arguments += range_of(beginning)
     return f"${len(arguments) - 1}", f"${len(arguments)}"
 
 
 def range_of(beginning: str) -> tuple[str, str]:
-    """From where, and up to where."""
+    """Return the inclusive lower and exclusive upper bound of the tokens with this beginning."""
     return beginning, beginning + "\U0010ffff"
 
 
@@ -226,7 +229,7 @@ _CREATE = f"""
 async def create(
     db: Connection, practice_id: int, columns: dict[str, Any], tokens: list[str], picture: bytes | None
 ) -> Row:
-    """Person, what they are found by, picture and event: one statement, so one round trip."""
+    """Insert the person, search tokens, picture and event in one statement, so in one round trip."""
     row = await db.fetchrow(_CREATE, practice_id, tokens, picture, *(columns.get(name) for name in COLUMNS))
     assert row is not None
     return row
@@ -235,10 +238,10 @@ async def create(
 async def update(
     db: Connection, practice_id: int, patient_id: int, columns: dict[str, Any], version: int | None
 ) -> Row | None:
-    """The row as it stands after the change; None when there is none of this number (and of this version).
+    """Update a person and return the new row; None if there is no row of this number (and version).
 
-    Whoever asks for what was changed since the last stamp it has seen must miss nothing. So stamps are given in the
-    order of the commits: by the clock, while the practice's counter is locked, and not by the transaction's start.
+    Change times are assigned in commit order: by the clock while the practice's counter is locked, not by the start of
+    the transaction. Otherwise a client that polls with `updatedSince` could miss changes.
     """
     await db.execute("SELECT FROM log_head WHERE practice_id = $1 FOR UPDATE", practice_id)
     arguments: list[Any] = [practice_id, patient_id, version]
@@ -258,6 +261,7 @@ async def update(
 
 
 async def set_tokens(db: Connection, practice_id: int, patient_id: int, tokens: list[str]) -> None:
+    """Replace the search tokens of a person."""
     await db.execute(
         """
         WITH gone AS (
@@ -273,6 +277,7 @@ async def set_tokens(db: Connection, practice_id: int, patient_id: int, tokens: 
 
 
 async def set_picture(db: Connection, practice_id: int, patient_id: int, picture: bytes | None) -> None:
+    """Store, replace or delete the picture of a person; None deletes it."""
     if picture is None:
         await db.execute(
             "DELETE FROM patient_picture WHERE practice_id = $1 AND patient_id = $2", practice_id, patient_id

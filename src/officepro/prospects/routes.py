@@ -1,4 +1,4 @@
-"""Prospects: searched, read, created, updated. (seeds: Prospects)"""
+"""Routes for prospects: search, get, create, update. (source API specification: Prospects)"""
 
 import base64
 from collections.abc import Mapping
@@ -32,9 +32,9 @@ from officepro.prospects.shapes import Prospect, ProspectFields, ProspectTag, Se
 from officepro.prospects.telling import Told, page_of
 from officepro.prospects.tokens import searched, tokens_of
 
-MAXIMUM_BODY_BYTES = 2 * 1024 * 1024  # a picture of 1 MiB in base64, and the other fields
+MAXIMUM_BODY_BYTES = 2 * 1024 * 1024  # a picture of 1 MiB in base64 plus the other fields
 FIRST_VERSION = 1
-FIELDS_BEFORE_TAGS = len(queries.COLUMNS) + 3  # the number of the patient before them, two times behind
+FIELDS_BEFORE_TAGS = len(queries.COLUMNS) + 3  # patient_id before them, two timestamps after them
 _IDENTIFYING = {
     "first_name": "FirstName",
     "last_name": "LastName",
@@ -46,17 +46,15 @@ _IDENTIFYING = {
     "sms_phone": "SMSPhone",
 }
 
-OnlyProspects = Annotated[bool, QueryParameter(name="prospect", description="true: only those with Prospect = 1.")]
-WornTag = Annotated[
-    int | None, QueryParameter(name="tagId", ge=1, le=MAXIMUM_ID, description="Only those who wear this tag.")
-]
+OnlyProspects = Annotated[bool, QueryParameter(name="prospect", description="true: only records with Prospect = 1.")]
+WornTag = Annotated[int | None, QueryParameter(name="tagId", ge=1, le=MAXIMUM_ID, description="Filter by tag.")]
 UpdatedSince = Annotated[
     Moment | None,
-    QueryParameter(name="updatedSince", description="Only those created or changed since, in that order."),
+    QueryParameter(name="updatedSince", description="Only records changed since, in that order."),
 ]
 Cursor = Annotated[
     str | None,
-    QueryParameter(name="cursor", min_length=1, max_length=100, description="`nextCursor` of the page before."),
+    QueryParameter(name="cursor", min_length=1, max_length=100, description="`nextCursor` of the previous page."),
 ]
 
 
@@ -78,16 +76,16 @@ async def list_prospects(
     updated_since: UpdatedSince = None,
     cursor: Cursor = None,
 ) -> Paged[Prospect]:
-    """`search` finds by the beginning of any word of the names, of the e-mail, and of the digits of any phone; several
-    words must all be found. `total` counts up to 10,000. A list without `search` gives `nextCursor` as long as there
-    is more; `cursor` goes on from there, however deep, and also past the 10,000 that pages reach."""
+    """`search` matches the beginning of any word of the names or e-mail, and of the digits of any phone; all words of
+    the search must match. `total` counts up to 10,000. A list without `search` returns `nextCursor` while there are
+    more records; pass it as `cursor` to continue at any depth, also past the 10,000 records that pages reach."""
     asked = SearchProspects(search, page, limit, prospect, tag_id, updated_since, cursor)
     return await _found(asked, "query", caller, database, searches, disclosures)
 
 
 @post(
     "/search",
-    summary="Search prospects by a request body",
+    summary="Search prospects with a JSON body",
     status_code=200,
     opt=documented(example_request={"search": "doe", "page": 1, "limit": 25, "prospect": True}) | {READS: True},
 )
@@ -98,9 +96,8 @@ async def search_prospects(
     searches: TheSearches,
     disclosures: TheDisclosures,
 ) -> Paged[Prospect]:
-    """The same as the list, with the same parameters in the body. Prefer it when you search for a name, an e-mail or a
-    phone number: proxies log URLs, and this one holds no data of a person. It changes nothing and needs no
-    Idempotency-Key."""
+    """Same parameters as the list, sent in the body. Prefer it when searching by name, e-mail or phone: proxies log
+    URLs, and this URL contains no personal data. It changes nothing and needs no Idempotency-Key."""
     return await _found(data, "body", caller, database, searches, disclosures)
 
 
@@ -112,7 +109,7 @@ async def _found(
     searches: Searches,
     disclosures: Disclosures,
 ) -> Paged[Prospect]:
-    """`place` is where the parameters were sent, for what is wrong with them."""
+    """Run a list or search. `place` is where the parameters were sent, for field errors."""
     page, search = Page(asked.page, asked.limit), asked.search
     wanted = Filter(
         beginnings=searched(search) if search else None,
@@ -141,7 +138,7 @@ async def _found(
 async def get_prospect(
     patient_id: PathId, caller: TheCaller, database: TheDatabase, disclosures: TheDisclosures
 ) -> Response[One[Prospect]]:
-    """With every field, the tags and the picture."""
+    """Returns all fields, the tags and the picture."""
     async with database.practice(caller.practice_id) as db:
         row = await queries.one(db, caller.practice_id, patient_id)
     await disclosures.record(patient_id)
@@ -165,12 +162,12 @@ async def create_prospect(
     newcomers: TheNewcomers,
     disclosures: TheDisclosures,
 ) -> Response[Written[Prospect]]:
-    """At least one field must say who it is: a name, an e-mail or a phone. `Prospect` is 1 unless told otherwise."""
+    """At least one identifying field is required: a name, an e-mail or a phone. `Prospect` defaults to 1."""
     columns = {"prospect": 1} | data.columns()
     if not any(columns.get(name) for name in _IDENTIFYING):
         raise Invalid.at(
             "body",
-            f"must say who it is: at least one of {', '.join(_IDENTIFYING.values())}",
+            f"must identify the person: send at least one of {', '.join(_IDENTIFYING.values())}",
         )
     _refuse_future_birth(columns)
     picture = None if data.picture is UNSET else data.picture
@@ -205,7 +202,7 @@ async def update_prospect(
     disclosures: TheDisclosures,
     if_match: IfMatch = None,
 ) -> Response[Written[Prospect]]:
-    """Changes the fields that are sent and leaves the rest; null empties a field."""
+    """Changes the fields that are sent; omitted fields are unchanged. null clears a field."""
     columns = data.columns()
     _refuse_future_birth(columns)
     changes_something = bool(columns) or data.picture is not UNSET
@@ -249,39 +246,37 @@ def _tokens(columns: Mapping[str, Any] | Row) -> list[str]:
 
 def _refuse_future_birth(columns: dict[str, Any]) -> None:
     born: date | None = columns.get("dob")
-    if born is not None and born > clock.now().date() + timedelta(days=1):  # it may be tomorrow there already
-        raise Invalid.at("body.DOB", "must not lie in the future")
+    if born is not None and born > clock.now().date() + timedelta(days=1):  # time zones ahead of UTC
+        raise Invalid.at("body.DOB", "must not be in the future")
 
 
 def _after(asked: SearchProspects, place: str) -> tuple[datetime | None, int] | None:
     if asked.cursor is None:
         if asked.page * asked.limit > MAXIMUM_TOTAL:
-            raise Invalid.at(f"{place}.page", f"reaches {MAXIMUM_TOTAL} records at most; go on with `cursor`")
+            raise Invalid.at(f"{place}.page", f"reaches {MAXIMUM_TOTAL} records at most; continue with `cursor`")
         return None
     if asked.search or asked.page != 1:
-        raise Invalid.at(f"{place}.cursor", "goes with neither `search` nor `page`")
+        raise Invalid.at(f"{place}.cursor", "cannot be combined with `search` or `page`")
     try:
         changed, _, number = base64.urlsafe_b64decode(asked.cursor + "===").decode("ascii").partition(" ")
         last_change, patient_id = Moment.parse(changed) if changed else None, int(number)
         if not 1 <= patient_id <= MAXIMUM_ID:
             raise ValueError(patient_id)
     except ValueError:
-        raise Invalid.at(f"{place}.cursor", "is none of ours; send `nextCursor` of the page before as it was") from None
-    if (last_change is None) != (asked.updated_since is None):  # lists of another order
-        raise Invalid.at(
-            f"{place}.cursor", "goes on with the list that it came from; send the same `updatedSince` again"
-        )
+        raise Invalid.at(f"{place}.cursor", "invalid cursor; pass `nextCursor` unchanged") from None
+    if (last_change is None) != (asked.updated_since is None):  # cursor of a list in another order
+        raise Invalid.at(f"{place}.cursor", "belongs to another list; send the same `updatedSince` as before")
     return last_change, patient_id
 
 
 def _cursor(told: Told, updated_since: datetime | None) -> str:
-    """Where it goes on: behind the last one, who was changed last where that is the order."""
+    """Return the cursor of the next page: after the last person of this one, in the order of the list."""
     changed = "" if updated_since is None or told.last_updated_at is None else told.last_updated_at.isoformat()
     return base64.urlsafe_b64encode(f"{changed} {told.patient_ids[-1]}".encode()).decode().rstrip("=")
 
 
 def _newcomer(columns: dict[str, Any], made: Row) -> Prospect:
-    """As it stands in the database, of what was written and what was made of it there."""
+    """Return the created prospect from the columns written and the values generated by the database."""
     stands = columns | {"full_name": made["full_name"]}
     moment = made["created_at"]
     fields: list[Any] = [made["patient_id"], *map(stands.get, queries.COLUMNS), moment, moment, [], None]

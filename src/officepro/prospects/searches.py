@@ -1,9 +1,8 @@
-"""Searches for a word that come at the same moment, in whatever practices, go to the database together, and each is put
-on record by the statement that finds, so that its answer waits for one round trip and shares the commit.
-(docs/decisions/0016)
+"""Batch loader for one-word searches: concurrent searches, in any practices, share one statement, which also writes
+their disclosures. Each response waits for one round trip and shares the commit. (docs/decisions/0016)
 
-What begins a name with one or two letters is found by the same statement, alone. Where a statement may concern one
-practice only, and for several words, a tag, or changes, `queries.some` finds, and the ledger keeps the record.
+Beginnings of one or two letters run the same statement alone. `queries.some` and the disclosure log are used instead
+where a statement may concern only one practice, and for several words, a tag, or `updatedSince`.
 """
 
 from collections.abc import Sequence
@@ -21,8 +20,8 @@ from officepro.prospects.queries import MAXIMUM_MATCHES, Filter, range_of
 from officepro.prospects.telling import Told, telling, told_in
 from officepro.prospects.tokens import MAXIMUM_TOKENS
 
-MOST_TOGETHER = 16  # in a statement: the slowest of them is waited for by all
-LEAST_JOINED = 3  # characters: what is shorter begins the names of so many that nobody should wait for it
+MOST_TOGETHER = 16  # searches per statement: all wait for the slowest
+LEAST_JOINED = 3  # characters: shorter beginnings match too many people to be batched with others
 
 _ASKED = {
     "practice_id": "bigint", "api_key_id": "bigint", "partner_id": "bigint", "method": "text", "endpoint": "text",
@@ -32,7 +31,7 @@ _ASKED = {
 
 _DISCLOSED = list(_ASKED)[:7]
 
-# The matches of a search by their place: a person whom several tokens of the range lead to stands there several times.
+# Matches of a search by position: a person matched by several tokens of the range is listed several times.
 SEARCH = f"""
     WITH found AS MATERIALIZED (
         SELECT place, matching.total, told.*, {", ".join(f"asked.{name}" for name in _DISCLOSED)}
@@ -79,17 +78,18 @@ SEARCH = f"""
 
 
 class Searches:
-    """One in each worker."""
+    """Batch loader for one-word searches, one instance per worker."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._joined: Joined[dict[str, Any], Row] = Joined(self._find_all, MOST_TOGETHER)
 
     def may_find(self, wanted: Filter) -> bool:
+        """True if the loader supports this filter."""
         return self._database.keeps_sessions and wanted.is_one_word
 
     async def find(self, wanted: Filter, page: Page, disclosures: Disclosures) -> Told:
-        """A page, as `queries.some` answers it, put on record. Raises NotOnRecord."""
+        """Return a page as `queries.some` does, written to the disclosure log. Raises NotOnRecord."""
         assert wanted.beginnings is not None
         disclosure = disclosures.of()
         beginning, ending = range_of(wanted.beginnings[0])
@@ -121,8 +121,9 @@ class Searches:
             return await write_together(db, SEARCH, several)
 
 
-TheSearches = NamedDependency[Searches]  # in a handler: where people are searched together with others
+TheSearches = NamedDependency[Searches]  # handler dependency for batched searches
 
 
 def provide_searches(scope: Scope) -> Any:
+    """Return the worker's Searches for a handler."""
     return scope["litestar_app"].state.searches

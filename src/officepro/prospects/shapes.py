@@ -1,4 +1,4 @@
-"""Prospects on the wire: every field of the seeds' list. (seeds: Prospects)"""
+"""Request and response bodies of prospects: every field of the source API specification. (section Prospects)"""
 
 import base64
 import binascii
@@ -32,7 +32,7 @@ PersonType = Literal["Patient", "Child", "Cash", "Insurance", "Guarantor"]
 
 
 class Picture(bytes):
-    """A PNG or JPEG of at most 1 MiB without its metadata, as base64 on the wire; a `data:` address is accepted too."""
+    """A PNG or JPEG of at most 1 MiB without its metadata, base64 on the wire. `data:` URLs are accepted."""
 
     json_schema: ClassVar[dict[str, Any]] = {
         "type": "string",
@@ -45,6 +45,7 @@ class Picture(bytes):
 
     @classmethod
     def parse(cls, text: object) -> "Picture":
+        """Decode, check and strip a picture. Raises ValueError."""
         if not isinstance(text, str):
             raise ValueError("must be a PNG or JPEG in base64")
         if text.startswith("data:image/"):
@@ -59,7 +60,7 @@ class Picture(bytes):
 
 
 class ProspectFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What may be written. A field that is not sent is left as it is; null empties it."""
+    """Writable fields of a prospect. Omitted fields are unchanged; null clears a field."""
 
     first_name: Text100 | UnsetType | None = msgspec.field(name="FirstName", default=UNSET)
     mi: Text20 | UnsetType | None = msgspec.field(name="MI", default=UNSET)
@@ -96,13 +97,13 @@ class ProspectFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     picture: Picture | UnsetType | None = msgspec.field(name="PtImg", default=UNSET)
 
     def columns(self) -> dict[str, Any]:
-        """The columns that were sent, the picture aside; empty text empties a field."""
+        """Return the columns that were sent, except the picture; an empty text clears a field."""
         sent = {field: getattr(self, field) for field in self.__struct_fields__ if field != "picture"}
         return {field: None if value == "" else value for field, value in sent.items() if value is not UNSET}
 
 
 class SearchProspects(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Which prospects are wanted; each field as the parameter of the list that has its name."""
+    """Search parameters; each field has the meaning of the list parameter of the same name."""
 
     search: Text200 | None = None
     page: Annotated[int, Meta(ge=1, le=MAXIMUM_PAGE)] = 1
@@ -114,14 +115,14 @@ class SearchProspects(msgspec.Struct, rename="camel", forbid_unknown_fields=True
 
 
 class ProspectTag(msgspec.Struct):
-    """A tag that a prospect wears."""
+    """A tag of a prospect."""
 
     tag_id: int = msgspec.field(name="TagID")
     tag: str = msgspec.field(name="Tag")
 
 
 class Prospect(msgspec.Struct):
-    """A person as the practice knows them. `PtImg` is left out of lists."""
+    """A person in the practice's records. Lists omit `PtImg`."""
 
     patient_id: int = msgspec.field(name="PatientID")
     first_name: str | None = msgspec.field(name="FirstName")

@@ -1,7 +1,7 @@
-"""How the database tells of several people: as the JSON that goes over the wire, in the shape `Prospect`.
+"""Serialize prospects in PostgreSQL: SQL that builds the JSON of `Prospect`.
 
-Most of a person's fields are empty, and each costs several times as much on its way through Python as it does where
-the row is. (docs/decisions/0016)
+Most fields of a person are empty, and serializing each in Python costs several times as much as in the database.
+(docs/decisions/0016)
 """
 
 from collections.abc import Sequence
@@ -22,21 +22,22 @@ _LEFT_TO_OTHERS = frozenset({"tags", "picture"})
 
 
 class Told(msgspec.Struct, frozen=True):
-    """A page of people."""
+    """A page of serialized prospects."""
 
     patient_ids: Sequence[int]
-    people: str  # objects of the shape `Prospect`, a comma between two
-    last_updated_at: datetime | None  # of the latest change to one of them
-    total: int  # of all pages, counted up to MAXIMUM_TOTAL
+    people: str  # `Prospect` JSON objects, comma-separated
+    last_updated_at: datetime | None  # time of the latest change to one of them
+    total: int  # records on all pages, counted up to MAXIMUM_TOTAL
 
 
 def full_name(alias: str) -> str:
-    """One that nobody wrote is made of its parts."""
+    """Return SQL for the full name; an empty one is composed of its parts."""
     return f"coalesce({alias}.full_name, nullif(concat_ws(' ', {alias}.first_name, {alias}.mi, {alias}.last_name), ''))"
 
 
 def telling(practice: str, patient_ids: str) -> str:
-    """SQL for the row of `told_in` but the total: the people of an array, in its order. Both arguments are SQL."""
+    """Return SQL for the row that `told_in` reads, except the total: the people of an array, in its order. Both
+    arguments are SQL."""
     return f"""
         SELECT array_agg(p.patient_id ORDER BY place) AS patient_ids,
                string_agg({_PERSON}, ',' ORDER BY place) AS people,
@@ -54,12 +55,12 @@ def telling(practice: str, patient_ids: str) -> str:
 
 
 def told_in(row: Row) -> Told:
-    """The row also has the `total` of what was found."""
+    """Parse a row of `telling`, which also has the `total` of the search."""
     return Told(row["patient_ids"] or [], row["people"] or "", row["last_updated_at"], min(row["total"], MAXIMUM_TOTAL))
 
 
 def page_of(told: Told, page: Page) -> Paged[Any]:
-    """The answer; what was told goes into it as it is."""
+    """Return the response; the serialized prospects are inserted unchanged."""
     answer: Paged[Any] = paged([], page, told.total)
     answer.data, answer.count = Raw(f"[{told.people}]".encode()), len(told.patient_ids)
     return answer
@@ -74,7 +75,7 @@ def _written(field: str) -> str:
 
 
 def _person() -> str:
-    """SQL for one person of the rows `p` and `worn`."""
+    """Return SQL for one person of the rows `p` and `worn`."""
     members: list[str] = []
     for field in msgspec.structs.fields(Prospect):
         if field.name not in _LEFT_TO_OTHERS:

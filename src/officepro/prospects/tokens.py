@@ -1,7 +1,7 @@
-"""PURE: what a person is found by, and what a search asks for. (API.md: prospects, `search`)
+"""Search tokens of a person and of a search text. PURE. (API.md: prospects, `search`)
 
-A person is found by the beginning of any word of the names, of the e-mail, and of the digits of any phone (whole,
-without a country's prefix, the last seven, the last four). Both sides are folded alike: case and accents don't count.
+A person is found by the beginning of any word of the names or e-mail, and of the digits of any phone (whole, without a
+country prefix, the last seven, the last four). Both sides are folded: case and accents are ignored.
 """
 
 import re
@@ -19,7 +19,7 @@ _NOT_DIGIT = re.compile(r"\D+", re.ASCII)
 
 
 def tokens_of(names: Iterable[str | None], email: str | None, phones: Iterable[str | None]) -> list[str]:
-    """Sorted, without repetition, bounded in number and length."""
+    """Return the search tokens, sorted, without duplicates, bounded in number and length."""
     found: set[str] = set()
     for name in names:
         for chunk in folded(name or "").split():
@@ -34,7 +34,7 @@ def tokens_of(names: Iterable[str | None], email: str | None, phones: Iterable[s
 
 
 def searched(text: str) -> list[str]:
-    """The beginnings that a person must all have; empty when the text holds nothing that anyone could be found by."""
+    """Return the beginnings that a person must all match; empty if the text contains nothing searchable."""
     text = folded(text).strip()
     if _PHONE_LIKE.fullmatch(text):
         digits = _digits(text)
@@ -47,7 +47,7 @@ def searched(text: str) -> list[str]:
 
 
 def folded(text: str) -> str:
-    """Lower case, without accents: `Müller` and `MULLER` are one; `ß` is `ss`."""
+    """Return the text in lower case without accents: `Müller` and `MULLER` are equal; `ß` becomes `ss`."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
@@ -55,7 +55,7 @@ def folded(text: str) -> str:
 
 
 def _words(chunk: str) -> set[str]:
-    """`o'neil-smith` is found by the beginnings of `oneilsmith`, `neilsmith` and `smith`."""
+    """Return the tokens of a chunk: `o'neil-smith` matches by the beginnings of `oneilsmith`, `neilsmith`, `smith`."""
     words = _WORD.findall(chunk)
     return {"".join(words[first:]) for first in range(len(words))}
 

@@ -1,1 +1,1 @@
-"""Requests for access: who would like a key, and what an admin said to it."""
+"""Access requests: applications for an API key, and the admin's decisions."""

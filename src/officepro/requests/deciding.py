@@ -1,4 +1,4 @@
-"""Approving and denying a request for access: each one transaction, and each but once."""
+"""Approve or deny an access request: one transaction each, at most once per request."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,17 +13,17 @@ from officepro.requests import queries
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What an admin grants of what was asked for."""
+    """Terms that an admin grants to an access request."""
 
-    scopes: Sequence[str] | None = None  # None: all that were requested
-    practicepass: str | None = None  # None: the one that was requested
+    scopes: Sequence[str] | None = None  # None: all requested scopes
+    practicepass: str | None = None  # None: the requested practice
     every_practice: bool = False
     expires_at: datetime | None = None
-    name: str | None = None  # None: the company's
+    name: str | None = None  # None: the company's name
 
 
 async def approve(db: Connection, request_id: int, terms: Terms, now: datetime) -> Issued:
-    """Makes the partner and its key. Raises UnknownAccessRequest, AccessRequestDecided, ImpossibleKey."""
+    """Create the partner and its API key. Raises UnknownAccessRequest, AccessRequestDecided, ImpossibleKey."""
     asked = await queries.undecided(db, request_id)
     scopes = _narrowed(asked["scopes"], terms.scopes)
     partner_id = await queries.create_partner(db, asked["company"], asked["contact"], asked["email"])
@@ -35,7 +35,7 @@ async def approve(db: Connection, request_id: int, terms: Terms, now: datetime) 
 
 
 async def deny(db: Connection, request_id: int, reason: str, now: datetime) -> Row:
-    """Raises UnknownAccessRequest, AccessRequestDecided."""
+    """Deny the access request. Raises UnknownAccessRequest, AccessRequestDecided."""
     await queries.undecided(db, request_id)
     return await queries.denied(db, request_id, reason, now)
 
@@ -44,6 +44,6 @@ def _narrowed(requested: Sequence[str], granted: Sequence[str] | None) -> list[s
     if granted is None:
         return sorted(requested)
     if beyond := sorted(set(granted) - set(requested)):
-        message = f"may only narrow what was requested, and {', '.join(beyond)} was not"
+        message = f"may only narrow the requested scopes; not requested: {', '.join(beyond)}"
         raise ImpossibleKey([Fault("body.scopes", message)])
     return sorted(set(granted))

@@ -1,4 +1,4 @@
-"""Requests for access in the database. Under the system role."""
+"""Queries for access requests. Run under the system role."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from officepro.foundation.database import Connection, Row
 from officepro.foundation.errors import Conflict, NotFound, Unavailable
 from officepro.foundation.paging import MAXIMUM_TOTAL, Page
 
-MAXIMUM_PENDING = 10_000  # access requests that wait for a decision; beyond it new ones are refused
+MAXIMUM_PENDING = 10_000  # pending access requests; further requests are refused
 
 
 class UnknownAccessRequest(NotFound):
@@ -19,24 +19,24 @@ class UnknownAccessRequest(NotFound):
 
 
 class AccessRequestDecided(Conflict):
-    """The access request was approved or denied before; its status says which."""
+    """This access request has already been approved or denied; see its status."""
 
     code = "access_request_decided"
 
 
 class AccessRequestsFull(Unavailable):
-    """Too many access requests wait for a decision. Your request was not saved: send it again later, or write to the
-    practice."""
+    """Too many access requests are pending. Your request was not saved: retry later, or contact the practice."""
 
     code = "access_requests_full"
 
     @property
     def headers(self) -> Mapping[str, str]:
+        """Return Retry-After: one hour."""
         return {"Retry-After": "3600"}
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stranger asks for."""
+    """An access request as sent by an unauthenticated client."""
 
     company: str
     practice: str
@@ -53,10 +53,11 @@ _COLUMNS = """
 
 
 async def ask(db: Connection, wish: Wish) -> None:
-    """Who asks for the same practice by the same e-mail while the first request is open joins that, and changes
-    nothing in it: anybody can write anybody's address.
+    """Insert an access request. A request for the same practice with the same e-mail as a pending one only increments
+    its `times_asked` and changes nothing else, since e-mail addresses are not verified.
 
-    Raises AccessRequestsFull, also for an open request, so that the answer does not tell who has asked."""
+    Raises AccessRequestsFull, for a repeated request too, so that the response does not disclose existing requests.
+    """
     is_saved = await db.fetchval(
         """
         INSERT INTO access_request AS open (company, practice, contact, email, scopes, purpose)
@@ -79,7 +80,7 @@ async def ask(db: Connection, wish: Wish) -> None:
 
 
 async def some(db: Connection, status: str | None, page: Page) -> tuple[list[Row], int]:
-    """A page, the newest first, and how many there are in all."""
+    """Return one page, newest first, and the total number."""
     total: int = await db.fetchval(
         f"""
         SELECT count(*) FROM (SELECT FROM access_request WHERE status = coalesce($1, status) LIMIT {MAXIMUM_TOTAL})
@@ -100,7 +101,8 @@ async def some(db: Connection, status: str | None, page: Page) -> tuple[list[Row
 
 
 async def undecided(db: Connection, request_id: int) -> Row:
-    """Locked until the transaction ends. Raises UnknownAccessRequest, AccessRequestDecided."""
+    """Return a pending request, locked until the transaction ends. Raises UnknownAccessRequest and
+    AccessRequestDecided."""
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM access_request WHERE access_request_id = $1 FOR UPDATE", request_id
     )
@@ -108,12 +110,13 @@ async def undecided(db: Connection, request_id: int) -> Row:
         raise UnknownAccessRequest
     if row["status"] != "pending":
         raise AccessRequestDecided(
-            f"The access request was {row['status']} before; nothing was done.", requestStatus=row["status"]
+            f"This access request has already been {row['status']}.", requestStatus=row["status"]
         )
     return row
 
 
 async def create_partner(db: Connection, company: str, contact: str, email: str) -> int:
+    """Insert a partner; return its id."""
     partner_id: int = await db.fetchval(
         "INSERT INTO partner (company, contact, email) VALUES ($1, $2, $3) RETURNING partner_id",
         company,
@@ -124,6 +127,7 @@ async def create_partner(db: Connection, company: str, contact: str, email: str)
 
 
 async def approved(db: Connection, request_id: int, partner_id: int, key_id: int, decided_at: datetime) -> None:
+    """Mark the request as approved, with the partner and key created."""
     await db.execute(
         """
         UPDATE access_request SET status = 'approved', partner_id = $2, api_key_id = $3, decided_at = $4
@@ -137,6 +141,7 @@ async def approved(db: Connection, request_id: int, partner_id: int, key_id: int
 
 
 async def denied(db: Connection, request_id: int, reason: str, decided_at: datetime) -> Row:
+    """Mark the request as denied, with the reason; return it."""
     row = await db.fetchrow(
         f"""
         UPDATE access_request SET status = 'denied', reason = $2, decided_at = $3 WHERE access_request_id = $1

@@ -1,4 +1,4 @@
-"""Requests for access: asked by anybody, decided by whoever holds the admin secret."""
+"""Routes for access requests: created without authentication, decided by an admin."""
 
 from typing import Annotated
 
@@ -28,11 +28,11 @@ from officepro.requests.shapes import AccessRequest, Approve, Approved, Asked, A
 MAXIMUM_BODY_BYTES = 16 * 1024
 REQUESTS_PER_HOUR = Limit("access requests", 10, window_seconds=3600.0)
 
-OfStatus = Annotated[Status | None, QueryParameter(name="status", description="Only requests of this status.")]
+OfStatus = Annotated[Status | None, QueryParameter(name="status", description="Filter by status.")]
 
 
 class TooManyAccessRequests(TooManyRequests):
-    """Too many requests for access from this network address; wait as long as Retry-After says."""
+    """Too many access requests from this network address. Retry after the seconds given in Retry-After."""
 
     code = "too_many_access_requests"
 
@@ -61,7 +61,7 @@ _OPEN = {
 
 @post(
     "/",
-    summary="Ask for access",
+    summary="Request access",
     status_code=202,
     request_max_body_size=MAXIMUM_BODY_BYTES,
     opt=documented(
@@ -73,8 +73,8 @@ _OPEN = {
 async def ask_for_access(
     data: JSONBody[AskForAccess], once: TheOnce, gate: TheGate, request: AnyRequest
 ) -> Written[Asked]:
-    """An admin of the practice decides. The response is always the same, whatever is known of company, practice or
-    e-mail. While 10,000 requests wait for a decision, new ones are refused."""
+    """An admin of the practice decides. The response is the same whether or not the company, practice or e-mail exists.
+    While 10,000 requests are pending, new requests are refused."""
     address = address_of(request.scope)
     refuse_beyond_limit(gate.look(REQUESTS_PER_HOUR, network_of(address)))
     async with once.system_transaction() as db:
@@ -83,14 +83,17 @@ async def ask_for_access(
 
 
 async def save(db: Connection, wish: Wish, gate: Gate, address: str) -> None:
-    """Count a request and save it. Counted here, within the transaction, because attempts while the database is away
-    and repeats by Idempotency-Key use up nothing of the address's limit. Raises AccessRequestsFull,
-    TooManyAccessRequests."""
+    """Count a request against the rate limit and insert it. Raises AccessRequestsFull, TooManyAccessRequests.
+
+    It is counted here, within the transaction, so that attempts during a database outage and retries by Idempotency-Key
+    do not count against the address's limit.
+    """
     refuse_beyond_limit(gate.spend(REQUESTS_PER_HOUR, network_of(address)))
     await queries.ask(db, wish)
 
 
 def refuse_beyond_limit(standing: Standing) -> None:
+    """Raise TooManyAccessRequests if the rate limit is exceeded."""
     if not standing.allowed:
         raise TooManyAccessRequests(retry_after_seconds=standing.retry_after_seconds)
 
@@ -106,7 +109,7 @@ def refuse_beyond_limit(standing: Standing) -> None:
 async def list_access_requests(
     database: TheDatabase, status: OfStatus = None, page: PageNumber = 1, limit: PageLimit = DEFAULT_LIMIT
 ) -> Paged[AccessRequest]:
-    """The newest first."""
+    """Newest first."""
     async with database.system() as db:
         rows, total = await queries.some(db, status, Page(page, limit))
     return paged([_request(row) for row in rows], Page(page, limit), total)
@@ -136,8 +139,8 @@ async def list_access_requests(
     ),
 )
 async def approve_access_request(request_id: PathId, data: JSONBody[Approve], once: TheOnce) -> Written[Approved]:
-    """Makes the partner and its key at once. The key is shown in this answer only: pass it on by a safe way. Scopes may
-    only be narrowed; `practicepass` is needed where the practice requested is not one of ours by that name."""
+    """Creates the partner and its API key. The key is returned only in this response: send it over a secure channel.
+    Scopes can only be narrowed. `practicepass` is required if the requested practice does not exist under that name."""
     terms = Terms(
         scopes=None if data.scopes is UNSET else data.scopes,
         practicepass=None if data.practicepass is UNSET else data.practicepass,
@@ -158,13 +161,13 @@ async def approve_access_request(request_id: PathId, data: JSONBody[Approve], on
     status_code=200,
     opt=documented(
         path_example={"id": 1},
-        example_request={"reason": "Not a partner of ours."},
+        example_request={"reason": "Not a partner of the practice."},
         example_response={
             "message": "Access request denied successfully",
             "data": {
                 **_OPEN,
                 "status": "denied",
-                "reason": "Not a partner of ours.",
+                "reason": "Not a partner of the practice.",
                 "decidedAt": "2026-03-09T15:00:00.000Z",
             },
         },
@@ -172,7 +175,7 @@ async def approve_access_request(request_id: PathId, data: JSONBody[Approve], on
     ),
 )
 async def deny_access_request(request_id: PathId, data: JSONBody[Deny], once: TheOnce) -> Written[AccessRequest]:
-    """The reason is kept for the practice; nobody is written to."""
+    """The reason is stored for the practice; no notification is sent."""
     async with once.system_transaction() as db:
         row = await deciding.deny(db, request_id, data.reason, clock.now())
         return await once.settled(db, Written("Access request denied successfully", _request(row)), status=200)
@@ -184,7 +187,7 @@ def _request(row: Row) -> AccessRequest:
 
 router = Router(
     "/v1/access-requests",
-    guards=[is_open("who asks for a key has none yet")],
+    guards=[is_open("clients have no API key yet")],
     route_handlers=[ask_for_access],
     tags=["Authentication"],
 )

@@ -1,4 +1,4 @@
-"""Requests for access on the wire. (API.md: Partner endpoints, Admin endpoints)"""
+"""Request and response bodies of access requests. (API.md: Partner endpoints, Admin endpoints)"""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -14,7 +14,7 @@ EMail = Annotated[
     str,
     Meta(min_length=1, max_length=254, pattern=E_MAIL, examples=["jo@example.com"]),
 ]
-# Every scope there is, spelled out for the type checker; a test holds it against access/scopes.py.
+# All scopes, spelled out for the type checker; a test compares them with access/scopes.py.
 Scope = Literal[
     "Prospects",
     "Tags",
@@ -34,7 +34,7 @@ Status = Literal["pending", "approved", "denied"]
 
 
 class AskForAccess(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Who would like a key, for which practice, and what for."""
+    """An application for an API key for a practice."""
 
     company: Name
     practice: Name
@@ -45,13 +45,13 @@ class AskForAccess(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_
 
 
 class Asked(msgspec.Struct):
-    """The request was saved; an admin of the practice decides."""
+    """The request was saved; an admin of the practice will decide."""
 
     status: Literal["received"] = "received"
 
 
 class AccessRequest(msgspec.Struct, rename="camel"):
-    """A request as the admin sees it. `timesAsked` counts those that joined it while it was open."""
+    """An access request as listed for admins. `timesAsked` counts requests, including repeats while it was pending."""
 
     id: int
     company: str
@@ -71,8 +71,8 @@ class AccessRequest(msgspec.Struct, rename="camel"):
 
 
 class Approve(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What the key is to be good for. `scopes`: some of those requested, all unless told otherwise. `practicepass`: the
-    one requested unless told otherwise; null is every practice."""
+    """Terms of the API key. `scopes`: a subset of those requested; default: all. `practicepass`: default: the one
+    requested; null: all practices."""
 
     scopes: Scopes | UnsetType = UNSET
     practicepass: Label | UnsetType | None = UNSET
@@ -81,7 +81,7 @@ class Approve(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_field
 
 
 class Approved(msgspec.Struct, rename="camel"):
-    """The new partner and its key. `apiKey` is shown this once; a repeat by Idempotency-Key shows null."""
+    """The new partner and its API key. `apiKey` is shown once; a retry with the same Idempotency-Key returns null."""
 
     id: int
     status: Status
@@ -95,6 +95,7 @@ class Approved(msgspec.Struct, rename="camel"):
 
     @classmethod
     def of(cls, request_id: int, issued: Issued) -> "Approved":
+        """Return the response body of an approval."""
         key = issued.key
         return cls(
             request_id,
@@ -110,6 +111,6 @@ class Approved(msgspec.Struct, rename="camel"):
 
 
 class Deny(msgspec.Struct, forbid_unknown_fields=True):
-    """Why not."""
+    """The reason for the denial."""
 
     reason: Annotated[str, Meta(min_length=1, max_length=2000, pattern=SOME_TEXT)]

@@ -1,1 +1,1 @@
-"""Tags: the practice's labels, and which prospects wear them."""
+"""Tags: the practice's labels, and their assignment to prospects."""

@@ -1,4 +1,4 @@
-"""Tags in the database: the practice's labels, and which patients wear them."""
+"""Queries for tags: the practice's labels, and their assignment to patients."""
 
 from officepro.foundation.database import MEANING, Connection
 from officepro.foundation.errors import Impossible, NotFound
@@ -21,12 +21,13 @@ MEANING["patient_tag_tag"] = UnknownTag
 
 
 async def all_tags(db: Connection, practice_id: int) -> list[tuple[int, str]]:
+    """Return id and name of all tags of the practice, by name."""
     rows = await db.fetch("SELECT tag_id, tag FROM tag WHERE practice_id = $1 ORDER BY tag, tag_id", practice_id)
     return [(row["tag_id"], row["tag"]) for row in rows]
 
 
 async def assign(db: Connection, practice_id: int, patient_id: int, tag_id: int) -> bool:
-    """True when the patient did not wear the tag before."""
+    """Assign a tag to a patient; return True if the patient did not have it. Raises UnknownProspect, UnknownTag."""
     assigned = await db.fetchval(
         """
         INSERT INTO patient_tag (practice_id, patient_id, tag_id) VALUES ($1, $2, $3)
@@ -40,7 +41,7 @@ async def assign(db: Connection, practice_id: int, patient_id: int, tag_id: int)
 
 
 async def remove(db: Connection, practice_id: int, patient_id: int, tag_id: int | None = None) -> list[int]:
-    """The tags that came off; all of the patient's when no tag is named. Raises UnknownProspect."""
+    """Remove one tag, or all tags if `tag_id` is None; return the ids removed. Raises UnknownProspect."""
     removed = await db.fetchval(
         """
         WITH gone AS (

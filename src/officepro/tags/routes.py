@@ -1,4 +1,4 @@
-"""Tags: what there is, and who wears what. (seeds: Tags)"""
+"""Routes for tags: list, assign, remove. (source API specification: Tags)"""
 
 from litestar import Router, delete, get, post
 from litestar.params import JSONBody
@@ -24,14 +24,14 @@ from officepro.tags.shapes import Assigned, AssignTag, Removed, Tag
     opt=documented(example_response={"data": [{"TagID": 123, "Tag": "VIP"}], "count": 1}),
 )
 async def list_tags(caller: TheCaller, database: TheDatabase) -> Listed[Tag]:
-    """All of the practice's tags, by name."""
+    """All tags of the practice, by name."""
     async with database.practice(caller.practice_id) as db:
         return listed([Tag(*row) for row in await queries.all_tags(db, caller.practice_id)])
 
 
 @post(
     "/prospects/{patient_id:str}",
-    summary="Put a tag on a prospect",
+    summary="Assign a tag to a prospect",
     status_code=200,
     opt=documented(
         path_example={"id": 1001},
@@ -43,7 +43,7 @@ async def list_tags(caller: TheCaller, database: TheDatabase) -> Listed[Tag]:
 async def assign_tag(
     patient_id: PathId, data: JSONBody[AssignTag], caller: TheCaller, once: TheOnce, disclosures: TheDisclosures
 ) -> Written[Assigned]:
-    """Putting on a tag that the prospect wears already is not an error, and makes no event."""
+    """Assigning a tag that the prospect already has is not an error and creates no event."""
     answer = Written("Tag assigned successfully", Assigned(patient_id, data.tag_id))
     async with once.transaction() as db:
         if await queries.assign(db, caller.practice_id, patient_id, data.tag_id):
@@ -56,7 +56,7 @@ async def assign_tag(
 
 @delete(
     "/prospects/{patient_id:str}/{tag_id:str}",
-    summary="Take a tag off a prospect",
+    summary="Remove a tag from a prospect",
     status_code=200,
     opt=documented(
         path_example={"id": 1001, "tagId": 123},
@@ -67,7 +67,7 @@ async def assign_tag(
 async def remove_tag(
     patient_id: PathId, tag_id: PathId, caller: TheCaller, database: TheDatabase, disclosures: TheDisclosures
 ) -> Written[Removed]:
-    """`Removed` is 0 when the prospect did not wear the tag."""
+    """`Removed` is 0 if the prospect did not have the tag."""
     removed = await _remove(database, caller, patient_id, tag_id)
     await disclosures.record(patient_id)
     return Written("Tag removed successfully", removed)
@@ -75,7 +75,7 @@ async def remove_tag(
 
 @delete(
     "/prospects/{patient_id:str}",
-    summary="Take all tags off a prospect",
+    summary="Remove all tags from a prospect",
     status_code=200,
     opt=documented(
         path_example={"id": 1001},
@@ -86,7 +86,7 @@ async def remove_tag(
 async def remove_all_tags(
     patient_id: PathId, caller: TheCaller, database: TheDatabase, disclosures: TheDisclosures
 ) -> Written[Removed]:
-    """`Removed` says how many came off."""
+    """`Removed` is the number of tags removed."""
     removed = await _remove(database, caller, patient_id)
     await disclosures.record(patient_id)
     return Written("All tags removed successfully", removed)

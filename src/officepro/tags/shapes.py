@@ -1,4 +1,4 @@
-"""Tags on the wire. (seeds: Tags)"""
+"""Request and response bodies of tags. (source API specification: Tags)"""
 
 import msgspec
 
@@ -6,27 +6,27 @@ from officepro.foundation.wire import RecordId
 
 
 class Tag(msgspec.Struct):
-    """One of the practice's labels."""
+    """A label of the practice."""
 
     tag_id: int = msgspec.field(name="TagID")
     tag: str = msgspec.field(name="Tag")
 
 
 class AssignTag(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Which tag to put on."""
+    """The tag to assign."""
 
     tag_id: RecordId
 
 
 class Assigned(msgspec.Struct):
-    """Which tag a prospect now wears."""
+    """The tag assigned to a prospect."""
 
     patient_id: int = msgspec.field(name="PatientID")
     tag_id: int = msgspec.field(name="TagID")
 
 
 class Removed(msgspec.Struct):
-    """How many tags came off a prospect."""
+    """The number of tags removed from a prospect."""
 
     patient_id: int = msgspec.field(name="PatientID")
     removed: int = msgspec.field(name="Removed")

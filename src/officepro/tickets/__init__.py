@@ -1,1 +1,1 @@
-"""Tickets: what a practice and its partners work off together."""
+"""Tickets: support cases of a practice, shared with its partners."""

@@ -1,4 +1,4 @@
-"""Tickets in the database: found by page, read with what was said and changed, written with their history."""
+"""Queries for tickets: list, get with comments and history, write with history."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from officepro.foundation.paging import MAXIMUM_TOTAL, Page
 
 COLUMNS = "ticket_id, subject, description, status, priority, category, author, created_at, updated_at"
 FIELDS_OF_A_LIST = 9
-MAXIMUM_SHOWN = 1000  # of a ticket's comments, and of its changes: the newest
+MAXIMUM_SHOWN = 1000  # newest comments, and newest changes, of a ticket
 
 
 class UnknownTicket(NotFound):
@@ -21,17 +21,17 @@ class UnknownTicket(NotFound):
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which tickets are wanted."""
+    """Filter of a list of tickets."""
 
-    statuses: Sequence[str] = ()  # none: any
+    statuses: Sequence[str] = ()  # empty: any
     priorities: Sequence[str] = ()
     search: str | None = None
 
 
 async def some(db: Connection, practice_id: int, wanted: Filter, page: Page) -> tuple[list[Row], int]:
-    """A page, what was changed last first, and how many there are in all.
+    """Return a page, most recently changed first, and the total number.
 
-    A practice's tickets are few enough to be looked through one by one, which the index keeps to its own.
+    Scans all tickets of the practice: there are few, and the index restricts the scan to the practice.
     """
     arguments: list[Any] = [practice_id]
     matching = " AND ".join(["practice_id = $1", *_conditions(wanted, arguments)])
@@ -63,12 +63,12 @@ def _conditions(wanted: Filter, arguments: list[Any]) -> list[str]:
 
 
 def _as_it_is(text: str) -> str:
-    """For LIKE, in which % and _ stand for anything."""
+    """Escape a text for LIKE, in which % and _ are wildcards."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 async def one(db: Connection, practice_id: int, ticket_id: int) -> Row:
-    """With its version. Raises UnknownTicket."""
+    """Return a ticket with its version. Raises UnknownTicket."""
     return _found(
         await db.fetchrow(
             f"SELECT {COLUMNS}, version FROM ticket WHERE practice_id = $1 AND ticket_id = $2", practice_id, ticket_id
@@ -77,7 +77,7 @@ async def one(db: Connection, practice_id: int, ticket_id: int) -> Row:
 
 
 async def locked(db: Connection, practice_id: int, ticket_id: int) -> Row:
-    """As `one`, and nobody else changes it before the transaction ends. Raises UnknownTicket."""
+    """Return a ticket as `one` does, locked until the transaction ends. Raises UnknownTicket."""
     return _found(
         await db.fetchrow(
             f"""
@@ -96,6 +96,7 @@ def _found(row: Row | None) -> Row:
 
 
 async def comments(db: Connection, practice_id: int, ticket_id: int) -> list[Row]:
+    """Return the newest comments of a ticket, oldest first."""
     return await db.fetch(
         f"""
         SELECT * FROM (
@@ -109,6 +110,7 @@ async def comments(db: Connection, practice_id: int, ticket_id: int) -> list[Row
 
 
 async def history(db: Connection, practice_id: int, ticket_id: int) -> list[Row]:
+    """Return the newest changes of a ticket, oldest first."""
     return await db.fetch(
         f"""
         SELECT version, field, was, became, changed_at FROM (
@@ -122,6 +124,7 @@ async def history(db: Connection, practice_id: int, ticket_id: int) -> list[Row]
 
 
 async def create(db: Connection, practice_id: int, key_id: int, columns: Mapping[str, Any]) -> Row:
+    """Insert a ticket."""
     row = await db.fetchrow(
         f"""
         INSERT INTO ticket (practice_id, created_by, subject, description, priority, category, author)
@@ -136,7 +139,7 @@ async def create(db: Connection, practice_id: int, key_id: int, columns: Mapping
 
 
 async def update(db: Connection, practice_id: int, key_id: int, before: Row, changes: Mapping[str, str]) -> Row:
-    """`changes` by the column; each becomes a line of the history. The ticket is locked."""
+    """Update a locked ticket. `changes` is by column; each changed column becomes a history row."""
     settings = [f"{column} = ${number}" for number, column in enumerate(changes, 3)]
     row = await db.fetchrow(
         f"""
@@ -166,7 +169,7 @@ async def update(db: Connection, practice_id: int, key_id: int, before: Row, cha
 
 
 async def comment(db: Connection, practice_id: int, key_id: int, ticket_id: int, text: str, author: str) -> Row:
-    """The comment; the ticket that carries it is another version by it. Raises UnknownTicket."""
+    """Insert a comment and increment the ticket's version; return the comment. Raises UnknownTicket."""
     moved = await db.fetchval(
         """
         UPDATE ticket SET version = version + 1, updated_at = now()

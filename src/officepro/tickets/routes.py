@@ -1,4 +1,4 @@
-"""Tickets: listed, opened, read, changed, commented. (seeds: Tickets)"""
+"""Routes for tickets: list, create, get, update, comment. (source API specification: Tickets)"""
 
 from typing import Annotated, Any
 
@@ -22,17 +22,15 @@ from officepro.tickets.queries import FIELDS_OF_A_LIST, Filter, UnknownTicket
 from officepro.tickets.shapes import Change, Comment, NewComment, NewTicket, Ticket, TicketFields, WholeTicket
 from officepro.tickets.states import Priority, Status, allowed_after, can_follow
 
-OfStatus = Annotated[
-    list[Status] | None, QueryParameter(name="status", description="Only tickets of this status; may be repeated.")
-]
+OfStatus = Annotated[list[Status] | None, QueryParameter(name="status", description="Filter by status; repeatable.")]
 OfPriority = Annotated[
     list[Priority] | None,
-    QueryParameter(name="priority", description="Only tickets of this priority; may be repeated."),
+    QueryParameter(name="priority", description="Filter by priority; repeatable."),
 ]
 
 
 class TicketStateCannotFollow(Conflict):
-    """A ticket of this status cannot become what was asked; `allowed` lists what it can become."""
+    """This status transition is not allowed; `allowed` lists the possible statuses."""
 
     code = "ticket_state_cannot_follow"
 
@@ -83,8 +81,8 @@ async def list_tickets(
     page: PageNumber = 1,
     limit: PageLimit = DEFAULT_LIMIT,
 ) -> Paged[Ticket]:
-    """All tickets of the practice, what was changed last first. `search` finds what number, subject, description or
-    category contain. `total` counts up to 10,000."""
+    """All tickets of the practice, most recently changed first. `search` matches any part of number, subject,
+    description or category. `total` counts up to 10,000."""
     wanted = Filter(statuses=status or (), priorities=priority or (), search=search)
     async with database.practice(caller.practice_id) as db:
         rows, total = await queries.some(db, caller.practice_id, wanted, Page(page, limit))
@@ -93,7 +91,7 @@ async def list_tickets(
 
 @post(
     "/tickets",
-    summary="Open a ticket",
+    summary="Create a ticket",
     opt=documented(
         example_request={
             "Subject": "Labels print blank",
@@ -110,7 +108,7 @@ async def list_tickets(
     ),
 )
 async def create_ticket(data: JSONBody[NewTicket], caller: TheCaller, once: TheOnce) -> Response[Written[WholeTicket]]:
-    """It is Open; `Priority` is Normal unless told otherwise."""
+    """The new ticket is Open; `Priority` defaults to Normal."""
     async with once.transaction() as db:
         row = await queries.create(db, caller.practice_id, caller.key_id, msgspec.structs.asdict(data))
         ticket_id = row["ticket_id"]
@@ -129,7 +127,7 @@ async def create_ticket(data: JSONBody[NewTicket], caller: TheCaller, once: TheO
     ),
 )
 async def get_ticket(ticket_id: PathId, caller: TheCaller, database: TheDatabase) -> Response[One[WholeTicket]]:
-    """With its comments and the history of its changes, the oldest first; of more than 1,000 the newest."""
+    """Returns the ticket with its comments and change history, oldest first; at most the newest 1,000 of each."""
     async with database.practice(caller.practice_id) as db:
         row = await queries.one(db, caller.practice_id, ticket_id)
         ticket = await _with_what_followed(db, caller.practice_id, row)
@@ -153,8 +151,8 @@ async def update_ticket(
     database: TheDatabase,
     if_match: IfMatch = None,
 ) -> Response[Written[WholeTicket]]:
-    """Changes the fields that are sent and leaves the rest. Open, In Progress and Waiting may each follow each other,
-    and become Resolved or Closed; Resolved becomes Closed or Open; Closed only Open."""
+    """Changes the fields that are sent; omitted fields are unchanged. Open, In Progress and Waiting can change to one
+    another and to Resolved or Closed; Resolved to Closed or Open; Closed only to Open."""
     async with database.practice_transaction(caller.practice_id) as db:
         row = await queries.locked(db, caller.practice_id, ticket_id)
         if version_of(if_match) not in (None, row["version"]):
@@ -184,7 +182,7 @@ async def update_ticket(
 async def add_comment(
     ticket_id: PathId, data: JSONBody[NewComment], caller: TheCaller, once: TheOnce
 ) -> Written[Comment]:
-    """To a ticket of any status, which stays as it is."""
+    """Allowed in every status; the status is unchanged."""
     async with once.transaction() as db:
         row = await queries.comment(db, caller.practice_id, caller.key_id, ticket_id, data.comment, data.author)
         told = {"TicketID": ticket_id, "CommentID": row["comment_id"]}
@@ -196,7 +194,7 @@ def _refuse_impossible_step(status: Status, wanted: Status) -> None:
     if not can_follow(status, wanted):
         allowed = allowed_after(status)
         raise TicketStateCannotFollow(
-            f"{wanted} cannot follow {status}; it can become {' or '.join(allowed)}.", allowed=list(allowed)
+            f"Status {status} cannot change to {wanted}; allowed: {', '.join(allowed)}.", allowed=list(allowed)
         )
 
 

@@ -1,4 +1,4 @@
-"""Tickets on the wire. (seeds: Tickets)"""
+"""Request and response bodies of tickets. (source API specification: Tickets)"""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ CommentText = Annotated[str, Meta(min_length=1, max_length=10_000, pattern=SOME_
 
 
 class NewTicket(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A ticket to be opened."""
+    """A ticket to create."""
 
     subject: Name = msgspec.field(name="Subject")
     description: Text10000 = msgspec.field(name="Description", default="")
@@ -23,7 +23,7 @@ class NewTicket(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class TicketFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What may be changed. A field that is not sent is left as it is."""
+    """Fields to change; omitted fields are unchanged."""
 
     subject: Name | UnsetType = msgspec.field(name="Subject", default=UNSET)
     description: Text10000 | UnsetType = msgspec.field(name="Description", default=UNSET)
@@ -32,19 +32,19 @@ class TicketFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     category: Text100 | UnsetType = msgspec.field(name="Category", default=UNSET)
 
     def columns(self) -> dict[str, Any]:
-        """The columns that were sent."""
+        """Return the columns that were sent."""
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not UNSET}
 
 
 class NewComment(msgspec.Struct, forbid_unknown_fields=True):
-    """A comment to be added."""
+    """A comment to add."""
 
     comment: CommentText = msgspec.field(name="Comment")
     author: Name = msgspec.field(name="Author")
 
 
 class Comment(msgspec.Struct):
-    """What somebody said to a ticket."""
+    """A comment on a ticket."""
 
     comment_id: int = msgspec.field(name="CommentID")
     comment: str = msgspec.field(name="Comment")
@@ -53,7 +53,7 @@ class Comment(msgspec.Struct):
 
 
 class Change(msgspec.Struct):
-    """One field that a change changed; `Version` is what the ticket's ETag became by it."""
+    """A change of one field; `Version` is the ticket's version (ETag) after it."""
 
     version: int = msgspec.field(name="Version")
     field: str = msgspec.field(name="Field")
@@ -63,7 +63,7 @@ class Change(msgspec.Struct):
 
 
 class Ticket(msgspec.Struct):
-    """A ticket as lists show it."""
+    """A ticket as listed."""
 
     ticket_id: int = msgspec.field(name="TicketID")
     subject: str = msgspec.field(name="Subject")
@@ -77,7 +77,7 @@ class Ticket(msgspec.Struct):
 
 
 class WholeTicket(Ticket):
-    """A ticket with its comments and its changes, the oldest first."""
+    """A ticket with its comments and change history, oldest first."""
 
     comments: list[Comment] = msgspec.field(name="Comments")
     history: list[Change] = msgspec.field(name="History")

@@ -1,7 +1,7 @@
-"""PURE: what a ticket's status may become.
+"""Status transitions of tickets. PURE.
 
     ┌────────────────────────────────────────────────┐
-    │  Open  <──────>  In Progress  <──────>  Waiting │   work: each of the three may follow each other
+    │  Open  <──────>  In Progress  <──────>  Waiting │   active: any order
     └───┬──────────────────────────────────────────┬──┘
         │                                          │
         v                                          v
@@ -9,7 +9,7 @@
         │                                          │
         └──────────> Open (reopened) <─────────────┘
 
-What is resolved is either closed or opened again; what is closed can only be opened again.
+A resolved ticket can be closed or reopened; a closed ticket can only be reopened.
 """
 
 from typing import Literal, get_args
@@ -30,9 +30,10 @@ _FOLLOWS: dict[Status, tuple[Status, ...]] = {
 
 
 def allowed_after(status: Status) -> tuple[Status, ...]:
-    """In the order of the work. To stay as it is is no step, and always allowed."""
+    """Return the statuses that may follow, in workflow order. Keeping the status is always allowed and not listed."""
     return _FOLLOWS[status]
 
 
 def can_follow(status: Status, wanted: Status) -> bool:
+    """True if a ticket of this status may change to the wanted one."""
     return wanted == status or wanted in _FOLLOWS[status]
