@@ -50,7 +50,7 @@ async def test_a_refused_write_changes_nothing_and_moves_no_version(demo_office:
     before = await version(demo_office), await shown(demo_office, "/providers")
     answer = await put(demo_office, "/providers", [{"id": 1, "name": "Changed"}, {"id": 9}])
 
-    assert (answer.status_code, faults(answer)) == (400, {"body[1].name": "is required for a new one"})
+    assert (answer.status_code, faults(answer)) == (400, {"body[1].name": "is required for a new item"})
     assert (await version(demo_office), await shown(demo_office, "/providers")) == before
 
 

@@ -27,8 +27,8 @@ async def test_every_fault_is_named_by_its_index(demo_office: Office) -> None:
 
     assert answer.status_code == 400
     assert faults(answer) == {
-        "body[1].id": "is the same as in body[0]",
-        "body[2].name": "is required for a new one",
+        "body[1].id": "duplicates body[0]",
+        "body[2].name": "is required for a new item",
     }
 
 

@@ -71,7 +71,7 @@ async def test_a_time_the_clocks_skip_is_refused(demo_office: Office) -> None:
 
     assert (answer.status_code, answer.json()["code"]) == (422, "impossible_set_up")
     assert faults(answer) == {
-        "body[1].start": "does not exist in America/New_York: the clocks go forward over it",
+        "body[1].start": "does not exist in America/New_York because of the daylight-saving change",
     }
     assert await shown(demo_office, TIME_OFF) == []
 

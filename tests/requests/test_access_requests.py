@@ -294,11 +294,11 @@ async def test_denying_keeps_the_reason(demo_office: Office) -> None:
     (one,) = await requests(demo_office)
     assert (await decide(demo_office, one["id"], "deny")).status_code == 400
 
-    answer = await decide(demo_office, one["id"], "deny", reason="Not a partner of ours.")
+    answer = await decide(demo_office, one["id"], "deny", reason="Not a partner of the practice.")
 
     assert answer.status_code == 200, answer.text
     assert [(after["status"], after["reason"]) for after in await requests(demo_office, status="denied")] == [
-        ("denied", "Not a partner of ours.")
+        ("denied", "Not a partner of the practice.")
     ]
     assert await requests(demo_office, status="pending") == []
 

@@ -41,7 +41,7 @@ async def test_a_status_that_cannot_follow_is_refused_with_those_that_can(demo_o
 
     assert (answer.status_code, answer.json()["code"]) == (409, "ticket_state_cannot_follow")
     assert answer.json()["allowed"] == ["Open"]
-    assert "In Progress cannot follow Closed" in answer.json()["detail"]
+    assert "Status Closed cannot change to In Progress" in answer.json()["detail"]
     after = await whole(demo_office, ticket_id)
     assert (after["Status"], after["Priority"], len(after["History"])) == ("Closed", "High", 1)
     assert (await change(demo_office, ticket_id, Status="Open")).status_code == 200

@@ -169,7 +169,7 @@ def _skipped(zone: str, given: Sequence[GivenTimeOff]) -> Iterator[Fault]:
     for index, item in enumerate(given):
         for field, time in (("start", item.start), ("end", item.end)):
             if not time.tzinfo and is_skipped(zone, time):
-                yield Fault(f"body[{index}].{field}", f"does not exist in {zone}because of the daylight-saving change")
+                yield Fault(f"body[{index}].{field}", f"does not exist in {zone} because of the daylight-saving change")
 
 
 def _reason(item: GivenTimeOff, known: TimeOff | None) -> str:

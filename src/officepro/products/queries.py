@@ -134,8 +134,8 @@ async def claim_vendors(db: Connection, partner_id: int, vendor_codes: Sequence[
     if foreign:
         named = ", ".join(foreign[:10])
         raise VendorOfAnotherPartner(
-            f"Another partner owns {named}: a VendorCode belongs to the partner that first wrote it, or that an admin "
-            "gave it to. Nothing was saved.",
+            f"Another partner owns {named}: a VendorCode belongs to the first partner to write it, "
+            "or the one that an admin assigned it to. Nothing was saved.",
             vendorCodes=foreign[:100],
         )
 
