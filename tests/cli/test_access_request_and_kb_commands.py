@@ -48,7 +48,7 @@ async def test_what_cannot_be_is_told_by_the_option(demo_office: Office, house: 
     told = await officepro(house, "access-request", "approve", str(one["id"]), "--scope", "KB")
 
     assert told.exit_code == 1
-    assert "scope: may only narrow what was requested" in told.err
+    assert "scope: may only narrow the requested scopes" in told.err
 
 
 async def test_an_article_is_created_from_a_file(demo_office: Office, house: House, tmp_path: Path) -> None:

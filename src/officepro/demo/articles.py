@@ -1,14 +1,17 @@
-"""The demo's knowledge base: forty short articles, by number. Number 12 is the one of the seeds."""
+"""Knowledge base of the demo: forty short articles, by number. Number 12 is the example of the source API
+specification."""
 
 from typing import NamedTuple
 
 
 class Article(NamedTuple):
+    """An article of the demo's knowledge base."""
+
     title: str
     category: str
     type: str  # HowTo, Policy or Reference
     tags: str
-    says: tuple[str, ...]  # its steps or rules
+    says: tuple[str, ...]  # steps or rules
 
 
 ARTICLES = (
@@ -96,7 +99,7 @@ ARTICLES = (
         "Reference",
         "hold, online booking",
         (
-            "A hold lasts five minutes unless told otherwise.",
+            "A hold lasts five minutes by default.",
             "What is held is offered to nobody else.",
             "A hold that ends by itself needs no clean-up.",
         ),
@@ -363,7 +366,7 @@ ARTICLES = (
         (
             "The partner asks for access on the website.",
             "Approve it with the scopes that it needs and no more.",
-            "Send the key by a safe way: it is shown once.",
+            "Send the key over a secure channel: it is shown once.",
         ),
     ),
     Article(
@@ -399,7 +402,7 @@ ARTICLES = (
 
 
 def text_of(article: Article) -> str:
-    """Markdown."""
+    """Return the article's text in Markdown."""
     lines = article.says
     marks = [f"{number}." for number in range(1, len(lines) + 1)] if article.type == "HowTo" else ["-"] * len(lines)
     return "\n".join([f"## {article.title}", "", *(f"{mark} {line}" for mark, line in zip(marks, lines, strict=True))])

@@ -1,8 +1,8 @@
-"""The verb: big data, for measurements. Practices Demo0001, Demo0002, … with people and visits spread over them.
+"""Command `demo` with numbers: bulk data for performance measurements, in practices Demo0001, Demo0002, …
 
-Rows are made by SQL from their number alone, batch by batch, each batch one transaction. So the same command again goes
-on where an interrupted one ended, and a bigger number adds what is missing. No two visits can overlap: a visit's number
-is a cell of provider, day and half hour, and eleven of a day's sixteen are taken.
+SQL generates each row from its number alone, batch by batch, one transaction per batch. Running the same command
+again therefore resumes an interrupted run, and larger numbers add the missing rows. Visits cannot overlap: a visit's
+number is a cell of provider, day and half hour, and eleven of sixteen cells per day are used.
 """
 
 import asyncio
@@ -25,38 +25,38 @@ from officepro.settings import Settings
 KEY_NAME = "Big data key"
 MOST_PRACTICES = 9999
 MOST_ROWS = 100_000_000
-FEWEST_PROVIDERS = 6  # of a practice
+FEWEST_PROVIDERS = 6  # per practice
 MOST_PROVIDERS = 1000
-WORKDAYS = 240  # over which a practice's visits are spread, as long as it can have more providers
+WORKDAYS = 240  # days with visits, while providers can be added
 BATCH = 10_000  # rows of one transaction: about a second of work, far from the statement timeout
-LANES = 2  # transactions side by side
+LANES = 2  # concurrent transactions
 
-Noted = Callable[[str, int], None]  # told of every batch: what was made, and how many
+Noted = Callable[[str, int], None]  # called after every batch with the kind and number of rows inserted
 Job = TypeVar("Job")
 
 
 class NotBigData(Conflict):
-    """A practice of this name is there already, and it is not big data."""
+    """A practice of this name exists and does not contain generated bulk data."""
 
     code = "not_big_data"
 
 
 class NobodyToVisit(Impossible):
-    """Visits need people: ask for patients too."""
+    """Visits need patients: request patients too."""
 
     code = "nobody_to_visit"
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """How much there is to be in all, with what is there already."""
+    """Target totals, including existing rows."""
 
     practices: int
     patients: int
     visits: int
-    in_one_practice: bool = False  # the first one gets all people and visits
+    in_one_practice: bool = False  # all people and visits in the first practice
 
     def share(self, number: int) -> tuple[int, int]:
-        """The people and the visits of a practice; practices are numbered from 0."""
+        """Return the numbers of people and visits of a practice; practices are numbered from 0."""
         if self.in_one_practice:
             return (self.patients, self.visits) if number == 0 else (0, 0)
         return self._evenly(self.patients, number), self._evenly(self.visits, number)
@@ -66,31 +66,31 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Made(msgspec.Struct, frozen=True, rename="camel"):
-    """What was added, and how fast; a part is left out of the rate when there was nothing to add."""
+    """Numbers of rows added, and rows per second; the rate is None if nothing was added."""
 
-    practices: int  # with those that were there before
+    practices: int  # including existing practices
     patients: int
     patients_per_second: int | None
     visits: int
     visits_per_second: int | None
-    api_key: str  # with every scope, for every practice
+    api_key: str  # all scopes, all practices
 
 
 class Missing(msgspec.Struct, frozen=True):
-    """Rows of one batch that are not there yet: number `first` to before `end` of a practice."""
+    """Missing rows of one batch: numbers from `first` to before `end`, in one practice."""
 
     practice: BigPractice
     first: int
     end: int
-    people: int  # of the practice, among whom its visits are
+    people: int  # patients of the practice, for its visits
 
 
 def grow_demo(settings: Settings, wanted: Wanted, noted: Noted) -> Made:
-    """Raises NotBigData, NobodyToVisit."""
+    """Connect to the database and add the missing rows. Raises NotBigData, NobodyToVisit."""
 
     async def connect_and_grow() -> Made:
         mode = Mode(settings.database_mode)
-        # Twice as many as are used side by side: one practice gets half of them.
+        # Twice the number of concurrent transactions: one practice may use half of the pool.
         database = await Database.connect(settings.database_url, mode=mode, pool_size=2 * LANES)
         try:
             return await grow(database, wanted, clock.now(), noted)
@@ -101,7 +101,7 @@ def grow_demo(settings: Settings, wanted: Wanted, noted: Noted) -> Made:
 
 
 async def grow(database: Database, wanted: Wanted, now: datetime, noted: Noted) -> Made:
-    """Practices first, then people, then their visits. Raises NotBigData, NobodyToVisit."""
+    """Add practices, then patients, then visits. Raises NotBigData, NobodyToVisit."""
     if any(visits and not patients for patients, visits in map(wanted.share, range(wanted.practices))):
         raise NobodyToVisit
     practices = await _practices(database, wanted, noted)
@@ -123,7 +123,7 @@ async def grow(database: Database, wanted: Wanted, now: datetime, noted: Noted) 
 
 
 async def _practices(database: Database, wanted: Wanted, noted: Noted) -> list[BigPractice]:
-    """All of them, furnished."""
+    """Create and configure the practices; return all of them."""
     async with database.system_transaction() as db:
         await queries.establish(db, wanted.practices)
         established = await queries.established(db, wanted.practices)
@@ -146,7 +146,7 @@ async def _practices(database: Database, wanted: Wanted, noted: Noted) -> list[B
 def _stranger(established: list[BigPractice]) -> str:
     known = {practice.practicepass for practice in established}
     name = next(name for number in range(1, MOST_PRACTICES + 1) if (name := f"Demo{number:04}") not in known)
-    return f"{name} is there already and is not big data; take a database without it, or fewer practices."
+    return f"{name} already exists and does not contain bulk data. Use another database, or fewer practices."
 
 
 def _providers_for(visits: int) -> int:
@@ -157,7 +157,7 @@ async def _missing(
     database: Database,
     practices: list[BigPractice],
     wanted: Wanted,
-    part: int,  # of Wanted.share
+    part: int,  # index in Wanted.share
     batches_of: Callable[[Connection, int, int], Awaitable[dict[int, int]]],
 ) -> list[Missing]:
     missing: list[Missing] = []
@@ -170,7 +170,8 @@ async def _missing(
 
 
 def _gaps(rows: int, there: dict[int, int]) -> Iterator[tuple[int, int]]:
-    """What is not there of rows 0 to before `rows`; `there` says how many each batch has, and they are its first."""
+    """Yield the missing ranges of rows 0 to before `rows`. `there` is the number of existing rows per batch, which
+    are the first of it."""
     for batch, begins in enumerate(range(0, rows, BATCH)):
         first, end = begins + there.get(batch, 0), min(begins + BATCH, rows)
         if first < end:
@@ -184,7 +185,7 @@ async def _fill(
     what: str,
     noted: Noted,
 ) -> int | None:
-    """Rows per second."""
+    """Add the missing rows; return rows per second, or None if none were missing."""
 
     async def fill_in(piece: Missing) -> None:
         async with database.practice_transaction(piece.practice.practice_id) as db:
@@ -201,7 +202,7 @@ def _rows_of(missing: list[Missing]) -> int:
 
 
 async def _in_lanes(jobs: Iterable[Job], work: Callable[[Job], Awaitable[None]]) -> None:
-    """Each job once, LANES at a time; the first failure ends them all."""
+    """Run each job once, LANES concurrently; the first failure cancels all."""
     waiting = iter(jobs)
 
     async def lane() -> None:

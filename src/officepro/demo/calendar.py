@@ -1,8 +1,7 @@
-"""PURE: a practice's visits, past and to come, placed by the same engine that finds openings for partners.
+"""Visits of a demo practice, past and future, placed by the engine that computes openings for partners. PURE.
 
-Each provider's day has its share of free time, which is cut into gaps of all sizes; the day is filled with visits from
-morning to evening, and the gaps are left between them. So about seven tenths of the time are taken, and no day is full
-or empty by chance.
+Each provider's day has a share of free time, split into gaps of different sizes; visits fill the rest from morning
+to evening. About seven tenths of the time are booked, and no day is full or empty by chance.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,9 +29,9 @@ Range = tuple[int, int]  # epoch seconds
 VisitRow = dict[str, Any]  # a row of `visit`, by its columns
 
 FIRST_VISIT_ID = 101
-FREE_SHARE = 0.35  # of the open time, as it is asked for; a gap that meets a break is shorter
+FREE_SHARE = 0.35  # requested share of the open time; a gap next to a break is shorter
 GAPS_MINUTES = (15, 30, 60, 60, 75, 90, 105, 120)
-WITHDRAWN_TYPES_LAST_DAY = -30  # until when an inactive type still took place, counted from today
+WITHDRAWN_TYPES_LAST_DAY = -30  # last day with visits of inactive types, relative to today
 CANCELLED, MISSED, BOOKED_BY_PROSPECT = 0.07, 0.06, 0.35
 MINUTE = timedelta(minutes=1)
 LONG = 10_000  # minutes
@@ -42,12 +41,12 @@ NOTES = ("Ask for insurance card.", "Running late last time: remind the day befo
 
 
 def make_visits(chance: Random, office: Office, people: Sequence[Person], now: datetime) -> list[VisitRow]:
-    """In order of time, numbered from FIRST_VISIT_ID."""
+    """Return the visits in order of time, numbered from FIRST_VISIT_ID."""
     today = wall_clock(office.time_zone, now).date()
     visits: list[VisitRow] = []
     for offset in range(-office.calendar_days, office.calendar_days + 1):
         day = _Day(chance, office, people, today + timedelta(days=offset), offset, now)
-        for turn in range(len(office.providers)):  # whoever comes first finds every room free
+        for turn in range(len(office.providers)):  # rotate: the first provider of a day has the free choice of rooms
             visits += day.of_provider(office.providers[(turn + offset) % len(office.providers)])
     visits.sort(key=lambda visit: (visit["starts_at"], visit["provider_id"], visit["status"]))
     for visit_id, visit in zip(count(FIRST_VISIT_ID), visits, strict=False):
@@ -56,13 +55,13 @@ def make_visits(chance: Random, office: Office, people: Sequence[Person], now: d
 
 
 def absences(office: Office, provider: Provider) -> list[tuple[datetime, datetime, str]]:
-    """As instants."""
+    """Return the absences of a provider as instants, with reasons."""
     zone = office.time_zone
     return [(instant(zone, away.starts), instant(zone, away.ends), away.reason) for away in provider.absences]
 
 
 class _Day:
-    """One day of a practice while it is being filled."""
+    """One day of a practice while it is filled with visits."""
 
     def __init__(
         self, chance: Random, office: Office, people: Sequence[Person], day: date, offset: int, now: datetime
@@ -74,13 +73,14 @@ class _Day:
         self._window = make_window(office.time_zone, day, day, office.slot_minutes)
         self._types = [one for one in office.visit_types if one.active or offset <= WITHDRAWN_TYPES_LAST_DAY]
         self._rooms: dict[int, list[tuple[int, int]]] = {room: [] for room in office.rooms}
-        self._here: set[int] = set()  # who has a visit on this day
+        self._here: set[int] = set()  # patients with a visit on this day
 
     def of_provider(self, provider: Provider) -> Iterator[VisitRow]:
+        """Yield the visits of a provider on this day."""
         types = [one for one in self._types if provider.provider_id in one.provider_ids]
         time_off = [_seconds(starts, ends) for starts, ends, _ in absences(self._office, provider)]
         busy: list[Range] = []
-        calendar = Calendar(provider.weekly, provider.extra, time_off, busy)  # sees `busy` grow
+        calendar = Calendar(provider.weekly, provider.extra, time_off, busy)  # reads `busy` as it grows
         gaps = self._gaps(calendar)
         minute, taken = self._window.begins, 0
         while True:
@@ -90,13 +90,13 @@ class _Day:
             if row is None:
                 return
             yield row
-            if row["status"] != "cancelled":  # else its time is there for another
+            if row["status"] != "cancelled":  # otherwise the time stays free for another visit
                 busy.append(_seconds(row["busy_starts_at"], row["busy_ends_at"]))
                 taken += (busy[-1][1] - busy[-1][0]) // 60
                 minute = busy[-1][1] // 60
 
     def _gaps(self, calendar: Calendar) -> list[tuple[int, int]]:
-        """After how many minutes of visits each gap comes, and how long it is."""
+        """Return pairs: minutes of visits before the gap, length of the gap in minutes."""
         grid = self._office.slot_minutes
         open_minutes = grid * len(start_times(self._window, Visit(grid), ANYTIME, calendar))
         free = round(open_minutes * FREE_SHARE / grid) * grid
@@ -108,7 +108,7 @@ class _Day:
     def _visit_from(
         self, minute: int, provider: Provider, types: Sequence[VisitType], calendar: Calendar
     ) -> VisitRow | None:
-        """The next visit of the provider, of a type that is asked for; none when the day is over."""
+        """Return the next visit of the provider, of a type in demand; None when the day is over."""
         found = self._next_start(types, calendar, minute)
         if found is None:
             return None
@@ -135,7 +135,8 @@ class _Day:
         return row
 
     def _next_start(self, types: Sequence[VisitType], calendar: Calendar, minute: int) -> tuple[int, VisitType] | None:
-        """The type that chance asks for, or where that would leave the provider waiting, whichever can start first."""
+        """Return a randomly chosen type with its start; if the provider would have to wait for it, the type that can
+        start first."""
         asked = self._chance.choices(types, [one.share for one in types])[0] if types else None
         soonest, least_waiting = None, LONG
         for visit_type in sorted(types, key=lambda one: one is not asked):
@@ -162,7 +163,7 @@ class _Day:
         return {room_id: self._rooms[room_id] for room_id in visit_type.room_ids}
 
     def _person(self, visit_type: VisitType) -> Person | None:
-        """Somebody who is not here that day already; a prospect only for a first visit that is still to come."""
+        """Return a person without a visit on this day; a prospect only for a future first visit."""
         is_to_come = self._window.begins * 60 > self._now.timestamp()
         first_time = visit_type.for_prospects and is_to_come and self._chance.random() < BOOKED_BY_PROSPECT
         fitting = [
@@ -175,7 +176,8 @@ class _Day:
         return self._chance.choice(fitting) if fitting else None
 
     def _fate(self, row: VisitRow, known_at: datetime) -> VisitRow:
-        """What became of it, and when: past visits took place or were missed, those to come stand; some are off."""
+        """Return status and times of a visit: past ones are completed or missed, future ones are booked; some are
+        cancelled."""
         latest = min(row["starts_at"], self._now)
         created_at = max(known_at, latest - timedelta(minutes=self._chance.randint(60, 30 * 1440)))
         luck = self._chance.random()

@@ -1,11 +1,10 @@
-"""The verb: put the demo's practices and partners there, once.
+"""Command `demo`: create the demo's practices and partners, once.
 
-    establish  the practice, closed: nobody can call it yet
-    furnish    all that belongs to it, in one transaction
-    open       it, with the partners who call it, in one transaction
+    establish  create the practice, inactive: API calls are refused
+    furnish    insert all its data, in one transaction
+    open       activate it and create its partners, in one transaction
 
-Whatever interrupts this, the next start goes on where it ended. A practice that was opened once is never touched again,
-whatever has become of it.
+An interrupted run is resumed by the next start. A practice that was opened once is never changed again.
 """
 
 import asyncio
@@ -33,9 +32,9 @@ from officepro.scheduling.openings import ExtraHours, WeeklyHours
 from officepro.scheduling.visit_writes import note_written
 from officepro.settings import Settings
 
-Row = dict[str, Any]  # by its columns
+Row = dict[str, Any]  # by column
 
-SEED = 20260309  # another one makes other people
+SEED = 20260309  # another seed generates other people
 FIRST_PATIENT_ID = 1001
 TAGS_OF_A_PERSON = (0, 0, 0, 1, 1, 2)
 
@@ -58,12 +57,15 @@ HARBOR_CALLS = NewPartner(
 
 
 class LoadedDemo(msgspec.Struct, frozen=True):
-    api_key: str  # of the demo's partner, with every scope, for DemoOffice
-    made: list[str]  # the practices that were not there before
+    """The result of loading the demo."""
+
+    api_key: str  # key of the demo's partner, all scopes, for DemoOffice
+    made: list[str]  # practices created by this run
 
 
 def load_demo(settings: Settings, api_key: str | None = None) -> LoadedDemo:
-    """Safe to run again. `api_key` is the demo's key as it was kept; a new one takes its place if it does not work."""
+    """Connect to the database and load the demo; idempotent. `api_key` is the stored demo key; it is replaced if it
+    does not work."""
 
     async def connect_and_load() -> LoadedDemo:
         mode = Mode(settings.database_mode)
@@ -77,6 +79,7 @@ def load_demo(settings: Settings, api_key: str | None = None) -> LoadedDemo:
 
 
 async def load(database: Database, now: datetime, api_key: str | None = None) -> LoadedDemo:
+    """Create missing practices and, if needed, a new demo key."""
     made = [
         office.practicepass for office in (demo_office(now), berlin_office(now)) if await _made(database, office, now)
     ]
@@ -86,13 +89,13 @@ async def load(database: Database, now: datetime, api_key: str | None = None) ->
 
 
 async def demo_key(database: Database, now: datetime) -> str:
-    """A new key in place of the earlier ones, whose text nobody knows any more."""
+    """Create a new demo key and revoke the earlier ones, whose secrets are lost."""
     async with database.system_transaction() as db:
         return await renew_key(db, DEMO_PRACTICE, DEMO_KEY_NAME, now)
 
 
 async def renew_key(db: Connection, practicepass: str | None, name: str, now: datetime) -> str:
-    """A key of the demo's partner with every scope; those that had this name before are revoked."""
+    """Create a key of the demo's partner with all scopes; earlier keys of this name are revoked."""
     partner_id = await _partner(db, BRIGHT_BOOKING)
     for key_id in await queries.active_keys_named(db, partner_id, name):
         await keys.revoke(db, key_id)
@@ -101,13 +104,13 @@ async def renew_key(db: Connection, practicepass: str | None, name: str, now: da
 
 
 async def _made(database: Database, office: Office, now: datetime) -> bool:
-    """Whether the practice was not there before, or not wholly."""
+    """Create the practice if it is missing or incomplete; return True if so."""
     async with database.system_transaction() as db:
         try:
             practice = await practice_named(db, office.practicepass)
         except UnknownPractice:
             practice = await establish(db, _new_practice(office))
-    if practice.active or practice.updated_at != practice.created_at:  # closed, but by somebody who had it open
+    if practice.active or practice.updated_at != practice.created_at:  # deactivated by an admin after it was opened
         return False
     async with database.practice_transaction(practice.practice_id) as db:
         if not await queries.has_people(db, practice.practice_id):
@@ -206,7 +209,7 @@ def _tokens(person: Person) -> list[str]:
 
 
 async def _introduce_partners(db: Connection, now: datetime) -> None:
-    """Beside the demo's own: one that may do little, with a key that works and one that was revoked."""
+    """Create the demo's partner, and one with few scopes, with one active and one revoked key."""
     await _partner(db, BRIGHT_BOOKING)
     harbor = await _partner(db, HARBOR_CALLS)
     await keys.issue(db, keys.NewKey(harbor, DEMO_PRACTICE, "Front desk", [PROSPECTS, PROVIDERS]), now)

@@ -1,16 +1,18 @@
-"""PURE: the words that made-up people and places are put together from."""
+"""Word lists for names and addresses of made-up people. PURE."""
 
 from typing import NamedTuple
 
 
 class Place(NamedTuple):
+    """A city with state and postal code."""
+
     city: str
     state: str
     zip: str
 
 
 class Region(NamedTuple):
-    """Where a practice's people live, and what they are called there."""
+    """Names, addresses and telephone prefixes of a practice's people."""
 
     female: tuple[str, ...]
     male: tuple[str, ...]
@@ -19,7 +21,7 @@ class Region(NamedTuple):
     streets: tuple[str, ...]
     number_first: bool  # `12 Elm Street`, not `Ulmenstraße 12`
     places: tuple[Place, ...]
-    phone_beginnings: tuple[str, ...]  # two digits follow; of the numbers that are kept free for fiction
+    phone_beginnings: tuple[str, ...]  # two digits follow; numbers reserved for fiction
     language: str
     other_languages: tuple[str, ...]
     country: str

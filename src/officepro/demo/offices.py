@@ -1,6 +1,6 @@
-"""PURE: the furniture of the demo's practices: providers and their weeks, rooms, visit types, tags.
+"""Configuration of the demo's practices: providers and their weeks, rooms, visit types, tags. PURE.
 
-Weekday 0 is Monday; hours are minutes of day. Whatever has a date is counted from today.
+Weekday 0 is Monday; hours are minutes of day. Dates are relative to today.
 """
 
 from collections.abc import Iterable
@@ -14,16 +14,20 @@ from officepro.scheduling.openings import ExtraHours, WeeklyHours
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY = range(6)
 WEEKDAYS = range(MONDAY, SATURDAY)
-ALTERNATING_WEEKS = range(-10, 28)  # from this one; a week is told from the next by when its hours are valid
+ALTERNATING_WEEKS = range(-10, 28)  # relative to this week; each week has hours with its own validity
 
 
 class Absence(msgspec.Struct, frozen=True):
-    starts: datetime  # on the practice's wall clock
+    """Time off of a provider."""
+
+    starts: datetime  # local time of the practice
     ends: datetime
     reason: str
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider of a demo practice."""
+
     provider_id: int
     name: str
     title: str
@@ -34,27 +38,31 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VisitType(msgspec.Struct, frozen=True, kw_only=True):
+    """A visit type of a demo practice."""
+
     visit_type: str
     duration_minutes: int
     provider_ids: list[int]
-    room_ids: list[int]  # empty: it takes place without a room
+    room_ids: list[int]  # empty: no room needed
     buffer_before_minutes: int = 0
     buffer_after_minutes: int = 0
     active: bool = True
     adults_only: bool = False
-    for_prospects: bool = False  # what somebody comes for the first time
-    share: int  # how often it is asked for, beside the others
+    for_prospects: bool = False  # suitable as a first visit
+    share: int  # relative frequency
     complaints: tuple[str, ...]
 
 
 class Office(msgspec.Struct, frozen=True, kw_only=True):
+    """A demo practice."""
+
     practicepass: str
     name: str
     time_zone: str
     slot_minutes: int
     region: Region
     people: int
-    calendar_days: int  # how far back and ahead there are visits
+    calendar_days: int  # days with visits before and after today
     providers: list[Provider]
     rooms: dict[int, str]
     visit_types: list[VisitType]
@@ -62,7 +70,8 @@ class Office(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def demo_office(now: datetime) -> Office:
-    """Jane Smith, `Consult`, its providers and rooms, patient 1001 and tag 123 are those of the seeds' examples."""
+    """Return the demo practice. Jane Smith, `Consult`, its providers and rooms, patient 1001 and tag 123 are the
+    examples of the source API specification."""
     return Office(
         practicepass="DemoOffice",
         name="Demo Office Dermatology & Aesthetics",
@@ -85,7 +94,7 @@ def demo_office(now: datetime) -> Office:
 
 
 def berlin_office(now: datetime) -> Office:
-    """A second, small practice in another zone, so that it shows what belongs to whom."""
+    """Return a second, small practice in another time zone, to demonstrate tenant isolation."""
     return Office(
         practicepass="BerlinOffice",
         name="Hautarztpraxis am Park",
@@ -141,7 +150,7 @@ def _new_york_providers(today: date) -> list[Provider]:
         ),
         Provider(
             provider_id=4, name="Michael Chen", title="MD, FAAD", specialty="Mohs Surgery",
-            weekly=[  # from the fourth Monday on he works other hours
+            weekly=[  # other hours from the fourth Monday on
                 *_hours([MONDAY, WEDNESDAY], "7:00-11:30", "12:00-15:00", until=monday + timedelta(days=27)),
                 *_hours([FRIDAY], "7:00-12:00", until=monday + timedelta(days=27)),
                 *_hours([MONDAY, TUESDAY, WEDNESDAY], "7:30-12:00", "12:45-15:30", since=monday + timedelta(days=28)),
@@ -226,12 +235,12 @@ def _berlin_providers(today: date) -> list[Provider]:
 def _hours(
     weekdays: Iterable[int], *spans: str, since: date | None = None, until: date | None = None
 ) -> list[WeeklyHours]:
-    """Each span as `9:00-12:00`."""
+    """Return weekly hours; each span is written as `9:00-12:00`."""
     return [(weekday, *_span(span), since, until) for weekday in weekdays for span in spans]
 
 
 def _alternating(monday: date, one: list[WeeklyHours], other: list[WeeklyHours]) -> list[WeeklyHours]:
-    """Even weeks, counted from the beginning of time, have the one's hours and odd weeks the other's."""
+    """Return hours for alternating weeks: `one` in even weeks, counted from date 1, `other` in odd weeks."""
     weekly: list[WeeklyHours] = []
     for week in ALTERNATING_WEEKS:
         first = monday + timedelta(weeks=week)

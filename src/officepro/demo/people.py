@@ -1,4 +1,4 @@
-"""PURE: made-up people, with all that a practice knows of a person. A person is a row of `patient`, by its columns."""
+"""Made-up people with all fields of a person. A person is a row of `patient`, by its columns. PURE."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,12 @@ from officepro.demo.names import Region
 Person = dict[str, Any]
 
 MAIL_HOSTS = ("example.com", "example.org", "example.net")
-# How many days ago the practice came to know them: patients longer than its calendar reaches back.
+# Age of the record in days: for patients it exceeds the days of the calendar before today.
 PATIENTS_KNOWN_DAYS = (90, 1200)
 PROSPECTS_KNOWN_DAYS = (1, 89)
 OLDEST_YEARS = 92
 
-# The least age of each stage of life, in years, and how many in a hundred of a skin practice's people are in it.
+# Minimum age in years of each life stage, and its percentage among the people of a dermatology practice.
 LIFE_STAGES = (
     ("Infant", 0, 1), ("Toddler", 1, 2), ("Child", 4, 6), ("Adolescent", 13, 9), ("EarlyAdult", 18, 16),
     ("Adult", 26, 50), ("Senior", 65, 16),
@@ -32,16 +32,18 @@ NOTES = (
 def make_people(
     chance: Random, region: Region, ids: Iterable[int], provider_ids: Sequence[int], now: datetime
 ) -> list[Person]:
-    """A third of them are prospects, of whom less is known than of those who have been here."""
+    """Return made-up people. A third of them are prospects, with fewer fields than patients."""
     return [_make_person(chance, region, patient_id, provider_ids, now) for patient_id in ids]
 
 
 def life_stage_of(dob: date, today: date) -> str:
+    """Return the life stage at this date."""
     age_years = today.year - dob.year - ((today.month, today.day) < (dob.month, dob.day))
     return next(stage for stage, least_age, _ in reversed(LIFE_STAGES) if age_years >= least_age)
 
 
 def is_of_age(person: Person) -> bool:
+    """True if the person is an adult."""
     return person["life_stage"] in STAGES_OF_AGE
 
 
@@ -66,7 +68,7 @@ def _make_person(chance: Random, region: Region, patient_id: int, provider_ids: 
     return person | _NOT_YET_KNOWN if is_prospect else person
 
 
-# What a practice asks for when a prospect comes for the first time.
+# Fields that a practice requests at the first visit.
 _NOT_YET_KNOWN: Person = dict.fromkeys(
     (
         "mi", "dob", "life_stage", "sexual_identity", "provider_id", "address", "unit",
@@ -100,7 +102,7 @@ def _identity(chance: Random, region: Region, today: date) -> Person:
 
 
 def _date_of_birth(chance: Random, today: date) -> date:
-    """First the stage of life, then a day in it."""
+    """Return a random date of birth: first a life stage, then a day in it."""
     stage = chance.choices(range(len(LIFE_STAGES)), [share for _, _, share in LIFE_STAGES])[0]
     least_years = LIFE_STAGES[stage][1]
     most_years = LIFE_STAGES[stage + 1][1] if stage + 1 < len(LIFE_STAGES) else OLDEST_YEARS
@@ -113,7 +115,7 @@ def _sexual_identity(chance: Random) -> str | None:
 
 
 def _reach(chance: Random, region: Region, patient_id: int, first_name: str, last_name: str) -> Person:
-    """Everybody can be reached by telephone, and nine in ten by e-mail."""
+    """Return telephone numbers and e-mail: everybody has a telephone, nine in ten have an e-mail address."""
     cell_phone = _phone(chance, region)
     at_home = _phone(chance, region) if chance.random() < 0.4 else None
     mailbox = f"{_letters(first_name)}.{_letters(last_name)}"
@@ -132,7 +134,7 @@ def _phone(chance: Random, region: Region) -> str:
 
 
 def _letters(name: str) -> str:
-    """`O'Neil` is oneil, `Müller` is muller, as in most mailboxes."""
+    """Return the name as in an e-mail address: `O'Neil` is oneil, `Müller` is muller."""
     plain = unicodedata.normalize("NFKD", name.casefold()).replace("ı", "i")
     return "".join(letter for letter in plain if "a" <= letter <= "z")
 
@@ -157,7 +159,7 @@ def _street(chance: Random, region: Region) -> str:
 
 
 def _shipping(chance: Random, region: Region, home: Person, name: str) -> Person:
-    """One in three has things sent to them: mostly home, some to where they work."""
+    """Return a shipping address for one in three people: mostly the home address, sometimes another."""
     chosen = chance.choices(("nowhere", "home", "work"), (66, 26, 8))[0]
     if chosen == "nowhere":
         there: Person = dict.fromkeys(home)

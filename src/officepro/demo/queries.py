@@ -1,4 +1,4 @@
-"""Made-up records into the database, whole tables of a practice at once."""
+"""Queries for generated records: insert whole tables of a practice at once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,9 +8,9 @@ from officepro.foundation.wire import encode
 
 
 async def insert(db: Connection, practice_id: int, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """All rows in one statement; they have the same columns, and the practice's is put before them.
+    """Insert all rows in one statement. The rows have equal columns; `practice_id` is added.
 
-    COPY would be faster, but PostgreSQL does not take it where row-level security holds.
+    COPY would be faster, but PostgreSQL does not support COPY FROM on tables with row-level security.
     """
     if rows:
         columns = ", ".join(rows[0])
@@ -25,14 +25,15 @@ async def insert(db: Connection, practice_id: int, table: str, rows: Sequence[Ma
 
 
 async def has_people(db: Connection, practice_id: int) -> bool:
-    """Whether somebody has filled the practice; whoever asks at the same time waits for our commit."""
+    """True if the practice has patients. Locks the practice's log_head row, so that concurrent callers wait for the
+    commit."""
     await db.execute("SELECT last FROM log_head WHERE practice_id = $1 FOR UPDATE", practice_id)
     found: bool = await db.fetchval("SELECT EXISTS (SELECT FROM patient WHERE practice_id = $1)", practice_id)
     return found
 
 
 async def write_history(db: Connection, practice_id: int) -> None:
-    """What the practice's visits, which were written as they stand, went through."""
+    """Insert the visit history derived from the final state of the practice's visits."""
     await db.execute(
         """
         INSERT INTO visit_history
@@ -48,12 +49,13 @@ async def write_history(db: Connection, practice_id: int) -> None:
 
 
 async def partner_with(db: Connection, email: str) -> int | None:
-    """The first partner with this address."""
+    """Return the id of the first partner with this e-mail, or None."""
     partner_id: int | None = await db.fetchval("SELECT min(partner_id) FROM partner WHERE email = $1", email)
     return partner_id
 
 
 async def active_keys_named(db: Connection, partner_id: int, name: str) -> list[int]:
+    """Return the ids of the partner's unrevoked keys of this name."""
     rows = await db.fetch(
         "SELECT api_key_id FROM api_key WHERE partner_id = $1 AND name = $2 AND revoked_at IS NULL", partner_id, name
     )
