@@ -90,5 +90,5 @@ async def test_an_unknown_key_is_said_to_be_so(house: House) -> None:
     status = await officepro(house, "key", "list", "--status", "lost")
 
     assert (revoked.exit_code, rotated.exit_code, status.exit_code) == (1, 1, 2)
-    assert "no such key" in revoked.err
+    assert "No such API key" in revoked.err
     assert "grace-seconds: must be a whole number of at least 0" in rotated.err

@@ -71,7 +71,7 @@ def test_big_data_is_made_and_told_of(environment: dict[str, str]) -> None:
         (("--practices", "0"), "--practices"),
         (("--patients", "many"), "--patients"),
         (("--doctors", "3"), "--doctors"),
-        (("--practices", "5", "--patients", "2", "--visits", "9"), "Visits need people"),
+        (("--practices", "5", "--patients", "2", "--visits", "9"), "Visits need patients"),
     ],
 )
 def test_a_mistake_is_told_and_nothing_is_made(

@@ -63,10 +63,11 @@ def test_every_alert_is_seen_firing() -> None:
 
 
 async def test_alerts_ask_for_figures_that_there_are(house: House, demo_office: Office, inner_app: Litestar) -> None:
+    await demo_office.partner.get("/tags")
     figures = DispatchFigures({"failed": 1, "pending": 1}, 4, maintenance=[JobFigures("retention_log", 1, 0, 0, 1.0)])
+    # Right before they are read: a background task of the application replaces them every few seconds.
     inner_app.state.account.dispatch = msgspec.structs.replace(figures, archiver=ArchiverFigures(1.0, 2.0))
     inner_app.state.account.dispatch_at = time.monotonic()
-    await demo_office.partner.get("/tags")
     text = (await house.stranger.get("/metrics")).text
     told: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(text):
