@@ -20,7 +20,7 @@ async def test_a_request_is_listed_and_approved_and_its_key_works(demo_office: O
     assert await demo_office.token("approved")
     again = await officepro(house, "access-request", "approve", str(one["id"]))
     assert (again.exit_code, again.out) == (1, "")
-    assert "approved before" in again.err
+    assert "already been approved" in again.err
 
 
 async def test_the_key_is_shown_to_people_too(demo_office: Office, house: House) -> None:
