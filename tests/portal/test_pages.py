@@ -194,7 +194,7 @@ async def test_a_request_for_access_is_approved_once(house: House, demo_office: 
     assert "will not be shown again" in approved.text
     again = await browser.post(f"/portal/requests/{number}/approve", data=terms)
     assert again.status_code == 409
-    assert "nothing was done" in again.text
+    assert "already been approved" in again.text
 
 
 @pytest.mark.parametrize(
