@@ -11,14 +11,14 @@ from officepro.foundation.database import Connection, Row
 
 CHAIN_ROWS = 5_000  # read at a time during verification
 
-# Columns of one response: key, partner, method, endpoint, request id, company, name of the key, network address,
-# purpose, kinds, patients.
-Answer = tuple[int, int, str, str, str, str, str, str, str, str, list[int]]
+# Columns of one response: key, partner, method, endpoint, request id, recipient (one part per line), patients.
+Answer = tuple[int, int, str, str, str, str, list[int]]
 
 
 async def append(db: Connection, practice_id: int, answers: Sequence[Answer]) -> int:
     """Insert one row for each response, in one statement and so in one transaction. Return the last row's number."""
-    *columns, patients = zip(*answers, strict=True)
+    *columns, recipients, patients = zip(*answers, strict=True)
+    columns += zip(*(recipient.split("\n") for recipient in recipients), strict=True)
     number: int = await db.fetchval(
         "SELECT append_disclosures($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         practice_id,
@@ -30,12 +30,7 @@ async def append(db: Connection, practice_id: int, answers: Sequence[Answer]) ->
 
 async def append_to_several(db: Connection, answers: Mapping[int, Sequence[Answer]]) -> None:
     """Insert the rows of several practices in one statement, which sets each practice in order of id."""
-    rows = [
-        (practice_id, *request, "\n".join(recipient), patients)
-        for practice_id in sorted(answers)
-        for *request, company, key_name, address, purpose, kinds, patients in answers[practice_id]
-        for recipient in [(company, key_name, address, purpose, kinds)]
-    ]
+    rows = [(practice_id, *answer) for practice_id in sorted(answers) for answer in answers[practice_id]]
     *columns, patients = zip(*rows, strict=True)
     await db.execute(
         "SELECT append_disclosures_together($1, $2, $3, $4, $5, $6, $7, $8)",

@@ -51,9 +51,14 @@ class Disclosure(msgspec.Struct, frozen=True):
     purpose: str = ""  # of the key: treatment, payment, operations or other
     kinds: str = ""  # of fields, separated by commas: see kinds.py
 
+    @property
+    def recipient(self) -> str:
+        """Company, name of the key, network address, purpose and kinds, one per line, as they are hashed."""
+        return f"{self.company}\n{self.key_name}\n{self.address}\n{self.purpose}\n{self.kinds}"
+
     def request(self) -> dict[str, Any]:
         """Return the parameters, without the patients, of the statements that select or insert patients' data and write
-        the row themselves. The recipient is one text with one part per line, as it is hashed."""
+        the row themselves."""
         return {
             "practice_id": self.practice_id,
             "api_key_id": self.api_key_id,
@@ -61,7 +66,7 @@ class Disclosure(msgspec.Struct, frozen=True):
             "method": self.method,
             "endpoint": self.endpoint,
             "request_id": self.request_id,
-            "recipient": f"{self.company}\n{self.key_name}\n{self.address}\n{self.purpose}\n{self.kinds}",
+            "recipient": self.recipient,
         }
 
 
@@ -175,11 +180,7 @@ class _Waiting(msgspec.Struct):
             one.method,
             one.endpoint,
             one.request_id,
-            one.company,
-            one.key_name,
-            one.address,
-            one.purpose,
-            one.kinds,
+            one.recipient,
             one.patient_ids,
         )
 

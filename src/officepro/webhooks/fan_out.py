@@ -18,7 +18,7 @@ from officepro.foundation.outbound.urls import without_query
 from officepro.webhooks import manual, replay
 from officepro.webhooks.lanes import LEASE_SECONDS, Item, LaneKey
 from officepro.webhooks.messages import Event
-from officepro.webhooks.queries import Endpoint, Standing, cancel_queued, endpoints
+from officepro.webhooks.queries import IS_LOCKED, Endpoint, Standing, cancel_queued, endpoints
 
 MAXIMUM_FRESH = 500  # log rows of one practice in one transaction
 MAXIMUM_DUE = 100
@@ -343,15 +343,14 @@ class _Taking:
             return
         rows = await self.db.fetch(
             f"""
-            WITH next AS MATERIALIZED (
+            WITH locked AS MATERIALIZED (
                 SELECT delivery_id, created_at FROM webhook_delivery
                 WHERE practice_id = $1 AND subscription_id = $2 AND kind = $3 AND state = 'queued'
                 ORDER BY delivery_id LIMIT $4 FOR UPDATE SKIP LOCKED
             ), d AS (
                 UPDATE webhook_delivery SET state = 'sending', leased_by = $5, hook_url = $6,
                        due_at = now() + interval '{LEASE_SECONDS} seconds'
-                WHERE practice_id = $1 AND delivery_id = ANY (ARRAY(SELECT delivery_id FROM next))
-                  AND created_at BETWEEN (SELECT min(created_at) FROM next) AND (SELECT max(created_at) FROM next)
+                WHERE practice_id = $1 AND {IS_LOCKED}
                 RETURNING *
             )
             SELECT {_DELIVERY} FROM d {_WITH_LOG} ORDER BY d.delivery_id

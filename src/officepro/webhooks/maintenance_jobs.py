@@ -9,6 +9,7 @@ from officepro.maintenance.partitions import DELIVERIES, LOG, REQUESTS
 from officepro.maintenance.runner import Job
 from officepro.settings import Settings
 from officepro.webhooks.lanes import LEASE_SECONDS
+from officepro.webhooks.queries import IS_LOCKED
 from officepro.webhooks.retries import DELAYS, JITTER
 
 LOG_RETENTION_DAYS = 400  # longer than deliveries, so that a partner can still pull and replay events
@@ -75,13 +76,12 @@ async def _correct(db: Connection, practice_id: int) -> None:
     """Correct one practice. Locked deliveries are skipped: the transaction that locked them sets their due time."""
     await db.execute(
         f"""
-        WITH wrong AS MATERIALIZED (
+        WITH locked AS MATERIALIZED (
             SELECT delivery_id, created_at FROM webhook_delivery
             WHERE practice_id = $2 AND due_at IS NOT NULL AND {_IS_WRONG} FOR UPDATE SKIP LOCKED
         )
         UPDATE webhook_delivery SET due_at = now()
-        WHERE practice_id = $2 AND delivery_id = ANY (ARRAY(SELECT delivery_id FROM wrong))
-          AND created_at BETWEEN (SELECT min(created_at) FROM wrong) AND (SELECT max(created_at) FROM wrong)
+        WHERE practice_id = $2 AND {IS_LOCKED}
         """,
         LONGEST_WAIT_SECONDS,
         practice_id,

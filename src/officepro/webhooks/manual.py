@@ -225,14 +225,13 @@ async def expire(db: Connection, practice_id: int, subscription_id: int) -> None
     a request is cancelling."""
     await db.execute(
         f"""
-        WITH expired AS MATERIALIZED (
+        WITH locked AS MATERIALIZED (
             SELECT delivery_id, created_at FROM webhook_delivery
             WHERE practice_id = $1 AND subscription_id = $2 AND kind = 'manual' AND state = 'queued'
               AND created_at <= now() - make_interval(secs => {WAIT_SECONDS}) FOR UPDATE SKIP LOCKED
         )
         UPDATE webhook_delivery SET state = 'cancelled', error_code = '{EXPIRED}'
-        WHERE practice_id = $1 AND delivery_id = ANY (ARRAY(SELECT delivery_id FROM expired))
-          AND created_at BETWEEN (SELECT min(created_at) FROM expired) AND (SELECT max(created_at) FROM expired)
+        WHERE practice_id = $1 AND {queries.IS_LOCKED}
         """,
         practice_id,
         subscription_id,

@@ -265,6 +265,14 @@ async def wake(db: Connection, practice_id: int) -> None:
     )
 
 
+# SQL condition: the delivery is one of those that the CTE `locked` has locked. In this form they are looked up by key,
+# in their months alone, whatever the planner expects of tables without statistics.
+IS_LOCKED = """
+    delivery_id = ANY (ARRAY(SELECT delivery_id FROM locked))
+    AND created_at BETWEEN (SELECT min(created_at) FROM locked) AND (SELECT max(created_at) FROM locked)
+"""
+
+
 async def cancel_queued(
     db: Connection,
     practice_id: int,
@@ -277,14 +285,13 @@ async def cancel_queued(
     subscription is disabled. If not `is_waiting`, locked rows are skipped: a request is cancelling them."""
     await db.execute(
         f"""
-        WITH queued AS MATERIALIZED (
+        WITH locked AS MATERIALIZED (
             SELECT delivery_id, created_at FROM webhook_delivery
             WHERE practice_id = $1 AND subscription_id = ANY ($2) AND kind = ANY ($3) AND state = 'queued'
             ORDER BY delivery_id FOR UPDATE {"" if is_waiting else "SKIP LOCKED"}
         )
         UPDATE webhook_delivery SET state = 'cancelled'
-        WHERE practice_id = $1 AND delivery_id = ANY (ARRAY(SELECT delivery_id FROM queued))
-          AND created_at BETWEEN (SELECT min(created_at) FROM queued) AND (SELECT max(created_at) FROM queued)
+        WHERE practice_id = $1 AND {IS_LOCKED}
         """,
         practice_id,
         list(subscription_ids),
