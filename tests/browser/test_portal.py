@@ -44,6 +44,19 @@ def test_every_page_opens_without_a_fault_and_fits_its_width(
     assert seen.faults == []
 
 
+def test_the_actions_of_api_keys_are_visible_without_scrolling(browser: Browser, portal_house: RunningHouse) -> None:
+    seen = Seen()
+    page = new_page(browser, seen, 1440, "light")
+    sign_in(page, portal_house, "admin")
+    page.goto(f"{portal_house.base}/portal/keys")
+    beyond = page.evaluate("(table => table.scrollWidth - table.clientWidth)(document.querySelector('.scroll'))")
+    assert page.get_by_text("Manage").count() > 0
+    page.context.close()
+
+    assert beyond <= 0
+    assert seen.faults == []
+
+
 def test_the_first_call_is_made_from_the_documentation_alone(browser: Browser, portal_house: RunningHouse) -> None:
     seen = Seen()
     page = new_page(browser, seen)
