@@ -8,7 +8,6 @@ import pytest
 
 from officepro.foundation import clock
 from officepro.foundation.database import Database
-from officepro.settings import Settings
 from officepro.webhooks import fan_out, queries
 from officepro.webhooks.delivery import Delivered, Failed
 from officepro.webhooks.dispatcher import Dispatcher
@@ -22,12 +21,12 @@ WORKER = 7
 LONGEST_SECONDS = 5.0  # PostgreSQL aborts a transaction of a deadlock after `deadlock_timeout`
 
 
-@pytest.fixture
-async def database(straight: Settings) -> AsyncIterator[Database]:
-    """A database pool without a pooler in between."""
-    database = await Database.connect(straight.database_url)
-    yield database
-    await database.close()
+@pytest.fixture(autouse=True)
+async def nothing_is_left(demo_office: Office) -> AsyncIterator[None]:
+    """Workers of later tests would send what these tests leave queued."""
+    yield
+    for table in ("webhook_delivery", "webhook_replay"):
+        await demo_office.house.owner.execute(f"DELETE FROM {table} WHERE practice_id = $1", demo_office.practice_id)
 
 
 async def take(database: Database, practice_id: int) -> dict[LaneKey, list[Item]]:
@@ -71,16 +70,16 @@ def recorded_later(worker: Dispatcher, *results: Result) -> None:
 
 
 async def test_a_worker_gives_deliveries_back_while_a_request_changes_the_subscription(
-    demo_office: Office, database: Database, worker: Dispatcher, receiver: Receiver
+    demo_office: Office, straight_database: Database, worker: Dispatcher, receiver: Receiver
 ) -> None:
     practice_id, subscription_id = demo_office.practice_id, (await sign_up(demo_office, receiver))["id"]
     await happen(demo_office, 2)
     lane = LaneKey(practice_id, subscription_id, "live")
-    given_back, sent = (await take(database, practice_id))[lane]
+    given_back, sent = (await take(straight_database, practice_id))[lane]
     recorded_later(worker, Result(lane, given_back, None), Result(lane, sent, failed()))
 
     async with no_deadlock(demo_office):
-        async with database.system_transaction() as request:
+        async with straight_database.system_transaction() as request:
             await queries.lock_subscription(request, subscription_id)
             records = asyncio.create_task(worker.record_results())
             await until_waiting(demo_office, 1)
@@ -92,7 +91,7 @@ async def test_a_worker_gives_deliveries_back_while_a_request_changes_the_subscr
 
 async def test_two_workers_record_the_health_of_the_same_endpoints(
     demo_office: Office,
-    database: Database,
+    straight_database: Database,
     worker: Dispatcher,
     another_worker: Dispatcher,
     receiver: Receiver,
@@ -104,14 +103,14 @@ async def test_two_workers_record_the_health_of_the_same_endpoints(
     second = (await sign_up(demo_office, other_receiver, who="another partner"))["id"]
     await demo_office.house.owner.execute("UPDATE webhook_subscription SET failing_since = now() - interval '97 hours'")
     await happen(demo_office, 2)
-    items = await take(database, practice_id)
+    items = await take(straight_database, practice_id)
     for each, place, well, failing in ((worker, 0, first, second), (another_worker, 1, second, first)):
         for subscription_id, outcome in ((well, Delivered(clock.now(), 200, 1)), (failing, failed())):
             lane = LaneKey(practice_id, subscription_id, "live")
             recorded_later(each, Result(lane, items[lane][place], outcome))
 
     async with no_deadlock(demo_office):
-        async with database.system_transaction() as request:
+        async with straight_database.system_transaction() as request:
             await request.execute("SELECT FROM webhook_subscription ORDER BY subscription_id FOR UPDATE")
             records = [asyncio.create_task(each.record_results()) for each in (worker, another_worker)]
             await until_waiting(demo_office, 2)
@@ -146,13 +145,13 @@ _LOCKED = {
 
 @pytest.mark.parametrize("locked", _LOCKED)
 async def test_a_worker_that_takes_work_waits_for_no_lock(
-    demo_office: Office, database: Database, receiver: Receiver, locked: str
+    demo_office: Office, straight_database: Database, receiver: Receiver, locked: str
 ) -> None:
     practice_id, subscription_id = demo_office.practice_id, (await sign_up(demo_office, receiver))["id"]
     await happen(demo_office, 1)
     await demo_office.house.owner.execute(_LOCKED[locked], practice_id, subscription_id)
 
-    async with database.system_transaction() as request:
+    async with straight_database.system_transaction() as request:
         for table in ("webhook_replay", "webhook_delivery"):
             await request.execute(f"SELECT FROM {table} WHERE practice_id = $1 FOR UPDATE", practice_id)
-        await take(database, practice_id)
+        await take(straight_database, practice_id)
